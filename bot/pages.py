@@ -1,0 +1,167 @@
+"""One-time pages: sensitive answers, a person's own data, and what a guardian is asked (architecture.md §9).
+
+No script, no file from elsewhere, nothing kept by the browser. What was typed is answered like any other message:
+through the receiver, under a key of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import aiohttp_jinja2
+import jinja2
+import segno
+from aiohttp import web
+
+from bot.receive import Unavailable
+from bot.routes import APP
+from config.texts import _, current, speaking
+from handlers import onpage
+from handlers.message import Inbound
+from models.database import DatabaseAway
+from models.page import OpenPage, close_pages, open_page, use_page
+from models.person import Door, Person
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+}
+MAX_ANSWER = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page ready to be shown."""
+
+    template: str
+    status: int
+    language: str
+    values: dict[str, Any]
+
+
+def add(app: web.Application) -> None:
+    """The page routes."""
+    aiohttp_jinja2.setup(app, loader=jinja2.PackageLoader("bot", "templates"), autoescape=True)
+    app.router.add_get("/p/style.css", style)
+    app.router.add_get("/p/{token}", show)
+    app.router.add_post("/p/{token}", answer)
+
+
+async def style(_request: web.Request) -> web.Response:
+    """The pages' one style sheet."""
+    body = jinja2.PackageLoader("bot", "templates").get_source(jinja2.Environment(autoescape=True), "page.css")[0]
+    return web.Response(text=body, content_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+async def show(request: web.Request) -> web.Response:
+    """Show the page behind a token."""
+    app: App = request.app[APP]
+    token = request.match_info["token"]
+    return await _render(request, await asyncio.to_thread(_view, app, token))
+
+
+async def answer(request: web.Request) -> web.Response:
+    """Take the answer of a question page; it becomes a message of the person."""
+    app: App = request.app[APP]
+    token = request.match_info["token"]
+    form = await request.post()
+    typed = str(form.get("answer", ""))[:MAX_ANSWER]
+    inbound = await asyncio.to_thread(_inbound, app, token, typed)
+    if inbound is None:
+        return await _render(request, await asyncio.to_thread(_view, app, token))
+    language, problem = await asyncio.to_thread(_check, app, inbound)
+    if problem:
+        view = await asyncio.to_thread(_view, app, token, problem)
+        return await _render(request, view)
+    try:
+        await app.receiver.receive(inbound, passive=False)
+    except Unavailable:
+        raise web.HTTPServiceUnavailable from None
+    await asyncio.to_thread(_use, app, token)
+    return await _render(request, View("done.html", 200, language, {}))
+
+
+async def _render(request: web.Request, view: View) -> web.Response:
+    with speaking(view.language):
+        response = aiohttp_jinja2.render_template(
+            view.template, request, {**view.values, "_": _, "lang": current().replace("_", "-")}, status=view.status
+        )
+    response.headers.update(HEADERS)
+    return response
+
+
+def _view(app: App, token: str, problem: str = "") -> View:
+    try:
+        with app.database.write() as session:
+            page = open_page(session, token)
+            if page is None:
+                return View("gone.html", 404, "", {})
+            person = session.get(Person, page.person_id)
+            language = person.language if person else ""
+            if page.kind == "answer":
+                with speaking(language):
+                    question = onpage.question(session, page)
+                if question is None:
+                    return View("gone.html", 404, language, {})
+                values = {"question": question, "problem": problem, "max": MAX_ANSWER}
+                return View("question.html", 422 if problem else 200, language, values)
+            if page.kind == "data":
+                with speaking(language):
+                    return View("data.html", 200, language, {"sections": onpage.data(session, page)})
+            return _guardian(app, page, language)
+    except DatabaseAway:
+        return View("away.html", 503, "", {})
+
+
+def _guardian(app: App, page: OpenPage, language: str) -> View:
+    code = str(page.facts["code"])
+    typed = f"监护 {code}"
+    values = {"called": page.facts.get("called", ""), "typed": typed, "qr": segno.make(typed).svg_data_uri(scale=5)}
+    return View("guardian.html", 200, language, values)
+
+
+def _inbound(app: App, token: str, typed: str) -> Inbound | None:
+    try:
+        with app.database.read() as session:
+            page = open_page(session, token)
+            door = session.get(Door, page.door_id) if page is not None and page.door_id else None
+            if page is None or page.kind != "answer" or door is None:
+                return None
+            return Inbound(
+                platform=door.platform,
+                account=door.account,
+                sender=door.sender,
+                key=f"page:{page.id[:32]}:{secrets.token_hex(4)}",
+                kind="page",
+                sent_at=datetime.now(UTC),
+                text=typed,
+                choice=str(page.facts["prompt"]),
+            )
+    except DatabaseAway:
+        return None
+
+
+def _check(app: App, inbound: Inbound) -> tuple[str, str]:
+    """The language to speak, and what is wrong with the answer (empty = nothing), before the page is used up."""
+    with app.database.read() as session:
+        return onpage.problem(session, inbound)
+
+
+def _use(app: App, token: str) -> None:
+    with app.database.write() as session:
+        page = open_page(session, token)
+        if page is not None:
+            use_page(session, page.id)
+            close_pages(session, page.person_id, "answer")

@@ -1,0 +1,110 @@
+"""The port: what the product asks of a platform, and the words for how a sending ended."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from aiohttp import web
+
+from handlers.message import Inbound, MenuColumn, Reply
+
+OutcomeName = Literal[
+    "sent",  # the platform said so
+    "retry",  # certainly not sent; try again after `retry_after` seconds
+    "uncertain",  # may have been sent: read time-out, reset after the request, 5xx
+    "closed",  # this door is not open for this person now (45015, 45047, 43101): next door
+    "left",  # the person left or blocked us: no more calls
+    "refused",  # this message will never be taken (too long, bad parameters)
+    "stopped",  # the account itself has a problem (48001, 401): stop the account, tell the organiser
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one sending ended. `retry_after` is in seconds; `code` is the platform's own, for the log.
+
+    `whole_account` says that the pause concerns every chat of the account, not this one alone.
+    `reference` is the platform's id of the message, where there is one.
+    """
+
+    name: OutcomeName
+    code: str = ""
+    retry_after: float = 0.0
+    whole_account: bool = False
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a platform can show; one row a platform. Lengths are in characters, zero = no limit known."""
+
+    buttons: bool
+    markdown: bool
+    max_text: int
+    max_label: int
+    max_options: int
+    sensitive_in_chat: bool
+    asks_location: bool
+
+
+class Rejected(Exception):
+    """A request that is not the platform's, or cannot be read.
+
+    `status` is the HTTP status to answer (400, 403, 404, 405, 413 or 415); `reason` is one word for log and
+    metrics, such as "signature", "stale", "size", "appid", "shape"; it never holds anything from the request.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Platform(Protocol):
+    """One account of one platform. `name` is the platform, `account` the name from the configuration.
+
+    `open` and `render` are pure and safe to call in a worker thread.
+    """
+
+    name: str
+    account: str
+    features: Features
+
+    async def accept(self, request: web.Request) -> bytes | web.Response:
+        """Cheap checks on the event loop: method, headers, size, signature. Returns the raw body for `open`,
+        or a finished answer (WeChat's GET check). Raises Rejected."""
+        ...
+
+    def open(self, raw: bytes, query: dict[str, str]) -> list[Inbound]:
+        """Decrypt and parse (in a worker thread). An update that needs no answer gives kind "other" or no entry.
+        Raises Rejected; never anything else, whatever the bytes are."""
+        ...
+
+    def render(self, reply: Reply | None, inbound: Inbound, raw: bytes, query: dict[str, str]) -> web.Response:
+        """The answer to the webhook call; None = acknowledge without words."""
+        ...
+
+    async def acknowledge(self, inbound: Inbound, raw: bytes, reply: Reply | None = None) -> None:
+        """Finish what one webhook answer cannot hold (a pressed button's spinner, the person's own menu). Called by
+        the route after the answer; returns at once, best effort."""
+        ...
+
+    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
+        """Send outside an answer. `deadline` is a time of the loop's monotonic clock by which the call must have
+        ended; `key` makes it idempotent where the platform offers that. Never raises for the platform's faults."""
+        ...
+
+    async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
+        """Put up the menus by role ("volunteer" is everybody's)."""
+        ...
+
+    async def start(self, receive: Callable[[Inbound], Awaitable[None]]) -> None:
+        """Begin what runs beside the webhook: long polling, fetching the token. `receive` returns after the commit
+        (or the spool), so that an offset may advance."""
+        ...
+
+    async def stop(self) -> None:
+        """End it within a few seconds; an unanswered call is cut."""
+        ...

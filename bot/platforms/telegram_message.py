@@ -1,0 +1,146 @@
+"""A neutral reply → text and keyboard of one Telegram message. Pure; runs in any thread.
+
+Always plain text without a parse mode: whatever stands in a reply is shown as it is and can format nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, KeyboardButton, ReplyKeyboardMarkup
+
+from bot.platforms.base import Features
+from bot.platforms.telegram_update import clean_text
+from handlers.message import Link, Option, Reply
+
+FEATURES = Features(
+    buttons=True,
+    markdown=False,
+    max_text=4096,
+    max_label=64,
+    max_options=100,
+    sensitive_in_chat=False,
+    asks_location=True,
+)
+
+CUT_NOTE = "…（内容太长，已截短）"
+SHARE_LOCATION = "发送我的位置"
+_ONLY_OPTIONS = "请选择："
+_NO_WORDS = "（没有文字）"
+
+_MAX_DATA_BYTES = 64
+_SHORT_LABEL = 8  # two buttons of eight Chinese characters fit beside each other on a small phone
+# Names that only this machine or this house can resolve: Telegram refuses a button that leads there.
+_LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "test", "invalid")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One message ready to be sent."""
+
+    text: str
+    markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | None
+
+
+def show(reply: Reply) -> Shown:
+    """Lay a reply out. Never raises: what cannot be a button stands in the text, and that is logged."""
+    lines: list[str] = []
+    markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | None
+    if reply.asks_location:
+        # A message has one keyboard: the one that can share a place is not the one with buttons under the message.
+        markup = _location_keyboard(reply.options)
+        lines += [_as_line(link) for link in reply.links]
+    else:
+        rows = _option_rows(reply.options, lines)
+        for link in reply.links:
+            if is_public_url(link.url):
+                rows.append([InlineKeyboardButton(_label(link.label) or link.url[:64], url=link.url)])
+            else:
+                lines.append(_as_line(link))
+        markup = InlineKeyboardMarkup(rows) if rows else None
+    body = clean_text(reply.text).strip()
+    if not body and not lines:
+        log.warning("telegram_reply_without_words")
+        body = _ONLY_OPTIONS if markup is not None else _NO_WORDS
+    return Shown(_fit(body, "\n".join(lines)), markup)
+
+
+def is_public_url(url: str) -> bool:
+    """Whether Telegram accepts the address for a button: http(s) to a host that the whole net can reach."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if parts.scheme not in ("http", "https") or not host:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and host.rsplit(".", 1)[-1].lower() not in _LOCAL_SUFFIXES
+
+
+def utf16_length(text: str) -> int:
+    """Length as Telegram counts it: characters outside the basic plane count twice."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _option_rows(options: tuple[Option, ...], lines: list[str]) -> list[list[InlineKeyboardButton]]:
+    buttons: list[InlineKeyboardButton] = []
+    for number, option in enumerate(options, start=1):
+        label = _label(option.label) or str(number)
+        if number <= FEATURES.max_options and 0 < len(option.id.encode("utf-8", "replace")) <= _MAX_DATA_BYTES:
+            buttons.append(InlineKeyboardButton(label, callback_data=option.id))
+        else:
+            # Telegram would refuse the whole message; its number can still be typed.
+            log.warning("telegram_option_without_button", number=number)
+            lines.append(f"{number}. {label}")
+    across = 2 if all(len(button.text) <= _SHORT_LABEL for button in buttons) else 1
+    return [buttons[start : start + across] for start in range(0, len(buttons), across)]
+
+
+def _location_keyboard(options: tuple[Option, ...]) -> ReplyKeyboardMarkup:
+    # These buttons type their label for the person, and a choice accepts its label: so it is never shortened.
+    labels = [clean_text(option.label).strip() or str(number) for number, option in enumerate(options, start=1)]
+    rows = [[KeyboardButton(SHARE_LOCATION, request_location=True)], *([KeyboardButton(label)] for label in labels)]
+    return ReplyKeyboardMarkup(rows, resize_keyboard=True, one_time_keyboard=True)
+
+
+def _label(label: str) -> str:
+    words = " ".join(clean_text(label).split())
+    return words if len(words) <= FEATURES.max_label else words[: FEATURES.max_label - 1] + "…"
+
+
+def _as_line(link: Link) -> str:
+    label = _label(link.label)
+    return f"{label}：{clean_text(link.url)}" if label else clean_text(link.url)
+
+
+def _fit(body: str, tail: str) -> str:
+    """Body and the lines that must not be lost, within the limit of one message."""
+    if not tail:
+        return _cut(body, FEATURES.max_text)
+    if not body:
+        return _cut(tail, FEATURES.max_text)
+    room = FEATURES.max_text - utf16_length(tail) - 2
+    if room < utf16_length(CUT_NOTE) + 1:
+        return _cut(f"{body}\n\n{tail}", FEATURES.max_text)
+    return f"{_cut(body, room)}\n\n{tail}"
+
+
+def _cut(text: str, room: int) -> str:
+    if utf16_length(text) <= room:
+        return text
+    log.warning("telegram_text_cut", length=utf16_length(text))
+    room -= utf16_length(CUT_NOTE) + 1
+    # Half of a character outside the basic plane at the end is left out by "ignore".
+    head = text.encode("utf-16-le")[: room * 2].decode("utf-16-le", "ignore")
+    line_end = head.rfind("\n")
+    if line_end >= len(head) // 2:
+        head = head[:line_end]
+    return f"{head.rstrip()}\n{CUT_NOTE}"

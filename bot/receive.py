@@ -1,0 +1,301 @@
+"""A message in: one transaction in a worker thread, a deadline, and the spool when the database is away.
+
+`Receiver.receive` is the second of the six stops. It never raises for the database's faults: the update is in the
+inbox, or in the spool, or the platform is told to come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
+
+from bot.spool import Spool
+from config.catalogue import rules
+from config.texts import language_for, speaking
+from handlers import safeguarding
+from handlers.here import Here
+from handlers.message import Inbound, Reply
+from handlers.turn import plain, stuck, turn
+from models import inbox, outbox
+from models.database import Database, DatabaseAway, now_of
+from models.person import door_of
+
+log = structlog.get_logger(__name__)
+
+URGENT_SECONDS = 1.0
+ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
+HANDED_EVERY = 0.5
+SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
+
+
+class Unavailable(Exception):
+    """Neither database nor spool took the update: the platform must repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What to answer the platform now; `row` is the inbox row whose reply this is, empty if it leaves otherwise."""
+
+    reply: Reply | None
+    row: str = ""
+
+
+class Receiver:
+    """Turns of one process. One person's updates are handled in order, different persons' side by side."""
+
+    def __init__(
+        self,
+        database: Database,
+        spool: Spool,
+        here: Callable[[Inbound], Here],
+        *,
+        threads: int = 4,
+        observe: Callable[[str, float], None] = lambda outcome, seconds: None,
+    ) -> None:
+        self._database = database
+        self._spool = spool
+        self._here = here
+        self._observe = observe
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
+        self._queues: dict[tuple[str, str, str], asyncio.Lock] = {}
+        self._running: dict[tuple[str, str, str], asyncio.Task[Received]] = {}
+        self._late: set[asyncio.Task[None]] = set()
+        self._handed: list[str] = []
+        self._replaying = asyncio.Lock()
+
+    async def receive(self, inbound: Inbound, *, passive: bool = True, arrived: float | None = None) -> Received:
+        """Hear one update. `passive` = the reply can leave in this answer; `arrived` is a time.monotonic().
+
+        Raises Unavailable when nothing could keep the update.
+        """
+        began = arrived if arrived is not None else time.monotonic()
+        key = (inbound.platform, inbound.account, inbound.key)
+        if self._spool.is_waiting(inbound) and key not in self._running:
+            return (await self._to_spool(inbound, "behind", _urgent(inbound)))[0]
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(self._ordered(inbound, passive))
+            self._running[key] = task
+            task.add_done_callback(lambda _done: self._running.pop(key, None))
+        urgent = _urgent(inbound)
+        left = began + (URGENT_SECONDS if urgent else ANSWER_SECONDS) - time.monotonic()
+        done, _pending = await asyncio.wait({task}, timeout=max(0.05, left))
+        try:
+            if done:
+                received = task.result()
+                self._observe("turn", time.monotonic() - began)
+                return received
+            self._observe("late", time.monotonic() - began)
+            received, path = await self._to_spool(inbound, "late", urgent)
+            follow = asyncio.create_task(self._follow_up(task, inbound, path))
+            self._late.add(follow)
+            follow.add_done_callback(self._late.discard)
+            return received
+        except DatabaseAway:
+            self._observe("away", time.monotonic() - began)
+            return (await self._to_spool(inbound, "away", urgent))[0]
+        except Unavailable:
+            if urgent:
+                # A life before the record: the words to call for help need neither database nor disk.
+                return Received(Reply(urgent))
+            raise
+
+    def handed(self, row: str) -> None:
+        """The reply of this inbox row left in its answer; written down in batches."""
+        if row:
+            self._handed.append(row)
+
+    async def keep_up(self, stopping: asyncio.Event) -> None:
+        """Beside the turns: write down what was handed over, sweep what was not, replay the spool."""
+        next_sweep = time.monotonic() + 5
+        while not stopping.is_set():
+            try:
+                await self._flush_handed()
+                await self.replay()
+                if time.monotonic() >= next_sweep:
+                    next_sweep = time.monotonic() + 10
+                    await self._in_thread(self._sweep)
+            except DatabaseAway:
+                log.warning("database_away", doing="keep_up")
+            except Exception:
+                # One broken row must not end the loop that everybody's replies depend on.
+                log.exception("keep_up_failed")
+            try:
+                await asyncio.wait_for(stopping.wait(), HANDED_EVERY)
+            except TimeoutError:
+                continue
+
+    async def replay(self) -> int:
+        """Turn spooled updates into turns, in order; stops at the first that the database does not take."""
+        if not self._spool.waiting or self._replaying.locked():
+            return 0
+        async with self._replaying:
+            done = 0
+            for spooled in await asyncio.to_thread(self._spool.scan):
+                try:
+                    await self._ordered(spooled.inbound, passive=False)
+                except DatabaseAway:
+                    break
+                await self._in_thread(partial(self._move_to_outbox, *_where(spooled.inbound)))
+                self._spool.remove(spooled.path, spooled.inbound)
+                done += 1
+            for path in self._spool.unreadable:
+                log.error("spool_file_unreadable", file=path.name)
+            return done
+
+    async def stop(self, seconds: float) -> None:
+        """Let turns under way finish within so many seconds."""
+        waiting = {*self._running.values(), *self._late}
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
+        try:
+            await self._flush_handed()
+        except DatabaseAway:
+            log.warning("database_away", doing="stop")
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _ordered(self, inbound: Inbound, passive: bool) -> Received:
+        sender = (inbound.platform, inbound.account, inbound.sender)
+        queue = self._queues.setdefault(sender, asyncio.Lock())
+        try:
+            async with queue:
+                received: Received = await self._in_thread(lambda: self.transact(inbound, passive=passive))
+                return received
+        finally:
+            if not queue.locked() and not getattr(queue, "_waiters", None):
+                self._queues.pop(sender, None)
+
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def transact(self, inbound: Inbound, *, passive: bool) -> Received:
+        """The one transaction: dedupe, turn, effects, outgoing rows, stored reply. Runs in a worker thread."""
+        here = self._here(inbound)
+        with self._database.write() as session:
+            row = inbox.enter(
+                session,
+                inbound.platform,
+                inbound.account,
+                inbound.key,
+                inbound.sender,
+                inbound.kind,
+                inbound.as_json(),
+            )
+            if row is None:
+                return self._repeated(session, inbound)
+            try:
+                with session.begin_nested():
+                    reply, person = turn(session, inbound, here)
+            except (DatabaseAway, OperationalError):
+                raise  # no fault of this message: the whole transaction is tried again from the spool
+            except Exception:
+                log.exception("turn_failed", inbox=row, kind=inbound.kind)
+                with speaking(""):
+                    reply, person = stuck(), None
+                inbox.set_aside(session, row, reply.as_json(), "passive" if passive else "none")
+                return Received(reply, row if passive else "")
+            door = "none" if reply is None else "passive" if passive else "outbox"
+            inbox.finish(session, row, person, reply.as_json() if reply else None, door)
+            if inbound.kind == "unfollow":
+                inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
+            if reply is not None and door == "outbox" and person is not None:
+                where = door_of(session, inbound.platform, inbound.account, inbound.sender)
+                _queue_reply(session, row, person, reply, where.id if where else None)
+            return Received(reply if passive else None, row if passive and reply else "")
+
+    def _repeated(self, session: Session, inbound: Inbound) -> Received:
+        found = inbox.stored(session, inbound.platform, inbound.account, inbound.key)
+        if found is None or found.reply is None or found.door != "passive":
+            return Received(None)
+        return Received(Reply.from_json(found.reply), found.id)
+
+    def _move_to_outbox(self, platform: str, account: str, key: str, sender: str) -> None:
+        """The answer's call was given up or the process had died: one conditional update moves the reply."""
+        with self._database.write() as session:
+            if not inbox.take_to_outbox(session, platform, account, key):
+                return
+            found = inbox.stored(session, platform, account, key)
+            if found is not None and found.reply is not None and found.person_id is not None:
+                door = door_of(session, platform, account, sender)
+                _queue_reply(
+                    session, found.id, found.person_id, Reply.from_json(found.reply), door.id if door else None
+                )
+
+    def _sweep(self) -> None:
+        with self._database.write() as session:
+            rows = inbox.never_handed(session, SWEEP_AFTER)
+        for row in rows:
+            log.info("reply_swept", platform=row[0], account=row[1])
+            self._move_to_outbox(*row)
+
+    async def _follow_up(self, task: asyncio.Task[Received], inbound: Inbound, path: Path) -> None:
+        """After a late turn: its reply goes by the outbox, and its spool file is done with."""
+        try:
+            await task
+            await self._in_thread(lambda: self._move_to_outbox(*_where(inbound)))
+        except DatabaseAway:
+            return  # the spool's replay does it when the database is back
+        except Exception:
+            log.exception("late_turn_failed")
+            return
+        self._spool.remove(path, inbound)
+
+    async def _to_spool(self, inbound: Inbound, why: str, urgent: str) -> tuple[Received, Path]:
+        try:
+            path = await self._spool.put_soon(inbound)
+        except OSError as error:
+            log.error("spool_refused", errno=error.errno, why=why)
+            raise Unavailable from error
+        log.info("spooled", why=why, file=path.name, kind=inbound.kind)
+        return Received(Reply(urgent) if urgent else None), path
+
+    async def _flush_handed(self) -> None:
+        if not self._handed:
+            return
+        rows, self._handed = self._handed, []
+        try:
+            await self._in_thread(lambda: self._mark(rows))
+        except DatabaseAway:
+            self._handed = [*rows, *self._handed]
+            raise
+
+    def _mark(self, rows: list[str]) -> None:
+        with self._database.write() as session:
+            inbox.mark_handed(session, rows)
+
+
+def _queue_reply(session: Session, row: str, person: str, reply: Reply, door: str | None) -> None:
+    outbox.enqueue(
+        session,
+        person,
+        "reply",
+        reply.as_json(),
+        unique_key=f"reply:{row}",
+        priority=outbox.REPLY,
+        door_id=door,
+        expires_at=now_of(session) + timedelta(hours=rules().messages.reply_expires_hours),
+    )
+
+
+def _where(inbound: Inbound) -> tuple[str, str, str, str]:
+    return inbound.platform, inbound.account, inbound.key, inbound.sender
+
+
+def _urgent(inbound: Inbound) -> str:
+    """The emergency text when this message must be answered with it at once, whatever the database does."""
+    pressed = (inbound.menu or inbound.choice.removeprefix("m:")) in ("sos", "worried")
+    if not pressed and not (inbound.kind == "text" and safeguarding.is_danger(plain(inbound.text))):
+        return ""
+    with speaking(language_for(inbound.language)):
+        return safeguarding.emergency_text()

@@ -1,0 +1,158 @@
+"""The routes of architecture.md §6: webhooks, health, readiness, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiohttp import web
+from sqlalchemy import text
+
+from bot.platforms.base import Rejected
+from bot.receive import Unavailable
+from config.texts import speaking
+from models import lease
+from models.database import DatabaseAway
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+log = structlog.get_logger(__name__)
+
+APP: web.AppKey[Any] = web.AppKey("app")
+READ_SECONDS = 5.0  # a body that takes longer is not a platform's
+TICK_SECONDS = 180.0
+
+
+def add(app: web.Application) -> None:
+    """The fixed routes."""
+    app.router.add_route("*", "/wechat/{name}", webhook)
+    app.router.add_route("*", "/telegram/{name}", webhook)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+
+
+async def webhook(request: web.Request) -> web.StreamResponse:
+    """One call of a platform: read → receive → render (stops 1, 2 and 6 of the six)."""
+    arrived = time.monotonic()
+    app: App = request.app[APP]
+    kind = request.path.split("/", 2)[1]
+    platform = app.platforms.get((kind, request.match_info["name"].lower()))
+    if platform is None:
+        raise web.HTTPNotFound
+    query = dict(request.query)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            raw = await platform.accept(request)
+        if isinstance(raw, web.StreamResponse):
+            return raw
+        inbounds = await asyncio.to_thread(platform.open, raw, query)
+    except Rejected as rejected:
+        app.metrics.rejected.labels(kind, rejected.reason).inc()
+        return web.Response(status=rejected.status, text=rejected.reason)
+    except TimeoutError:
+        app.metrics.rejected.labels(kind, "slow").inc()
+        return web.Response(status=408, text="slow")
+    if not inbounds:
+        return web.Response(text="")
+    try:
+        received = [await app.receiver.receive(inbound, arrived=arrived) for inbound in inbounds]
+    except Unavailable:
+        # Not kept anywhere: the platform must come again.
+        return web.Response(status=503, text="unavailable")
+    last = received[-1]
+    with speaking(last.reply.language if last.reply else ""):
+        response = platform.render(last.reply, inbounds[-1], raw, query)
+    await response.prepare(request)
+    await response.write_eof()
+    for one in received:
+        app.receiver.handed(one.row)
+    await platform.acknowledge(inbounds[-1], raw, last.reply)
+    return response
+
+
+async def healthz(_request: web.Request) -> web.Response:
+    """Alive: the loop answers."""
+    return web.json_response({"alive": True})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Ready: database, leases, last tick. 503 names what is not."""
+    app: App = request.app[APP]
+
+    def look() -> dict[str, str]:
+        with app.database.read() as session:
+            session.execute(text("SELECT 1"))
+            return lease.holders(session)
+
+    problems: list[str] = []
+    holders: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(3):
+            holders = await asyncio.to_thread(look)
+    except (DatabaseAway, TimeoutError):
+        problems.append("database")
+    tick = app.ticker.last_tick
+    if "tick" in app.roles and app.started_at is not None:
+        silent = (datetime.now(UTC) - (tick or app.started_at)).total_seconds()
+        if silent > TICK_SECONDS:
+            problems.append("ticker")
+    body = {
+        "ready": not problems,
+        "problems": problems,
+        "leases": sorted(holders),
+        "mine": sorted(name for name, holder in holders.items() if holder == app.name),
+        "last_tick": tick.isoformat() if tick else None,
+        "spooled": sum(app.spool.waiting.values()),
+    }
+    return web.json_response(body, status=503 if problems else 200)
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """Figures for Prometheus."""
+    app: App = request.app[APP]
+    app.metrics.spooled.set(sum(app.spool.waiting.values()))
+    return web.Response(body=app.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+@web.middleware
+async def count_requests(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Requests by route template and status."""
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    status = 500
+    try:
+        response: web.StreamResponse = await handler(request)
+        status = response.status
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        request.app[APP].metrics.requests.labels(route, str(status)).inc()
+
+
+@web.middleware
+async def plain_errors(request: web.Request, handler: Any) -> web.StreamResponse:
+    """An error of ours is logged whole and told in one word; nothing of the request is echoed."""
+    try:
+        answered: web.StreamResponse = await handler(request)
+        return answered
+    except web.HTTPException as error:
+        if error.status >= 400:
+            return web.Response(status=error.status, text=error.reason, headers=_allow(error))
+        raise
+    except (ConnectionResetError, asyncio.CancelledError):
+        raise
+    except Exception:
+        resource = request.match_info.route.resource
+        log.exception("request_failed", route=resource.canonical if resource else "unknown")
+        return web.Response(status=500, text="error")
+
+
+def _allow(error: web.HTTPException) -> dict[str, str]:
+    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}

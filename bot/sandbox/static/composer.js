@@ -1,0 +1,74 @@
+// The line to write on and the + panel; the platforms put their own menus and keyboards around it.
+import { el, icon, newId } from "./dom.js";
+import { t } from "./texts.js";
+
+/** The writing line. `phone` keeps the draft and sends; `before` and `after` are the platform's own buttons. */
+export function writingLine(phone, { before = [], placeholder = "" } = {}) {
+  const box = el("textarea", { class: "write", rows: "1", "aria-label": t("write"), placeholder, data: { home: "write" }, enterkeyhint: "send", maxlength: "5000" });
+  box.value = phone.draft;
+  const send = el("button", { type: "submit", class: "send", "aria-label": t("send") }, icon("send", 20), el("span", { class: "send-word" }, t("send")));
+  const form = el("form", { class: "line" }, before, box, moreButton(phone), send);
+  const fit = () => {
+    form.classList.toggle("has-text", box.value.trim() !== "");
+    box.style.height = "auto";
+    box.style.height = `${Math.min(box.scrollHeight, 120)}px`;
+  };
+  box.addEventListener("input", () => {
+    phone.draft = box.value;
+    fit();
+  });
+  box.addEventListener("keydown", (event) => {
+    // Enter while an input method is composing chooses a word; it must not send.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const text = box.value;
+    if (!text.trim()) return;
+    phone.draft = box.value = "";
+    fit();
+    if (await phone.send({ do: "text", text })) return;
+    // Not gone: give the words back, wherever the line is by now, unless something new was begun.
+    const now = phone.screen.querySelector(".write");
+    if (phone.draft === "") phone.draft = text;
+    if (now && now.value === "") now.value = text;
+    now?.dispatchEvent(new Event("input"));
+  });
+  queueMicrotask(fit);
+  return form;
+}
+
+function moreButton(phone) {
+  const press = () => phone.toggleTools();
+  const name = t(phone.toolsOpen ? "close_more" : "more");
+  return el("button", { type: "button", class: "icon-button more", data: { key: "more" }, "aria-label": name, "aria-expanded": String(phone.toolsOpen), on: { click: press } },
+    icon(phone.platform === "telegram" ? "clip-on" : "plus", 26));
+}
+
+/** The panel of things to send. `tools`: [{icon, label, act, pressed?}]. */
+export function toolsPanel(phone, tools) {
+  const id = newId("tools");
+  const buttons = tools.map(({ icon: name, label, act, pressed }) => {
+    const props = { type: "button", class: "tool", "aria-pressed": pressed === undefined ? null : String(pressed), on: { click: act } };
+    return el("button", props, el("span", { class: "tool-face" }, icon(name, 26)), el("span", { class: "tool-name" }, label));
+  });
+  const panel = el("div", { class: "tools", role: "group", "aria-label": t("tools"), id }, buttons);
+  panel.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") phone.toggleTools(false);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 4, ArrowUp: -4 }[event.key];
+    const to = step && buttons[buttons.indexOf(document.activeElement) + step];
+    if (!to) return;
+    event.preventDefault();
+    to.focus();
+  });
+  return panel;
+}
+
+/** The strip that says the next action will be repeated, with the way out. */
+export function repeatStrip(phone) {
+  return phone.repeat && el("div", { class: "repeat-strip", role: "status" },
+    icon("repeat", 18), el("span", { class: "grow" }, t("repeat_on")),
+    el("button", { type: "button", class: "text-button", on: { click: () => phone.setRepeat(false) } }, t("repeat_off")));
+}

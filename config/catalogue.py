@@ -1,0 +1,103 @@
+"""The programme's figures as typed objects: rules.toml, and a deployment's own file over it."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import time
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from config.settings import UnsafeSetting
+
+HERE = Path(__file__).parent
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Registration(_Part):
+    """Ages in full years, terms in days."""
+
+    notice_version: str
+    minimum_age: Count
+    guardian_consent_below: Count
+    guardian_alone_below: Count
+    self_supporting_from: Count
+    half_done_days: Count
+    guardian_link_days: Count
+    pending_minor_days: Count
+
+
+class Doors(_Part):
+    """One-time codes and pages."""
+
+    code_minutes: Count
+    code_tries: Count
+    code_pause_minutes: Count
+    page_minutes: Count
+
+
+class Messages(_Part):
+    """Retention and the usual quiet hours (local times)."""
+
+    retention_days: Count
+    reply_expires_hours: Count
+    quiet_from: time
+    quiet_until: time
+
+
+class Safety(_Part):
+    """Numbers to call, and the words that are answered with them at once."""
+
+    emergency_police: str
+    emergency_medical: str
+    emergency_sms: str
+    youth_hotline: str
+    danger_words: tuple[str, ...]
+    harmless_phrases: tuple[str, ...]
+    refused_address_words: tuple[str, ...]
+
+
+class Rules(_Part):
+    """All figures of a deployment."""
+
+    registration: Registration
+    doors: Doors
+    messages: Messages
+    safety: Safety
+
+
+_file: list[Path] = []
+
+
+def use_rules(path: Path) -> None:
+    """Lay a deployment's own file over rules.toml; raises UnsafeSetting naming what is wrong in it."""
+    _file[:] = [path]
+    rules.cache_clear()
+    rules()
+
+
+@cache
+def rules() -> Rules:
+    """The figures in force."""
+    figures = tomllib.loads((HERE / "rules.toml").read_text("utf-8"))
+    for path in _file:
+        try:
+            own = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UnsafeSetting("NUANYANG_RULES_FILE", f"cannot be read: {error}") from None
+        for part, values in own.items():
+            if not isinstance(values, dict) or part not in figures:
+                raise UnsafeSetting("NUANYANG_RULES_FILE", f"has no part [{part}]; see config/rules.toml")
+            figures[part] = {**figures[part], **values}
+    try:
+        return Rules.model_validate(figures)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnsafeSetting("NUANYANG_RULES_FILE", f"{where}: {first['msg']}") from None

@@ -1,0 +1,177 @@
+"""Checks that several talks share: typed words in, a value out, or Invalid with what to write instead.
+
+Words arrive with full-width forms folded (handlers/turn.py); answers from one-time pages pass through the same door.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+
+from config.catalogue import rules
+from config.texts import _
+from handlers.dialogue import Invalid
+from models.volunteer import OLDEST, age_on
+
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇"
+_CHINESE_NAME = re.compile(f"[{_HAN}]+(?:·[{_HAN}]+)*")
+_LATIN_NAME = re.compile(r"[^\W\d_]+(?:(?:['’.\-]|\. | )[^\W\d_]+)*\.?")
+_DOTS = str.maketrans(dict.fromkeys("•‧・∙⋅･.", "·"))
+# Said instead of a name. Whole words that are real surnames or given names (想, 么, 那 …) are not in here.
+_NO_NAME = re.compile(
+    "我|你|您|吗|呢|啊|咋|怎|什么|请问|谢谢|報名|报名|注册|註冊|志愿|志願|义工|義工|姓名|名字|不知道|不告诉"
+    "|手机|电话|取消|返回|菜单|帮助"
+)
+_NO_NAMES = frozenset(
+    (
+        *(
+            "好的",
+            "可以",
+            "是的",
+            "不是",
+            "收到",
+            "没有",
+            "测试",
+            "同意",
+            "不同意",
+            "确认",
+            "提交",
+            "继续",
+            "下一步",
+            "跳过",
+        ),
+        *("开始", "在吗", "哈哈", "hello", "hi", "hey", "yes", "no", "ok", "okay", "test", "start", "register"),
+        *("continue", "submit", "agree", "skip", "none"),
+    )
+)
+
+LONGEST = 60  # characters that a number or a day may be written with
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−－", "-"))
+_NUMBER = re.compile(r"[+\d(][\d\s().\-]*\d")
+_MOBILE = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+
+_DAY = re.compile(
+    r"(?<!\d)(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?!\d)|(?<!\d)(\d{4}) (\d{1,2}) (\d{1,2})(?!\d)"
+)
+_EIGHT = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)\d{1,2}\s*[-/. ]\s*\d{1,2}\s*[-/. ]\s*\d{4}(?!\d)")
+
+
+def person_name(words: str) -> str:
+    """A person's full name: 2 to 20 Chinese characters, with · where the name has one, or a name in Latin letters."""
+    name = " ".join(words.split())
+    dotted = name.replace(" ", "").translate(_DOTS)
+    hint = _("请只写姓名，例如“王小明”“阿依古丽·买买提”或“Chan Tai Man”。")
+    if _NO_NAME.search(dotted) or name.casefold() in _NO_NAMES or re.search(r"\b(i am|i'm|my name)\b", name, re.I):
+        raise Invalid(hint)
+    if _CHINESE_NAME.fullmatch(dotted):
+        if len(dotted.replace("·", "")) == 1:
+            raise Invalid(_("请写全名，至少两个字。") + hint)
+        if len(dotted) > 20:
+            raise Invalid(_("姓名最多 20 个字。") + hint)
+        return dotted
+    letters = sum(c.isalpha() for c in name)
+    if _LATIN_NAME.fullmatch(name) and _latin(name) and letters >= 2 and len(name) <= 60 and len(name.split()) <= 6:
+        return name
+    raise Invalid(hint)
+
+
+def _latin(name: str) -> bool:
+    return all(not c.isalpha() or c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in name)
+
+
+def mobile_number(words: str) -> str:
+    """A mobile number as E.164; the mainland's without a country code, every other with + or 00 in front."""
+    plain = words.translate(_DASHES)
+    found = _NUMBER.findall(plain[:LONGEST])
+    hint = _("请写 11 位手机号，例如 13800138000；港澳和海外号码请带区号，例如 +85291234567。")
+    if len(found) != 1 or len(plain) > LONGEST:
+        raise Invalid(hint if len(found) < 2 else _("请只写一个手机号。") + hint)
+    number = re.sub(r"^00(?!0)", "+", found[0].strip().lstrip("("))
+    try:
+        parsed = phonenumbers.parse(number, "CN")
+    except NumberParseException:
+        raise Invalid(_("这个号码好像不对。") + hint) from None
+    if not phonenumbers.is_valid_number(parsed):
+        raise Invalid(_("这个号码好像多了或少了几位。") + hint)
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.FIXED_LINE:
+        raise Invalid(_("这是座机号，需要能收短信的手机号。") + hint)
+    if kind not in _MOBILE:
+        raise Invalid(_("这不是手机号。") + hint)
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+
+
+def written_number(e164: str, *, masked: bool = False) -> str:
+    """A number as people write it: 13800138000, or +852 9123 4567; masked = 138****8000."""
+    parsed = phonenumbers.parse(e164)
+    national = str(parsed.national_number)
+    if masked:
+        keep = 4 if len(national) >= 10 else 2
+        head = len(national) - 4 - keep
+        national = national[:head] + "*" * (len(national) - head - keep) + national[-keep:]
+    return national if parsed.country_code == 86 else f"+{parsed.country_code} {national}"
+
+
+def birth_date(today: str) -> Callable[[str], date]:
+    """A check for one's own birth date, as seen from `today` (ISO): old enough, and not too long ago."""
+    day = date.fromisoformat(today)
+
+    def check(words: str) -> date:
+        born = calendar_day(words)
+        if born > day:
+            raise Invalid(_("这一天还没有到，请检查年份，例如 2005-08-13。"))
+        if age_on(born, day) > OLDEST:
+            raise Invalid(_("这个年份太早了，请检查一下，例如 2005-08-13。"))
+        least = rules().registration.minimum_age
+        if age_on(born, day) < least:
+            raise Invalid(
+                _("谢谢你想来帮忙！满 {age} 岁才能注册，现在可以先和家长一起参加活动。如果写错了，请重新写。").format(
+                    age=least
+                )
+            )
+        return born
+
+    return check
+
+
+def calendar_day(words: str) -> date:
+    """A day written with the year first: 2005-08-13, 2005年8月13日, 2005/8/13 or 20050813."""
+    plain = words.translate(_DASHES)[:LONGEST]
+    hint = _("请按“年-月-日”写公历生日，例如 2005-08-13 或 2005年8月13日。")
+    if re.search("农历|農曆|阴历|陰曆", plain):
+        raise Invalid(_("这里要公历生日。") + hint)
+    found = _DAY.findall(plain) or [(*parts, "", "", "") for parts in _EIGHT.findall(plain)]
+    if len(found) != 1:
+        if _YEAR_LAST.search(plain):
+            raise Invalid(_("这样写分不清月和日。") + hint)
+        raise Invalid(hint)
+    year, month, day = (int(part) for part in found[0] if part)
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise Invalid(_("日历上没有这一天，请检查一下。") + hint) from None
+
+
+def short_words(limit: int, hint: str) -> Callable[[str], str]:
+    """A check for one line of free words, 2 to `limit` characters."""
+
+    def check(words: str) -> str:
+        line = " ".join(words.split())
+        if not 2 <= len(line) <= limit or not any(c.isalpha() for c in line):
+            raise Invalid(hint)
+        return line
+
+    return check
+
+
+def official_number(words: str) -> str:
+    """A number on i志愿 or 广东志愿者: 6 to 20 letters and digits."""
+    number = re.sub(r"[\s\-]", "", words).upper()
+    if not re.fullmatch(r"[0-9A-Z]{6,20}", number) or not any(c.isdigit() for c in number):
+        raise Invalid(_("志愿者编号是 6 到 20 位数字或字母，例如 440106123456789。"))
+    return number

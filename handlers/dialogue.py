@@ -1,0 +1,200 @@
+"""The dialogue engine: pure. A talk is a generator that only asks; its state is the answers by key.
+
+To go on, the talk is replayed from its frozen facts with the answers given so far, up to the first question that
+has none, or none that its check still accepts. So a deploy may insert, drop or tighten questions and nobody's
+half-done talk is lost. No I/O, no clock and no platform belong in here or in a talk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from handlers.message import Reply
+from models.person import Person
+
+Answer = dict[str, Any]  # {"c": value} chosen · {"m": [values]} several · {"t": raw text} · {"s": True} skipped
+Talk = Generator["Ask", Any, Any]
+
+
+class Invalid(Exception):
+    """What was said does not fit; the text tells the person what to say instead."""
+
+
+class Refused(Exception):
+    """Raised by `perform`: the rules do not take this answer (any more); `key` is asked again with `text` before it.
+
+    What `perform` wrote is rolled back; `then` is carried out after that and stays (a wrong code is counted).
+    """
+
+    def __init__(self, key: str, text: str, then: Callable[[Session], None] | None = None) -> None:
+        super().__init__(text)
+        self.key = key
+        self.text = text
+        self.then = then
+
+
+class TalkError(Exception):
+    """The talk itself is wrong (a key used twice). A programmer's mistake, never a person's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing to choose. `words` are also accepted; `drops` = choosing it forgets these answers and asks again."""
+
+    value: str
+    label: str
+    words: tuple[str, ...] = ()
+    drops: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question. `key` is unique in a run and never changes its meaning.
+
+    `check` turns typed text into a value or raises Invalid; without it only the choices are accepted. A shared
+    location reaches `check` as "geo:LAT,LON" (WGS-84) when `location` is set. `many` collects several choices.
+    `numeric` says that a small number is itself an answer here, so numbers are not taken for choices.
+    `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat.
+    """
+
+    key: str
+    text: str
+    choices: tuple[Choice, ...] = ()
+    check: Callable[[str], Any] | None = None
+    location: bool = False
+    many: bool = False
+    skippable: bool = False
+    numeric: bool = False
+    sensitive: bool = False
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """A talk with its name, what it reads before (`prepare`) and what it does at the end (`perform`).
+
+    `facts` is a versioned model with defaults: it is stored, and holds no words of a language. `resumes` says that
+    a talk pushed aside by another one is taken up again by itself afterwards. Idle talks end after `idle_days`.
+    """
+
+    name: str
+    facts: type[BaseModel]
+    prepare: Callable[[Session, Person], BaseModel]
+    talk: Callable[[Any], Talk]
+    perform: Callable[[Session, Person, Any], Reply]
+    idle_days: int = 21
+    resumes: bool = True
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The talk stands at `ask`. `visited` are the keys answered before it, in order; `note` goes before the text."""
+
+    ask: Ask
+    answers: dict[str, Answer]
+    visited: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The talk came to its end with a command for `perform`; None = the person changed their mind."""
+
+    command: Any
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+
+def value_of(ask: Ask, answer: Answer) -> Any:
+    """The value of a stored answer under today's question; raises Invalid with an empty text if it no longer fits."""
+    if answer.get("s"):
+        if not ask.skippable:
+            raise Invalid("")
+        return None
+    if "m" in answer:
+        if not ask.many:
+            raise Invalid("")
+        known = [choice.value for choice in ask.choices if choice.value in answer["m"]]
+        return tuple(known)
+    if "c" in answer:
+        if ask.many or answer["c"] not in {choice.value for choice in ask.choices}:
+            raise Invalid("")
+        return answer["c"]
+    if ask.check is None:
+        raise Invalid("")
+    return ask.check(answer["t"])
+
+
+def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> Waiting | Finished:
+    """Run the talk over the answers up to the first question without a valid one, or to its end.
+
+    Answers that the finished talk did not ask for (of branches that died by a correction) are discarded there and
+    at every question that offers corrections. Raises TalkError when a key comes twice.
+    """
+    answers = dict(answers)
+    visited: list[str] = []
+    talk = dialogue.talk(facts)
+    try:
+        ask = next(talk)
+        while True:
+            if ask.key in visited:
+                raise TalkError(f"{dialogue.name}: the key {ask.key!r} comes twice in one run")
+            if any(choice.drops for choice in ask.choices):
+                answers = {key: answers[key] for key in (*visited, ask.key) if key in answers}
+            if ask.key not in answers:
+                return Waiting(ask, answers, tuple(visited))
+            try:
+                value = value_of(ask, answers[ask.key])
+            except Invalid as refusal:
+                del answers[ask.key]
+                return Waiting(ask, answers, tuple(visited), str(refusal))
+            visited.append(ask.key)
+            ask = talk.send(value)
+    except StopIteration as end:
+        return Finished(end.value, {key: answers[key] for key in visited})
+    finally:
+        talk.close()
+
+
+def advance(
+    dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer], waiting: str, given: Answer
+) -> Waiting | Finished:
+    """Give an answer to the question that was shown (`waiting`) and go on to the next.
+
+    Where a deploy has put another question before the one that was shown, the answer is kept and that question
+    comes first. Raises Invalid when the answer does not fit the question that it was given to.
+    """
+    at = replay(dialogue, facts, {key: value for key, value in answers.items() if key != waiting})
+    if isinstance(at, Waiting) and at.ask.key == waiting:
+        value_of(at.ask, given)
+        dropped = drops_of(at.ask, given)
+        if dropped:
+            kept = {key: value for key, value in at.answers.items() if key not in dropped}
+            return replay(dialogue, facts, kept)
+    return replay(dialogue, facts, {**answers, waiting: given})
+
+
+def back(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> Waiting | Finished | None:
+    """One question back: forget the last answer before the waiting question. None at the first question."""
+    at = replay(dialogue, facts, answers)
+    if not isinstance(at, Waiting) or not at.visited:
+        return None
+    last = at.visited[-1]
+    return replay(dialogue, facts, {key: value for key, value in at.answers.items() if key != last})
+
+
+def drops_of(ask: Ask, given: Answer) -> tuple[str, ...]:
+    """What choosing this answer forgets."""
+    return next((choice.drops for choice in ask.choices if choice.value == given.get("c")), ())
+
+
+def chosen(choices: Sequence[Choice], words: str) -> Choice | None:
+    """The choice whose label, value or other word was typed, whatever its case."""
+    plain = words.casefold()
+    for choice in choices:
+        if plain in (choice.label.casefold(), choice.value.casefold(), *(word.casefold() for word in choice.words)):
+            return choice
+    return None

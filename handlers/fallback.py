@@ -1,0 +1,53 @@
+"""When nothing fits: a short useful answer and the way to a person. Never silence."""
+
+from __future__ import annotations
+
+from sqlmodel import Session
+
+from config.texts import _
+from handlers import menu, talk
+from handlers.message import Reply
+from models.conversation import State
+from models.person import Person
+
+
+def unknown(session: Session, person: Person, state: State, words: str) -> Reply:
+    """Free text that fits nothing."""
+    if menu.acknowledged(words):
+        return talk.show(state, Reply(_("好的。想做什么，回复“菜单”。")), keep=True)
+    text = _("这句我没看懂。回复“菜单”看看能做什么；要找真人，回复“联系专员”，我会把你的话转过去。")
+    return talk.show(state, Reply(text, menu.options("register", "my", "contact")))
+
+
+def empty(session: Session, person: Person, state: State) -> Reply:
+    """A message without readable words."""
+    return _gently(session, person, state, _("这条消息里没有文字。"))
+
+
+def media(session: Session, person: Person, state: State, kind: str) -> Reply:
+    """Stickers, voice and pictures where text is asked."""
+    said = {
+        "sticker": _("图片和表情我看不懂，请打字告诉我。"),
+        "image": _("图片和表情我看不懂，请打字告诉我。"),
+        "voice": _("语音我还听不懂，请打字告诉我。"),
+        "video": _("视频我看不懂，请打字告诉我。"),
+    }
+    return _gently(session, person, state, said.get(kind, _("这类消息我还不会看，请打字告诉我。")))
+
+
+def location(session: Session, person: Person, state: State) -> Reply:
+    """A location that nobody asked for: it is not kept."""
+    text = _("收到一个位置。现在没有问题需要位置，所以没有保存。")
+    return talk.show(state, Reply(text, menu.options("my", "contact")))
+
+
+def unknown_code(state: State) -> Reply:
+    """A QR code or link that is not ours, or too old."""
+    text = _("这个二维码或链接我不认识，可能已经过期。回复“菜单”看看能做什么，或回复“联系专员”。")
+    return talk.show(state, Reply(text, menu.options("contact")))
+
+
+def _gently(session: Session, person: Person, state: State, said: str) -> Reply:
+    if state.current is not None:
+        return talk.ask_again(session, person, state, said)
+    return talk.show(state, Reply(said + _("想做什么，回复“菜单”。"), menu.options("my", "contact")))

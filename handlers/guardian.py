@@ -1,0 +1,380 @@
+"""A guardian agrees in his or her own door; or a specialist records a consent on paper. Never the minor's own tap.
+
+Each talk has two halves: a code or number comes first and is looked up, then the questions are asked with facts
+about whom they concern.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel
+from sqlmodel import Session
+from stdnum import luhn
+
+from config.catalogue import rules
+from config.texts import _, current
+from handlers.checks import mobile_number, person_name
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.invitation import called_gently
+from handlers.late import asked
+from handlers.message import Option, Reply
+from handlers.places import place_name
+from models.code import Checked, check_code, count_wrong, normal, use_code
+from models.guardian import (
+    CODE,
+    Guardian,
+    GuardianError,
+    agree,
+    may_record,
+    record,
+    refuse,
+    take_back,
+    waiting,
+    wards,
+)
+from models.person import Person
+from models.role import grants
+from models.volunteer import ACTIVE, PAUSED, Volunteer, by_number, volunteer_of
+
+
+class Ward(BaseModel):
+    """Somebody whom this person has agreed for."""
+
+    guardianship: str = ""
+    called: str = ""
+
+
+class Facts(BaseModel):
+    """`volunteer` is empty until a code was found good; `called` is the minor's form of address."""
+
+    volunteer: str = ""
+    code: str = ""
+    called: str = ""
+    wards: list[Ward] = []
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Look at the typed code."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class Decide:
+    """The guardian's decision; `told` is None for a no."""
+
+    volunteer: str
+    code: str
+    called: str
+    told: Guardian | None
+
+
+@dataclass(frozen=True)
+class TakeBack:
+    """The guardian takes an earlier consent back."""
+
+    guardianship: str
+    called: str
+
+
+def prepare(session: Session, person: Person) -> Facts:
+    """Whom the person has agreed for already."""
+    mine = []
+    for held, volunteer in wards(session, person.id):
+        minor = session.get_one(Person, volunteer.person_id)
+        mine.append(Ward(guardianship=held.id, called=called_gently(session, minor, volunteer)))
+    return Facts(wards=mine)
+
+
+def talk(facts: Facts) -> Talk:
+    """First half: the code, or taking a consent back. Second half: the guardian's decision."""
+    if not facts.volunteer:
+        back = tuple(
+            Choice(ward.guardianship, _("撤回对{called}的同意").format(called=ward.called)) for ward in facts.wards
+        )
+        said = yield Ask("code", _("请写孩子转发给你的监护码（8 位字母和数字）。"), back, check=_typed_code)
+        ward = next((ward for ward in facts.wards if ward.guardianship == said), None)
+        if ward is None:
+            return LookUp(said)
+        text = _("撤回以后，{called}的志愿服务马上暂停。确定撤回吗？").format(called=ward.called)
+        sure = yield Ask("sure", text, (Choice("yes", _("确定撤回")), Choice("no", _("不撤回"))))
+        return TakeBack(ward.guardianship, ward.called) if sure == "yes" else None
+    if (yield Ask("agree", _explained(facts.called), _yes_or_no())) == "no":
+        return Decide(facts.volunteer, facts.code, facts.called, None)
+    told = yield from _about_guardian(
+        _("请写你的姓名。"), _("你是{called}的什么人？").format(called=facts.called), _("请写你的手机号。")
+    )
+    text = _("最后确认：你已满 18 岁，是{called}的监护人，同意{called}注册并参加助残志愿服务。").format(
+        called=facts.called
+    )
+    sure = yield Ask("adult", text, (Choice("yes", _("确认同意")), Choice("no", _("先不同意"))))
+    return Decide(facts.volunteer, facts.code, facts.called, told) if sure == "yes" else None
+
+
+def perform(session: Session, person: Person, command: LookUp | Decide | TakeBack) -> Reply:
+    """Look the code up, or carry the decision out; everything is checked again."""
+    if isinstance(command, TakeBack):
+        return _taken_back(session, person, command)
+    checked = check_code(session, CODE, command.code, person.id)
+    volunteer = waiting(session, str((checked.facts or {}).get("volunteer")))
+    # After a merge the code's owner and the minor may be one person under another id.
+    own = checked.verdict == "own" or (volunteer is not None and volunteer.person_id == person.id)
+    problem = _own_code() if own else _verdict(checked, volunteer)
+    if isinstance(command, LookUp):
+        if checked.verdict == "pause":
+            return Reply(problem)
+        if problem or volunteer is None:
+            then = _counting(person.id) if checked.verdict == "wrong" else None
+            raise Refused("code", problem, then)
+        return _first_half_done(session, person, volunteer, command.code)
+    if problem or volunteer is None or volunteer.id != command.volunteer:
+        return Reply(problem or _gone())
+    return _decided(session, person, checked, command)
+
+
+def _first_half_done(session: Session, person: Person, volunteer: Volunteer, code: str) -> Reply:
+    called = called_gently(session, session.get_one(Person, volunteer.person_id), volunteer)
+    facts = Facts(volunteer=volunteer.id, code=code, called=called)
+    values = [(choice.value, choice.label) for choice in _yes_or_no()]
+    lasts = timedelta(days=rules().registration.guardian_link_days)
+    return Reply(_explained(called), asked(session, person.id, "guardian", "agree", facts, values, lasts=lasts))
+
+
+def _decided(session: Session, person: Person, checked: Checked, command: Decide) -> Reply:
+    if command.told is None:
+        use_code(session, checked.row)
+        refuse(session, person, command.volunteer)
+        return Reply(
+            _("好的，没有登记同意，我会告诉{called}。改变主意时，请孩子重新报名。").format(called=command.called)
+        )
+    try:
+        agree(session, person, command.volunteer, command.told, current())
+    except GuardianError as error:
+        return _not_agreed(error, command.called)
+    use_code(session, checked.row)
+    return Reply(
+        _("谢谢你！同意已经登记，我会马上告诉{called}。以后想撤回，随时回复“监护人”。").format(called=command.called)
+    )
+
+
+def _taken_back(session: Session, person: Person, command: TakeBack) -> Reply:
+    try:
+        take_back(session, person, command.guardianship)
+    except GuardianError:
+        return Reply(_("这份同意已经撤回过了。"))
+    return Reply(_("已经撤回，{called}的志愿服务从现在起暂停，我会告诉{called}。").format(called=command.called))
+
+
+class RecordFacts(BaseModel):
+    """`volunteer` is empty until a number was found; `county` is a region code."""
+
+    allowed: bool = False
+    volunteer: str = ""
+    called: str = ""
+    county: str = ""
+
+
+@dataclass(frozen=True)
+class FindNumber:
+    """Look the volunteer's number up; empty = the person may not record anything."""
+
+    number: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """Record the consent on paper."""
+
+    volunteer: str
+    called: str
+    told: Guardian
+
+
+def prepare_record(session: Session, person: Person) -> RecordFacts:
+    """Whether the person has a role that may record at all."""
+    return RecordFacts(allowed=bool(grants(session, person.id)))
+
+
+def talk_record(facts: RecordFacts) -> Talk:
+    """First half: the number. Second half: who the guardian is, and that the paper was seen."""
+    if not facts.volunteer:
+        if not facts.allowed:
+            return FindNumber("")
+        number = yield Ask("number", _("请写未成年志愿者的编号（10 位数字）。"), check=_volunteer_number)
+        return FindNumber(number)
+    if (yield Ask("right", _whom(facts.called, facts.county), _right_or_not())) == "no":
+        return None
+    told = yield from _about_guardian(
+        _("请写监护人的姓名，和同意书上一致。"),
+        _("监护人是{called}的什么人？").format(called=facts.called),
+        _("请写监护人的手机号。"),
+    )
+    text = _("你见到监护人签名的书面同意书原件了吗？")
+    seen = yield Ask("seen", text, (Choice("yes", _("已见到书面同意书原件")), Choice("no", _("还没有见到"))))
+    return Record(facts.volunteer, facts.called, told) if seen == "yes" else None
+
+
+def perform_record(session: Session, person: Person, command: FindNumber | Record) -> Reply:
+    """Find the minor inside the person's scope, or record the consent; everything is checked again."""
+    if isinstance(command, Record):
+        return _recorded(session, person, command)
+    if not command.number:
+        return Reply(
+            _("书面同意要由项目专员或管理员登记。监护人本人可以用自己的手机同意，回复“监护人”。"),
+            (Option("m:guardian", _("我是监护人")), Option("m:contact", _("联系专员"))),
+        )
+    volunteer = by_number(session, command.number)
+    if volunteer is None or not may_record(session, person.id, volunteer):
+        raise Refused("number", _("在你负责的地区里没有这个编号，请核对一下。"))
+    if waiting(session, volunteer.id) is None:
+        raise Refused("number", _("这位志愿者现在不需要监护人同意。"))
+    called = called_gently(session, session.get_one(Person, volunteer.person_id), volunteer)
+    county = volunteer.county or ""
+    facts = RecordFacts(allowed=True, volunteer=volunteer.id, called=called, county=county)
+    values = [(choice.value, choice.label) for choice in _right_or_not()]
+    return Reply(_whom(called, county), asked(session, person.id, "guardian_record", "right", facts, values))
+
+
+def _recorded(session: Session, person: Person, command: Record) -> Reply:
+    try:
+        record(session, person, command.volunteer, command.told, current())
+    except GuardianError as error:
+        return _not_agreed(error, command.called)
+    return Reply(_("已登记{called}监护人的书面同意，请把原件存好。").format(called=command.called))
+
+
+def _about_guardian(name_text: str, relation_text: str, phone_text: str) -> Talk:
+    name = yield Ask("guardian_name", name_text, check=person_name, sensitive=True)
+    relation = yield Ask("relation", relation_text, _relations())
+    phone = yield Ask("guardian_phone", phone_text, check=mobile_number, sensitive=True)
+    return Guardian(name=name, relation=relation, phone=phone)
+
+
+def _not_agreed(error: GuardianError, called: str) -> Reply:
+    """Why the consent does not stand; the one thing that can be mended at once is asked again."""
+    if error.reason == "phone":
+        raise Refused("guardian_phone", _("监护人的手机号不能和孩子的一样，请写监护人自己的号码。")) from None
+    if error.reason == "minor":
+        text = _("监护人要年满 18 岁。按你的注册资料，你还未满 18 岁，请让{called}的监护人来操作。")
+        return Reply(text.format(called=called))
+    if error.reason == "scope":
+        return Reply(_("这位志愿者现在不在你负责的地区，没有登记。"))
+    return Reply(_own_code() if error.reason == "own" else _gone())
+
+
+def _relations() -> tuple[Choice, ...]:
+    return (
+        Choice("father", _("父亲"), words=(_("爸爸"),)),
+        Choice("mother", _("母亲"), words=(_("妈妈"),)),
+        Choice("grandparent", _("祖父母或外祖父母")),
+        Choice("sibling", _("成年的兄姐")),
+        Choice("other", _("其他监护人")),
+    )
+
+
+def _yes_or_no() -> tuple[Choice, ...]:
+    return (Choice("yes", _("同意")), Choice("no", _("不同意")))
+
+
+def _right_or_not() -> tuple[Choice, ...]:
+    return (Choice("yes", _("是这位")), Choice("no", _("不是")))
+
+
+def _whom(called: str, county: str) -> str:
+    return _("{called}，{county}。是这位吗？").format(called=called, county=place_name(county))
+
+
+def _explained(called: str) -> str:
+    return _(
+        "{called}想当助残志愿者，请你作为监护人决定。\n"
+        "做什么：参加适合年龄的助残服务和活动，不会单独结对，首次服务有专员陪同。\n"
+        "为什么问你：未满 {age} 岁的人注册要监护人同意。\n"
+        "记录什么：孩子的姓名、手机号、出生日期、所在县（市、区），你的姓名、关系、手机号，都加密保存，不作别的用途。\n"
+        "存多久：到孩子或你要求删除为止。你随时可以撤回，回复“监护人”就行。\n"
+        "你同意吗？"
+    ).format(called=called, age=rules().registration.guardian_consent_below)
+
+
+def _typed_code(words: str) -> str:
+    code = normal(re.sub(r"^(监护|監護|guardian)\s*[:：]?", "", words, flags=re.IGNORECASE))
+    if len(code) != 8:
+        raise Invalid(_("监护码是 8 位字母和数字，在孩子转发给你的那段话里，例如 K7M2P9QX。"))
+    return code
+
+
+def _volunteer_number(words: str) -> str:
+    number = re.sub(r"[\s\-]", "", words)
+    if not re.fullmatch(r"[0-9]{10}", number) or not luhn.is_valid(number):
+        raise Invalid(_("这个编号不对，志愿者编号是 10 位数字，请核对后再写。"))
+    return number
+
+
+def _verdict(checked: Checked, volunteer: Volunteer | None) -> str:
+    """What is wrong with the code, or an empty text."""
+    days = rules().registration.guardian_link_days
+    texts = {
+        "wrong": _("没有这个监护码，请核对后再写。"),
+        "used": _("这个监护码已经用过了。"),
+        "expired": _("这个监护码过期了（{days} 天内有效）。请孩子回复“报名”，再转发一段新的给你。").format(days=days),
+        "pause": _("试错次数太多了，请 {minutes} 分钟后再试。").format(minutes=rules().doors.code_pause_minutes),
+    }
+    return texts.get(checked.verdict) or ("" if volunteer is not None else _gone())
+
+
+def _own_code() -> str:
+    return _("这是你自己的监护码，不能自己用。请转发给监护人，由监护人在他（她）自己的手机上操作。")
+
+
+def _gone() -> str:
+    return _("这份注册现在不需要监护人同意，或者已经不在了。")
+
+
+def _counting(person_id: str) -> Callable[[Session], None]:
+    return lambda session: count_wrong(session, person_id)
+
+
+def _news(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """What a minor hears about the guardian's word; None when it is no longer so."""
+    volunteer = session.get(Volunteer, str(params["volunteer"]))
+    news = params["news"]
+    if volunteer is None:
+        return None
+    mine = (Option("m:my", _("我的")),)
+    if news in ("agreed", "of_age"):
+        if volunteer.status != ACTIVE:
+            return None
+        why = _("监护人同意了") if news == "agreed" else _("你已经不需要监护人同意了")
+        text = _("{why}，你现在是正式的志愿者，欢迎你！你的志愿者编号：{number}")
+        return Reply(
+            text.format(why=why, number=volunteer.number), (Option("m:more_profile", _("填写更多资料")), *mine)
+        )
+    if news == "withdrew":
+        if volunteer.status != PAUSED:
+            return None
+        return Reply(
+            _(
+                "监护人撤回了同意，你的志愿服务先暂停。谢谢你做过的一切。可以和监护人商量，再回复“报名”重新请他（她）同意。"
+            ),
+            mine,
+        )
+    if params["erased"] and volunteer_of(session, person.id) is not None:
+        return None
+    said = _("监护人这次没有同意。") if news == "refused" else _("监护人一直没有回复。")
+    rest = _("你的注册资料已经删除。") if params["erased"] else _("你的志愿服务先暂停。")
+    return Reply(
+        said + rest + _("谢谢你的心意，和家人商量好以后，随时可以再报名。"), (Option("m:contact", _("联系专员")),)
+    )
+
+
+NOTICES = {"notice.guardian": _news}
+
+GUARDIAN = Dialogue(name="guardian", facts=Facts, prepare=prepare, talk=talk, perform=perform)
+GUARDIAN_RECORD = Dialogue(
+    name="guardian_record", facts=RecordFacts, prepare=prepare_record, talk=talk_record, perform=perform_record
+)

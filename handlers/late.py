@@ -1,0 +1,74 @@
+"""Questions asked outside a talk: by a reminder, or on behalf of another person. They may be answered late."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from pydantic import BaseModel
+from sqlalchemy import update
+from sqlmodel import Session, col
+
+from handlers.message import Option
+from models.conversation import Prompt, lock, save
+from models.database import now_of, vault_of
+from models.ids import new_token
+
+
+def asked(
+    session: Session,
+    person_id: str,
+    dialogue: str,
+    question: str,
+    facts: BaseModel,
+    choices: list[tuple[str, str]],
+    *,
+    lasts: timedelta = timedelta(days=60),
+) -> tuple[Option, ...]:
+    """Buttons (value, label) whose press begins the dialogue with these facts and that answer given.
+
+    Where no talk of the person is under way, a typed number means them as well.
+    """
+    prompt = new_token()
+    now = now_of(session)
+    session.add(
+        Prompt(
+            id=prompt,
+            person_id=person_id,
+            dialogue=dialogue,
+            question=question,
+            facts_sealed=vault_of(session).seal_json("prompt.facts_sealed", prompt, facts.model_dump(mode="json")),
+            choices=json.dumps([value for value, _label in choices]),
+            asked_at=now,
+            expires_at=now + lasts,
+        )
+    )
+    session.flush()
+    options = tuple(Option(f"{prompt}:{number}", label) for number, (_value, label) in enumerate(choices))
+    row, state = lock(session, person_id)
+    if state.current is None:
+        state.shown = [(option.id, option.label) for option in options]
+        save(session, row, state)
+    return options
+
+
+def answered(session: Session, person_id: str, prompt: str, index: str) -> tuple[Prompt, str] | None:
+    """The question and the value behind a pressed button, used up; None when it is not this person's to answer now."""
+    row = session.get(Prompt, prompt)
+    if row is None or row.person_id != person_id or row.expires_at <= now_of(session):
+        return None
+    values = json.loads(row.choices)
+    if not index.isdecimal() or len(index) > 3 or int(index) >= len(values):
+        return None
+    used = session.execute(
+        update(Prompt)
+        .where(col(Prompt.id) == prompt, col(Prompt.answered_at).is_(None))
+        .values(answered_at=now_of(session))
+    )
+    return (row, str(values[int(index)])) if getattr(used, "rowcount", 0) else None
+
+
+def facts_of(session: Session, prompt: Prompt) -> dict[str, object]:
+    """The frozen facts that the question was asked with."""
+    facts = vault_of(session).open_json("prompt.facts_sealed", prompt.id, prompt.facts_sealed)
+    return dict(facts)

@@ -1,0 +1,45 @@
+"""The words of what goes out by the outbox, made when it is sent: language and truth are those of that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sqlmodel import Session
+
+from config.texts import _, speaking
+from handlers import account, contact, guardian, safeguarding
+from handlers.message import Reply
+from models.person import Person
+
+Maker = Callable[[Session, Person, dict[str, Any]], Reply | None]
+
+
+def _reply(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """An answer that was made in its turn and could not leave with it."""
+    return Reply.from_json(params)
+
+
+NOTICES: dict[str, Maker] = {
+    "reply": _reply,
+    **guardian.NOTICES,
+    **account.NOTICES,
+    **contact.NOTICES,
+    **safeguarding.NOTICES,
+}
+
+
+def words(session: Session, person: Person, kind: str, params: dict[str, Any], *, again: bool) -> Reply | None:
+    """The message as it stands now; None when it is no longer true. `again` = it may have arrived before.
+
+    Raises LookupError for a kind that no code knows (a deploy went backwards).
+    """
+    make = NOTICES.get(kind)
+    if make is None:
+        raise LookupError(f"no words for the outbox kind {kind}")
+    with speaking(person.language):
+        reply = make(session, person, params)
+        if reply is not None and again:
+            reply = replace(reply, text=_("（补发，如已收到请忽略）") + "\n" + reply.text)
+    return replace(reply, language=person.language) if reply is not None else None

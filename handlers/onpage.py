@@ -1,0 +1,68 @@
+"""What one-time pages show and check: the waiting question, a person's own copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from config.texts import speaking
+from handlers import menu, talk
+from handlers.dialogue import Ask, Invalid, Waiting
+from handlers.message import Inbound
+from handlers.turn import plain
+from models.conversation import Run, State, lock
+from models.copy import copy_of
+from models.page import OpenPage
+from models.person import Person, door_of
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as a page shows it: its words, and what can be chosen."""
+
+    text: str
+    choices: tuple[str, ...]
+    skippable: bool
+
+
+def question(session: Session, page: OpenPage) -> Question | None:
+    """The question that the page was made for; None when the talk has gone on meanwhile."""
+    _row, state = lock(session, page.person_id)
+    ask = _waiting(state, str(page.facts.get("prompt", "")))
+    if ask is None:
+        return None
+    return Question(ask.text, tuple(choice.label for choice in ask.choices), ask.skippable)
+
+
+def problem(session: Session, inbound: Inbound) -> tuple[str, str]:
+    """(language, what is wrong with this answer); empty = it will be taken."""
+    door = door_of(session, inbound.platform, inbound.account, inbound.sender)
+    person = session.get(Person, door.person_id) if door else None
+    if person is None:
+        return "", ""
+    with speaking(person.language):
+        _row, state = lock(session, person.id)
+        ask, run = _waiting(state, inbound.choice), state.current
+        if ask is None or run is None:
+            return person.language, ""
+        try:
+            talk.typed(run, ask, plain(inbound.text))
+        except Invalid as refusal:
+            return person.language, str(refusal)
+    return person.language, ""
+
+
+def data(session: Session, page: OpenPage) -> list[Any]:
+    """The person's own copy, in sections."""
+    return list(copy_of(session, page.person_id))
+
+
+def _waiting(state: State, prompt: str) -> Ask | None:
+    run: Run | None = state.current
+    dialogue = menu.dialogue(run.dialogue) if run else None
+    if run is None or dialogue is None or run.prompt != prompt:
+        return None
+    at = talk.replay_run(dialogue, run)
+    return at.ask if isinstance(at, Waiting) else None

@@ -1,0 +1,92 @@
+"""The sub-talk “which county”: a typed place, a shared location, or numbered lists over three levels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from config import regions
+from config.region_tree import Region
+from config.texts import _
+from handlers.dialogue import Ask, Choice, Invalid
+
+LIST = "list"
+Codes = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class County:
+    """The county's six-digit code, and the keys of the questions that led to it (for correcting)."""
+
+    code: str
+    keys: tuple[str, ...]
+
+
+def ask_county(text: str, key: str = "county") -> Generator[Ask, Any, County]:
+    """Ask until exactly one county is meant; keys are `key`, `key_2`, `key_3` … so that none comes twice."""
+    keys = [key]
+    said = yield Ask(key, text, (Choice(LIST, _("从列表里选"), words=(_("列表"),)),), check=place(), location=True)
+    while True:
+        if said == LIST:
+            within, offered = "", regions.children()
+        else:
+            codes = (said,) if isinstance(said, str) else said
+            found = tuple(region for region in map(regions.get, codes) if region)
+            if len(found) == 1 and regions.leaf(found[0].code):
+                return County(found[0].code, tuple(keys))
+            within = found[0].code if len(found) == 1 else ""
+            offered = regions.children(within) if within else found
+        keys.append(f"{key}_{len(keys) + 1}")
+        said = yield _which(keys[-1], within, offered)
+
+
+def place(within: str = "") -> Any:
+    """A check that turns a typed place or "geo:LAT,LON" into the codes it may mean, those below `within` first."""
+
+    def check(words: str) -> Codes:
+        if words.startswith("geo:"):
+            return _shared(words)
+        found = regions.search(words)
+        if not found:
+            raise Invalid(
+                _("没找到这个地方。请写县（市、区）的名字，前面带上省或市会更准，例如“广州天河”或“湖南省平江县”。")
+            )
+        inside = tuple(region.code for region in found if within and regions.within(region.code, within))
+        return inside or tuple(region.code for region in found)
+
+    return check
+
+
+def place_name(code: str) -> str:
+    """A county with all above it; a code of former times stands for itself."""
+    region = regions.get(code)
+    return region.full_name if region else code
+
+
+def _shared(words: str) -> Codes:
+    latitude, _comma, longitude = words.removeprefix("geo:").partition(",")
+    try:
+        found = regions.near(float(latitude), float(longitude))
+    except ValueError:
+        found = ()
+    if not found:
+        raise Invalid(_("这个位置不在我认识的县（市、区）里。请打字告诉我，例如“广州天河”。"))
+    return tuple(region.code for region in found)
+
+
+def _which(key: str, within: str, offered: tuple[Region, ...]) -> Ask:
+    """A numbered list. Provinces and what lies in one region go by their own names, others by their full ones."""
+    above = regions.get(within)
+    if above is not None:
+        text = _("{place}的哪里？回复数字、名字，或重新写一个地方。").format(place=above.full_name)
+    elif all(region.level == 1 for region in offered):
+        text = _("哪个省（自治区、直辖市、特别行政区）？回复数字或名字。")
+    else:
+        text = _("是下面哪一个？回复数字；都不是就重新写一个地方，带上省或市。")
+    short = above is not None or all(region.level == 1 for region in offered)
+    choices = tuple(
+        Choice(region.code, region.name if short else region.full_name, words=(region.name,) if short else ())
+        for region in offered
+    )
+    return Ask(key, text, choices, check=place(within), location=True)

@@ -1,0 +1,303 @@
+"""Language, quiet hours, a pause until a day, and the form of address."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from config.catalogue import rules
+from config.texts import LANGUAGES, _, speaking
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
+from handlers.message import Reply
+from models import audit
+from models.person import Person, address_form, local_now, set_address_form
+
+# Each language is called by its own name, whatever is spoken now.
+NAMES = {"zh_CN": "简体中文", "zh_HK": "繁體中文（香港）", "en": "English"}
+_SPELLINGS = {
+    "zh_CN": ("简体", "简中", "中文", "简体字", "普通话", "chinese"),
+    "zh_HK": ("繁體", "繁体", "繁中", "廣東話", "粤语", "粵語", "香港", "正體"),
+    "en": ("英文", "英语", "英語", "eng"),
+}
+
+
+class LanguageFacts(BaseModel):
+    """The language spoken until now."""
+
+    language: str = "zh_CN"
+
+
+def _language_facts(session: Session, person: Person) -> LanguageFacts:
+    return LanguageFacts(language=person.language)
+
+
+def _language_talk(facts: LanguageFacts) -> Talk:
+    choices = tuple(Choice(value, NAMES[value], words=_SPELLINGS[value]) for value in LANGUAGES)
+    language = yield Ask("language", "请选择语言。\n請選擇語言。\nPlease choose your language.", choices=choices)
+    return language
+
+
+def _set_language(session: Session, person: Person, language: str) -> Reply:
+    person.language = language
+    session.add(person)
+    with speaking(language):
+        return Reply(_("好的，以后用{language}和你说话。").format(language=NAMES[language]))
+
+
+LANGUAGE = Dialogue("language", LanguageFacts, _language_facts, _language_talk, _set_language)
+
+
+class QuietFacts(BaseModel):
+    """Local times as HH:MM in the person's zone; equal ones = no quiet hours."""
+
+    quiet_from: str = "21:00"
+    quiet_until: str = "08:30"
+    usual_from: str = "21:00"
+    usual_until: str = "08:30"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From and until, local times; equal = off."""
+
+    start: time
+    end: time
+
+
+def _quiet_facts(session: Session, person: Person) -> QuietFacts:
+    usual = rules().messages
+    return QuietFacts(
+        quiet_from=f"{person.quiet_from:%H:%M}",
+        quiet_until=f"{person.quiet_until:%H:%M}",
+        usual_from=f"{usual.quiet_from:%H:%M}",
+        usual_until=f"{usual.quiet_until:%H:%M}",
+    )
+
+
+def _quiet_talk(facts: QuietFacts) -> Talk:
+    now = _("已关闭") if facts.quiet_from == facts.quiet_until else f"{facts.quiet_from}–{facts.quiet_until}"
+    span = yield Ask(
+        "span",
+        _(
+            "免打扰时段里，提醒和活动消息会等到时段结束再发；你发消息时的回复和紧急消息不受影响。\n"
+            "现在是：{now}\n"
+            "想改成几点到几点？选一项，或者直接写，例如 22:00-08:00。"
+        ).format(now=now),
+        choices=(
+            Choice("usual", f"{facts.usual_from}–{facts.usual_until}"),
+            Choice("late", "23:00–09:00"),
+            Choice("night", "22:00–07:00"),
+            Choice("off", _("关闭免打扰"), words=(_("关闭"), _("不要"), "off")),
+        ),
+        check=hours,
+    )
+    presets = {"usual": f"{facts.usual_from}-{facts.usual_until}", "late": "23:00-09:00", "night": "22:00-07:00"}
+    if span == "off":
+        return Span(time(0), time(0))
+    return hours(presets[span]) if isinstance(span, str) else span
+
+
+_HOURS = re.compile(
+    r"(?:从|由|from\s*)?(\d{1,2})(?:[:：.点點时時](\d{1,2})?(半)?分?)?\s*(?:-|–|—|~|～|到|至|to|until)\s*"
+    r"(?:次日|第二天|早上|早晨|凌晨)?(\d{1,2})(?:[:：.点點时時](\d{1,2})?(半)?分?)?"
+)
+
+
+def hours(words: str) -> Span:
+    """Two times of a day: 22:00-08:00, 22点到8点, 22:30～7点半. Raises Invalid."""
+    hint = _("请写从几点到几点，用 24 小时制，例如 22:00-08:00；不需要免打扰就回复“关闭”。")
+    found = _HOURS.fullmatch(words.strip())
+    if found is None:
+        raise Invalid(hint)
+    try:
+        start = _clock(found[1], found[2], found[3])
+        end = _clock(found[4], found[5], found[6])
+    except ValueError:
+        raise Invalid(_("一天里没有这个时间。") + hint) from None
+    if start == end:
+        raise Invalid(_("开始和结束不能一样。") + hint)
+    return Span(start, end)
+
+
+def _clock(hour: str, minute: str | None, half: str | None) -> time:
+    if hour == "24" and int(minute or 0) == 0 and not half:
+        return time(0)
+    return time(int(hour), 30 if half else int(minute or 0))
+
+
+def _set_quiet(session: Session, person: Person, span: Span) -> Reply:
+    person.quiet_from, person.quiet_until = span.start, span.end
+    session.add(person)
+    if span.start == span.end:
+        return Reply(_("免打扰已经关闭，提醒随时会发来。想再打开，回复“免打扰”。"))
+    return Reply(
+        _("好的，每天 {start} 到 {end} 不打扰你（按{zone}时间）。").format(
+            start=f"{span.start:%H:%M}", end=f"{span.end:%H:%M}", zone=_zone(person.zone)
+        )
+    )
+
+
+def _zone(name: str) -> str:
+    known = {"Asia/Shanghai": _("北京"), "Asia/Hong_Kong": _("香港"), "Asia/Macau": _("澳门")}
+    return known.get(name, f" {name} ")
+
+
+QUIET = Dialogue("quiet_hours", QuietFacts, _quiet_facts, _quiet_talk, _set_quiet)
+
+
+class PauseFacts(BaseModel):
+    """Days as ISO dates in the person's zone; `until` is empty where nothing is paused."""
+
+    today: str = "2000-01-01"
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Until and including this day; None = go on now."""
+
+    until: date | None
+
+
+def _pause_facts(session: Session, person: Person) -> PauseFacts:
+    today = local_now(session, person).date()
+    until = person.paused_until
+    return PauseFacts(today=today.isoformat(), until=until.isoformat() if until and until >= today else "")
+
+
+def _pause_talk(facts: PauseFacts) -> Talk:
+    today = date.fromisoformat(facts.today)
+    now = _("现在已经暂停到 {day}。").format(day=facts.until) + "\n" if facts.until else ""
+    resume = (Choice("resume", _("现在恢复"), words=(_("恢复"), "resume")),) if facts.until else ()
+    until = yield Ask(
+        "until",
+        now
+        + _(
+            "暂停的时候，提醒和活动消息都不发；你发消息时的回复和紧急消息照常。\n"
+            "想暂停到哪一天？选一项，或者直接写日期，例如 {example}，最长一年。"
+        ).format(example=(today + timedelta(days=45)).isoformat()),
+        choices=(
+            *resume,
+            Choice("week", _("一周")),
+            Choice("month", _("一个月")),
+            Choice("quarter", _("三个月")),
+        ),
+        check=day_ahead(today),
+    )
+    if until == "resume":
+        return Pause(None)
+    if isinstance(until, str):
+        return Pause(
+            {"week": today + timedelta(days=7), "month": months_on(today, 1), "quarter": months_on(today, 3)}[until]
+        )
+    return Pause(until)
+
+
+def months_on(day: date, months: int) -> date:
+    """The same day so many months later, or the last one of a month that is shorter."""
+    year, month = divmod(day.month - 1 + months, 12)
+    first = date(day.year + year, month + 1, 1)
+    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return min(first + timedelta(days=day.day - 1), after - timedelta(days=1))
+
+
+_DAY = re.compile(r"(?:到|至|until )?(?:(\d{4})\s*[-/.年]\s*)?(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号號]?")
+
+
+def day_ahead(today: date) -> Callable[[str], date]:
+    """A check for a day after `today` and within a year; without a year the next such day is meant."""
+
+    def check(words: str) -> date:
+        hint = _("请写一个日期，例如 {example} 或 {short}。").format(
+            example=(today + timedelta(days=45)).isoformat(), short=_("3月1日")
+        )
+        found = _DAY.fullmatch(words.strip())
+        if found is None:
+            raise Invalid(hint)
+        try:
+            day = date(int(found[1] or today.year), int(found[2]), int(found[3]))
+            if not found[1] and day <= today:
+                day = day.replace(year=today.year + 1)
+        except ValueError:
+            raise Invalid(_("日历上没有这一天。") + hint) from None
+        if day <= today:
+            raise Invalid(_("这一天已经过了。") + hint)
+        if day > months_on(today, 12):
+            raise Invalid(_("最长可以暂停一年。") + hint)
+        return day
+
+    return check
+
+
+def _set_pause(session: Session, person: Person, command: Pause) -> Reply:
+    person.paused_until = command.until
+    session.add(person)
+    audit.note(session, person.id, "person.paused" if command.until else "person.resumed", person.id)
+    if command.until is None:
+        return Reply(_("已经恢复，提醒会照常发来。欢迎回来！"))
+    return Reply(
+        _(
+            "好的，暂停到 {day}（含当天）。这期间不发提醒和活动消息；你来说话我照样回复，紧急消息照发。想提前恢复，回复“暂停”。"
+        ).format(day=command.until.isoformat())
+    )
+
+
+PAUSE = Dialogue("pause", PauseFacts, _pause_facts, _pause_talk, _set_pause)
+
+
+class AddressFacts(BaseModel):
+    """The form of address chosen before; empty without one."""
+
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """How to speak to the person; None = by name again."""
+
+    words: str | None
+
+
+def _address_facts(session: Session, person: Person) -> AddressFacts:
+    return AddressFacts(chosen=address_form(session, person) or "")
+
+
+def _address_talk(facts: AddressFacts) -> Talk:
+    now = _("现在称呼你“{words}”。").format(words=facts.chosen) + "\n" if facts.chosen else ""
+    clear = (Choice("~clear", _("不用称呼了"), words=(_("清除"), "clear")),) if facts.chosen else ()
+    words = yield Ask(
+        "words",
+        now + _("希望大家怎么称呼你？2 到 10 个字，例如：陈姐、林哥、周老师。聊天里会用它代替你的姓名。"),
+        choices=clear,
+        check=form_of_address,
+    )
+    return Address(None if words == "~clear" else words)
+
+
+def form_of_address(words: str) -> str:
+    """A form of address: 2 to 10 characters, letters mostly, and nothing that abuses or misleads. Raises Invalid."""
+    line = " ".join(words.split())
+    hint = _("请写 2 到 10 个字的称呼，例如：陈姐、林哥。")
+    if not 2 <= len(line) <= 10:
+        raise Invalid(hint)
+    if not all(c.isalpha() or c.isdigit() or c in " ·.'’-" for c in line) or sum(c.isalpha() for c in line) < 2:
+        raise Invalid(_("称呼里请用文字，不用符号和表情，数字不能代替文字。") + hint)
+    plain = line.casefold().replace(" ", "")
+    if any(word in plain for word in rules().safety.refused_address_words):
+        raise Invalid(_("这个称呼可能让人不舒服或者误会，换一个吧。") + hint)
+    return line
+
+
+def _set_address(session: Session, person: Person, command: Address) -> Reply:
+    set_address_form(session, person, command.words)
+    if command.words is None:
+        return Reply(_("好的，不再用称呼了。"))
+    return Reply(_("好的，以后称呼你“{words}”。").format(words=command.words))
+
+
+ADDRESS = Dialogue("address_form", AddressFacts, _address_facts, _address_talk, _set_address)

@@ -1,0 +1,187 @@
+"""Danger words, 紧急求助 and 我很担心TA: answered at once, kept, and whoever is responsible is told.
+
+`emergency_text` needs no database, so that it is said even when there is none. At most one question is asked here;
+duty people with their times come later (programme.md §12).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from opencc import OpenCC
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from config.catalogue import rules
+from config.texts import _
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
+from handlers.here import here
+from handlers.late import asked
+from handlers.message import Reply
+from models.alert import Alert, add_words, raise_alert, recent_alert, words_of
+from models.person import Person
+from models.volunteer import volunteer_of
+
+MAX_WORDS = 2_000
+
+
+def is_danger(words: str) -> bool:
+    """Whether a message holds a danger word, however it is written: full-width, traditional, spaced out, in capitals.
+
+    Suspicion suffices; only what plainly means something else (救命恩人) is taken out before.
+    """
+    spoken = _plain(words)
+    tight = "".join(spoken.split())
+    harmless, dangers = _lists(rules().safety.harmless_phrases, rules().safety.danger_words)
+    for phrase in harmless:
+        spoken, tight = spoken.replace(phrase, "。"), tight.replace(phrase, "。")
+    return any(word in (spoken if word.isascii() else tight) for word in dangers)
+
+
+def _plain(words: str) -> str:
+    folded = unicodedata.normalize("NFKC", words).casefold()
+    visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf"))
+    simplified = visible if visible.isascii() else str(_simplify()(visible))
+    return " ".join(simplified.split())
+
+
+@cache
+def _simplify() -> Callable[[str], str]:
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
+
+
+@cache
+def _lists(phrases: tuple[str, ...], words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The harmless phrases, the longest first, and the danger words, as messages are compared."""
+    harmless = sorted({_plain(phrase) for phrase in phrases}, key=len, reverse=True)
+    return tuple(harmless), tuple(sorted({_plain(word) for word in words}))
+
+
+def emergency_text() -> str:
+    """The numbers to call. Needs no database."""
+    safety = rules().safety
+    return _(
+        "如有危险请先拨打{police}／{medical}，不便说话可发短信{sms}。\n"
+        "未满 18 岁，或者为一个孩子担心，还可以拨打青少年热线{youth}。"
+    ).format(
+        police=safety.emergency_police,
+        medical=safety.emergency_medical,
+        sms=safety.emergency_sms,
+        youth=safety.youth_hotline,
+    )
+
+
+def emergency(session: Session, person: Person, words: str) -> Reply:
+    """A danger word was written: the numbers at once; the words are kept for whoever is responsible.
+
+    Somebody who has just cried for help goes on telling: what is written then joins that record.
+    """
+    alert = recent_alert(session, person.id)
+    if alert is None:
+        return _answered(session, person, "words", words)
+    add_words(session, alert, words[:MAX_WORDS])
+    return Reply(f"{emergency_text()}\n\n{_('这句已经加到刚才那条求助里。')}")
+
+
+def sos(session: Session, person: Person) -> Reply:
+    """紧急求助."""
+    return _answered(session, person, "sos", "")
+
+
+def worried(session: Session, person: Person) -> Reply:
+    """我很担心TA."""
+    return _answered(session, person, "worried", "")
+
+
+def _answered(session: Session, person: Person, source: str, words: str) -> Reply:
+    alert, told = raise_alert(session, person.id, source, words[:MAX_WORDS])
+    if told:
+        kept = _("这条求助已经记下，正在通知负责的同事；在有人回复之前，请不要只等消息。")
+    else:
+        kept = _("这条求助已经记下，但现在没有值班的同事能马上看到，请一定先打上面的电话。")
+    options = asked(
+        session, person.id, TELL_MORE.name, "go", MoreFacts(alert=alert.id), [("write", _("写下发生了什么"))]
+    )
+    return Reply(f"{emergency_text()}\n\n{kept}", options)
+
+
+class MoreFacts(BaseModel):
+    """Which record the words belong to."""
+
+    alert: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What the person wrote."""
+
+    alert: str
+    words: str
+
+
+def _prepare(session: Session, person: Person) -> MoreFacts:
+    return MoreFacts()
+
+
+def _talk(facts: MoreFacts) -> Talk:
+    go = yield Ask(
+        "go", _("要写下发生了什么吗？"), choices=(Choice("write", _("写下发生了什么")), Choice("no", _("不用")))
+    )
+    if go == "no" or not facts.alert:
+        return None
+    words = yield Ask(
+        "words",
+        _("请写下发生了什么：谁、在哪里、现在安全吗？知道多少写多少，只有负责的同事能看到。"),
+        check=_free_words,
+        sensitive=True,
+    )
+    return More(facts.alert, words)
+
+
+def _free_words(words: str) -> str:
+    line = words.strip()
+    if not line:
+        raise Invalid(_("请用文字写，一两句就可以。"))
+    if len(line) > MAX_WORDS:
+        raise Invalid(_("有点长，请先写最要紧的，{limit} 字以内。").format(limit=MAX_WORDS))
+    return line
+
+
+def _perform(session: Session, person: Person, command: More) -> Reply:
+    alert = session.get(Alert, command.alert)
+    if alert is None or alert.person_id != person.id:
+        return Reply(_("这条求助已经找不到了。") + "\n" + emergency_text())
+    add_words(session, alert, command.words)
+    return Reply(_("记下了，已经加到这条求助里。") + "\n" + emergency_text())
+
+
+TELL_MORE = Dialogue("tell_more", MoreFacts, _prepare, _talk, _perform)
+
+
+def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """For whoever is responsible. What was written never passes through Telegram."""
+    alert = session.get(Alert, str(params["alert"]))
+    if alert is None or alert.state != "open":
+        return None
+    registered = volunteer_of(session, alert.person_id)
+    who = _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
+    lines = [
+        _("有一条求助，请马上处理。"),
+        _("求助人：{who}").format(who=who),
+        _("记录号：{record}").format(record=alert.id[-8:]),
+    ]
+    if not here(session).sensitive_in_chat:
+        lines.append(_("内容不在这里显示，请到微信或网页处理。"))
+    else:
+        words = words_of(session, alert)
+        lines.append(_("写的话：{words}").format(words=words) if words else _("没有写话，只按了求助。"))
+    lines.append(_("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police))
+    return Reply("\n".join(lines))
+
+
+NOTICES = {"notice.alert": _alert_notice}

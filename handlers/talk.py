@@ -1,0 +1,377 @@
+"""Beginning, continuing and ending talks: what the turn does with a dialogue and the saved state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from config.texts import _, speaking
+from handlers import late, menu
+from handlers.dialogue import (
+    Answer,
+    Ask,
+    Dialogue,
+    Finished,
+    Invalid,
+    Refused,
+    Waiting,
+    advance,
+    back,
+    chosen,
+    replay,
+)
+from handlers.here import here
+from handlers.message import Link, Option, Reply
+from models.conversation import Run, State
+from models.database import now_of
+from models.ids import new_token
+from models.page import issue_page
+from models.person import Door, Person
+
+MAX_TALKS = 3
+SKIP, DONE, RESUME, DISCARD = "~skip", "~done", "~resume", "~discard"
+
+
+def begin(
+    session: Session, person: Person, state: State, dialogue: Dialogue, answers: dict[str, Answer] | None = None
+) -> Reply:
+    """Begin a talk, or go back to it if it waits already. `answers` are known beforehand (from a link or words)."""
+    waiting = next((run for run in (*state.runs, *state.parked) if run.dialogue == dialogue.name), None)
+    if waiting is not None:
+        for runs in (state.runs, state.parked):
+            if waiting in runs:
+                runs.remove(waiting)
+        if not answers:
+            state.runs.append(waiting)
+            return _again(session, person, state, _("我们接着上次的地方：") + "\n")
+    run = Run(dialogue.name, dialogue.prepare(session, person).model_dump(mode="json"), dict(answers or {}))
+    run.started_at = now_of(session).isoformat()
+    state.runs.append(run)
+    del state.runs[:-MAX_TALKS]
+    return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+
+
+def end_idle(session: Session, state: State) -> str:
+    """End talks that were idle too long. What was answered stays until the next time the person says no to it, so
+    that the talk can be taken up again; returns what to tell the person, kindly, or nothing."""
+    idle = [run for run in state.runs if _idle(session, run)]
+    if not idle:
+        return ""
+    state.runs = [run for run in state.runs if run not in idle]
+    state.parked = [run for run in idle if menu.dialogue(run.dialogue) is not None][-MAX_TALKS:]
+    state.shown = []
+    if not state.parked:
+        return ""
+    title = menu.title(state.parked[-1].dialogue)
+    return _("好久不见！上次的“{title}”搁置太久，我先结束了；填过的还留着，回复“{title}”就能接着来。").format(
+        title=title
+    )
+
+
+def entry(session: Session, person: Person, state: State, key: str) -> Reply:
+    """A menu entry or a slash command."""
+    word = menu.COMMAND_WORDS.get(key)
+    if word:
+        return global_word(session, person, state, word)
+    found = menu.entry(key)
+    if found is None:
+        return show(state, menu.unknown_entry())
+    return open_entry(session, person, state, found)
+
+
+def open_found(session: Session, person: Person, state: State, found: menu.Begun | menu.Entry) -> Reply:
+    """What words were found to mean."""
+    if isinstance(found, menu.Begun):
+        return begin(session, person, state, found.dialogue, found.answers)
+    return open_entry(session, person, state, found)
+
+
+def open_entry(session: Session, person: Person, state: State, found: menu.Entry) -> Reply:
+    """Begin the entry's talk, say its words, or say kindly that it does not exist yet."""
+    if found.dialogue is not None:
+        return begin(session, person, state, found.dialogue)
+    reply = found.say(session, person) if found.say is not None else menu.not_yet(found)
+    if reply.options or state.current is None:
+        return show(state, reply)
+    return _again(session, person, state, reply.text + "\n\n")
+
+
+def scene(session: Session, person: Person, state: State, value: str) -> Reply | None:
+    """A scanned code or deep link; None when we do not know it."""
+    begun = menu.scene(value)
+    return begin(session, person, state, begun.dialogue, begun.answers) if begun else None
+
+
+def press(session: Session, person: Person, state: State, pressed: str, answer: str) -> Reply:
+    """A button by its opaque id, or an answer from a one-time page (`answer`)."""
+    if pressed.startswith("m:"):
+        return entry(session, person, state, pressed[2:])
+    prompt, _colon, index = pressed.partition(":")
+    run = state.current
+    if run is None or run.prompt != prompt:
+        return _late(session, person, state, prompt, index) or _stale(session, person, state)
+    if not index:
+        return hear(session, person, state, answer) or _again(session, person, state)
+    if not index.isdecimal() or int(index) >= len(run.values):
+        return _stale(session, person, state)
+    return _chosen(session, person, state, run, run.values[int(index)])
+
+
+def _late(session: Session, person: Person, state: State, prompt: str, index: str) -> Reply | None:
+    """A button of a question that was asked outside a talk: the answer still counts for that question."""
+    found = late.answered(session, person.id, prompt, index)
+    dialogue = menu.dialogue(found[0].dialogue) if found else None
+    if found is None or dialogue is None:
+        return None
+    asked, value = found
+    run = Run(dialogue.name, late.facts_of(session, asked), {asked.question: {"c": value}})
+    run.started_at = now_of(session).isoformat()
+    state.runs.append(run)
+    del state.runs[:-MAX_TALKS]
+    return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+
+
+def hear(session: Session, person: Person, state: State, words: str) -> Reply | None:
+    """Typed words (or "geo:…") for the talk under way; None when there is none and no option on the screen fits."""
+    run = state.current
+    dialogue = menu.dialogue(run.dialogue) if run else None
+    if run is None or dialogue is None:
+        state.runs[:] = [run for run in state.runs if menu.dialogue(run.dialogue)]
+        option = _shown(state, words)
+        return press(session, person, state, option, "") if option else None
+    at = replay_run(dialogue, run)
+    asked = at.ask if isinstance(at, Waiting) and at.ask.key == run.waiting else None
+    option = None if asked and (asked.numeric or asked.many) and words.isdecimal() else _shown(state, words)
+    if option is not None:
+        return press(session, person, state, option, "")
+    try:
+        given = typed(run, asked, words)
+        if given is None:
+            return _step(session, person, state, dialogue, run, at)
+        return _give(session, person, state, dialogue, run, given)
+    except Invalid as refusal:
+        return _missed(session, person, state, run, str(refusal))
+
+
+def global_word(session: Session, person: Person, state: State, word: str) -> Reply:
+    """取消, 返回, 菜单 and 帮助 work at any point of any talk."""
+    run = state.current
+    if word == "menu":
+        return show(state, menu.overview(session, person, talking=run is not None), keep=True)
+    if word == "help":
+        reply = menu.help_text(talking=run is not None)
+        return _again(session, person, state, reply.text + "\n\n") if run else show(state, reply)
+    if run is None:
+        return show(state, menu.nothing_to(word))
+    if word == "cancel":
+        state.runs.pop()
+        return _resume(session, person, state, Reply(_("好的，已经取消。")))
+    dialogue = menu.dialogue(run.dialogue)
+    if dialogue is None:
+        state.runs.pop()
+        return show(state, menu.nothing_to(word))
+    at = back(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
+    if at is None:
+        return _again(session, person, state, _("已经是第一个问题了。不想继续可以回复“取消”。") + "\n\n")
+    run.draft = []
+    return _step(session, person, state, dialogue, run, at)
+
+
+def show(state: State, reply: Reply, *, keep: bool = False) -> Reply:
+    """Remember the options as the person sees them, so that a typed number means what was shown."""
+    if reply.options or not keep:
+        state.shown = [(option.id, option.label) for option in reply.options]
+    return reply
+
+
+def ask_again(session: Session, person: Person, state: State, before: str) -> Reply:
+    """Say something and put the waiting question once more."""
+    return _again(session, person, state, before + "\n\n")
+
+
+def replay_run(dialogue: Dialogue, run: Run) -> Waiting | Finished:
+    """Where a saved run stands now."""
+    return replay(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
+
+
+def typed(run: Run, asked: Ask | None, words: str) -> Answer | None:
+    """Typed words as an answer; None = another question has come before the one shown, so that is asked first."""
+    if asked is None:
+        return {"t": words}
+    if words.startswith("geo:") and not asked.location:
+        raise Invalid(_("这里不需要位置，请用文字回答。"))
+    if asked.skippable and words in ("跳过", "略过", "skip", "跳過", "略過"):
+        return {"s": True}
+    if asked.many:
+        return {"m": _several(asked, words)}
+    choice = None if asked.numeric else chosen(asked.choices, words)
+    if choice is not None:
+        return {"c": choice.value}
+    if asked.check is None:
+        raise Invalid(_("请选择下面的一项，回复数字或文字都可以。"))
+    asked.check(words)
+    return {"t": words}
+
+
+def _several(asked: Ask, words: str) -> list[str]:
+    parts = [part for part in words.replace("，", " ").replace("、", " ").replace(",", " ").split() if part]
+    values: list[str] = []
+    for part in parts:
+        if part.isdecimal() and 1 <= int(part) <= len(asked.choices):
+            values.append(asked.choices[int(part) - 1].value)
+            continue
+        choice = chosen(asked.choices, part)
+        if choice is None:
+            raise Invalid(_("没看懂“{part}”。可以一次选几项，例如回复：1 3").format(part=part[:20]))
+        values.append(choice.value)
+    if not values:
+        raise Invalid(_("请至少选一项，或回复“跳过”。"))
+    return list(dict.fromkeys(values))
+
+
+def _chosen(session: Session, person: Person, state: State, run: Run, value: str) -> Reply:
+    dialogue = menu.dialogue(run.dialogue)
+    if dialogue is None:
+        return _stale(session, person, state)
+    if value == SKIP:
+        return _give(session, person, state, dialogue, run, {"s": True})
+    at = replay_run(dialogue, run)
+    many = isinstance(at, Waiting) and at.ask.key == run.waiting and at.ask.many
+    if many and value == DONE:
+        return _give(session, person, state, dialogue, run, {"m": run.draft})
+    if many:
+        run.draft = [v for v in run.draft if v != value] if value in run.draft else [*run.draft, value]
+        return _step(session, person, state, dialogue, run, at)
+    return _give(session, person, state, dialogue, run, {"c": value})
+
+
+def _give(session: Session, person: Person, state: State, dialogue: Dialogue, run: Run, given: Answer) -> Reply:
+    try:
+        at = advance(dialogue, dialogue.facts.model_validate(run.facts), run.answers, run.waiting, given)
+    except Invalid as refusal:
+        return _missed(session, person, state, run, str(refusal))
+    run.misses = 0
+    run.draft = []
+    return _step(session, person, state, dialogue, run, at)
+
+
+def _step(
+    session: Session, person: Person, state: State, dialogue: Dialogue, run: Run, at: Waiting | Finished
+) -> Reply:
+    """Ask the next question, or carry out what the talk came to."""
+    if isinstance(at, Waiting):
+        return _ask(session, person, state, run, at)
+    if at.command is None:
+        state.runs.remove(run)
+        return _resume(session, person, state, Reply(_("好的，没有做任何改动。")))
+    try:
+        with session.begin_nested():
+            reply = dialogue.perform(session, person, at.command)
+    except Refused as refusal:
+        if refusal.then is not None:
+            refusal.then(session)
+        run.answers = {key: value for key, value in at.answers.items() if key != refusal.key}
+        again = replay_run(dialogue, run)
+        if isinstance(again, Finished):
+            raise
+        return _ask(session, person, state, run, replace(again, note=refusal.text))
+    state.runs.remove(run)
+    if _elsewhere(session, person):
+        return show(state, reply)
+    with speaking(person.language):  # which this talk may have changed
+        return _resume(session, person, state, reply)
+
+
+def _elsewhere(session: Session, person: Person) -> bool:
+    """Whether the talk led this door to another person (binding, unbinding, deletion): nothing is resumed here."""
+    door = session.get(Door, here(session).door_id)
+    return door is None or door.person_id != person.id
+
+
+def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) -> Reply:
+    ask = at.ask
+    run.answers = at.answers
+    run.waiting = ask.key
+    run.prompt = new_token()
+    run.touched_at = now_of(session).isoformat()
+    pairs = [(choice.value, choice.label) for choice in ask.choices]
+    text = f"{at.note}\n\n{ask.text}" if at.note else ask.text
+    if ask.many:
+        text += "\n" + _("可以选几项，例如回复：1 3")
+        if run.draft:
+            picked = _("、").join(choice.label for choice in ask.choices if choice.value in run.draft)
+            text += "\n" + _("已选：{picked}").format(picked=picked)
+            pairs.append((DONE, _("选好了")))
+    if ask.skippable and ask.numeric:
+        text += "\n" + _("不想填可以回复“跳过”。")
+    elif ask.skippable:
+        pairs.append((SKIP, _("跳过")))
+    run.values = [value for value, _label in pairs]
+    place = here(session)
+    if ask.sensitive and not place.sensitive_in_chat:
+        return show(state, _on_page(session, person, run, text))
+    options = tuple(Option(f"{run.prompt}:{number}", label) for number, (_value, label) in enumerate(pairs))
+    return show(state, Reply(text, options, asks_location=ask.location))
+
+
+def _on_page(session: Session, person: Person, run: Run, text: str) -> Reply:
+    if not here(session).public_url:
+        return Reply(_("这个问题涉及隐私，不能在这里回答。请到微信公众号里继续，或回复“联系专员”。"))
+    token = issue_page(session, person.id, "answer", {"prompt": run.prompt}, door_id=here(session).door_id)
+    link = Link(here(session).page(token), _("打开一次性网页填写"))
+    return Reply(text + "\n\n" + _("这个问题涉及隐私，请点下面的链接，在网页上填写（30 分钟内有效）。"), links=(link,))
+
+
+def _again(session: Session, person: Person, state: State, before: str = "") -> Reply:
+    run = state.current
+    dialogue = menu.dialogue(run.dialogue) if run else None
+    if run is None or dialogue is None:
+        return show(state, Reply(before.strip()))
+    reply = _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+    return replace(reply, text=before + reply.text)
+
+
+def _missed(session: Session, person: Person, state: State, run: Run, why: str) -> Reply:
+    run.misses += 1
+    words = [why] if why else [_("这个回答现在用不了，请再回答一次。")]
+    if run.misses >= 2:
+        words.append(_("回复“返回”改上一题，“取消”退出，“联系专员”找人帮忙。"))
+    return _again(session, person, state, "\n".join(words) + "\n\n")
+
+
+def _stale(session: Session, person: Person, state: State) -> Reply:
+    said = _("这一步已经回答过了。")
+    if state.current is not None:
+        return _again(session, person, state, said + "\n\n")
+    return show(state, Reply(said + _("想做别的，回复“菜单”。")), keep=True)
+
+
+def _resume(session: Session, person: Person, state: State, reply: Reply) -> Reply:
+    """After a talk has ended: go on with the one that it had pushed aside."""
+    while state.current is not None:
+        dialogue = menu.dialogue(state.current.dialogue)
+        if dialogue is not None and dialogue.resumes:
+            rest = _again(session, person, state)
+            text = f"{reply.text}\n\n{_('我们接着刚才的：')}\n{rest.text}"
+            return replace(rest, text=text, links=(*reply.links, *rest.links), menu=reply.menu)
+        state.runs.pop()
+    return show(state, reply)
+
+
+def _idle(session: Session, run: Run) -> bool:
+    dialogue = menu.dialogue(run.dialogue)
+    if dialogue is None or not run.touched_at:
+        return dialogue is None
+    return now_of(session) - datetime.fromisoformat(run.touched_at) > timedelta(days=dialogue.idle_days)
+
+
+def _shown(state: State, words: str) -> str | None:
+    """The option that a typed number or label means, against the list that the person saw."""
+    number = words.rstrip(".。、 ")
+    if number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(state.shown):
+        return state.shown[int(number) - 1][0]
+    matching: Iterator[str] = (option for option, label in state.shown if label.casefold() == words.casefold())
+    return next(matching, None)

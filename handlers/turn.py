@@ -1,0 +1,116 @@
+"""One message in, one reply out: the one place where a dialogue meets the database.
+
+The order of precedence: danger words; follow and unfollow; buttons; menu; global words; the talk under way;
+words that begin a talk; and where nothing fits, a short useful answer. Never silence.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import replace
+
+from sqlmodel import Session
+
+from config.texts import _, speaking
+from handlers import fallback, menu, safeguarding, talk
+from handlers.here import Here
+from handlers.message import Inbound, Reply
+from models import erasure
+from models.conversation import State, lock, save
+from models.outbox import release_held
+from models.person import Person, door_of, open_door
+
+MAX_TEXT = 4_000
+
+
+def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, str | None]:
+    """Hear one message inside the caller's transaction; returns the reply to give and whose it is.
+
+    None = nothing is to be said (an event, or somebody who just left).
+    """
+    if inbound.kind == "unfollow":
+        return None, _leave(session, inbound)
+    if inbound.kind == "other":
+        return None, None
+    door, person = open_door(
+        session, inbound.platform, inbound.account, inbound.sender, menu.language_of(inbound), zone=here.zone
+    )
+    session.info["here"] = replace(here, door_id=door.id)
+    row, state = lock(session, person.id)
+    release_held(session, person.id)
+    with speaking(person.language):
+        ended = talk.end_idle(session, state)
+        reply = answer(session, person, state, inbound)
+    if ended:
+        reply = replace(reply, text=f"{ended}\n\n{reply.text}")
+    # Joined to another person, or deleted: nobody talks under this id any more, and its talk was forgotten with it.
+    if person.merged_into is None and person.deleted_at is None:
+        save(session, row, state)
+    return replace(reply, language=person.language), door.person_id
+
+
+def answer(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
+    """What to say to one message; changes `state`."""
+    words = plain(inbound.text)
+    if inbound.kind == "text" and safeguarding.is_danger(words):
+        return talk.show(state, safeguarding.emergency(session, person, inbound.text), keep=True)
+    if inbound.kind == "follow":
+        return _follow(session, person, state, inbound)
+    if inbound.kind == "scan":
+        return talk.scene(session, person, state, inbound.scene) or fallback.unknown_code(state)
+    if inbound.kind in ("choice", "page"):
+        return talk.press(session, person, state, inbound.choice, words if inbound.kind == "page" else "")
+    if inbound.kind == "menu":
+        return talk.entry(session, person, state, inbound.menu)
+    if inbound.kind == "media":
+        return fallback.media(session, person, state, inbound.media_kind)
+    if inbound.kind == "location":
+        return talk.hear(session, person, state, f"geo:{inbound.latitude},{inbound.longitude}") or fallback.location(
+            session, person, state
+        )
+    if not words:
+        return fallback.empty(session, person, state)
+    return _text(session, person, state, words)
+
+
+def _text(session: Session, person: Person, state: State, words: str) -> Reply:
+    word = menu.global_word(words)
+    if word:
+        return talk.global_word(session, person, state, word)
+    begun = menu.begins(words)
+    if begun is not None and menu.always(begun):
+        return talk.open_found(session, person, state, begun)
+    heard = talk.hear(session, person, state, words)
+    if heard is not None:
+        return heard
+    if begun is not None:
+        return talk.open_found(session, person, state, begun)
+    return fallback.unknown(session, person, state, words)
+
+
+def _follow(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
+    greeting = menu.greeting(session, person)
+    if inbound.scene:
+        opened = talk.scene(session, person, state, inbound.scene)
+        if opened is not None:
+            return replace(opened, text=f"{greeting.text}\n\n{opened.text}", menu=greeting.menu)
+    return talk.show(state, greeting)
+
+
+def _leave(session: Session, inbound: Inbound) -> str | None:
+    door = door_of(session, inbound.platform, inbound.account, inbound.sender)
+    if door is None:
+        return None
+    erasure.leave(session, door)
+    return None
+
+
+def plain(text: str) -> str:
+    """Typed words as the rules compare them: full-width forms folded, control characters and outer space gone."""
+    folded = unicodedata.normalize("NFKC", text[:MAX_TEXT])
+    return "".join(c for c in folded if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co")).strip()
+
+
+def stuck() -> Reply:
+    """Said when a turn failed: the message is kept, and the way to a person is named."""
+    return Reply(_("抱歉，刚才这句我没有处理好，已经记下来请同事看了。请稍后再试，或回复“联系专员”找人帮忙。"))

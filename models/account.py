@@ -1,0 +1,277 @@
+"""One person, many doors: joining two people who turn out to be one, and parting them again.
+
+A join is always undoable: it writes down what it moved. What refers to a person elsewhere is moved by the module
+that keeps it (models/volunteer.py) or, where it is a bare reference, here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Column, delete
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from config.catalogue import rules
+from models import audit, volunteer
+from models.alert import Alert
+from models.code import check_code, close_codes, issue_code, use_code
+from models.consent import Consent, give, stands, withdraw
+from models.contact import ContactMessage
+from models.conversation import Conversation, Prompt
+from models.database import now_of
+from models.ids import new_id
+from models.outbox import readdress
+from models.page import close_pages
+from models.person import Door, Person, doors, local_now
+from models.role import RoleGrant, grants
+from models.volunteer import phone_of, volunteer_of
+
+HOW = ("bind", "recognition", "specialist")
+
+# What refers to a person by nothing but the id, and goes along when two people become one.
+_REFERENCES: tuple[tuple[Any, str], ...] = (
+    (Door, "person_id"),
+    (RoleGrant, "person_id"),
+    (Consent, "person_id"),
+    (Prompt, "person_id"),
+    (ContactMessage, "asker_id"),
+    (Alert, "person_id"),
+)
+
+
+class Join(SQLModel, table=True):
+    """`gone` and `stays` became one person, who is `stays` from then on. `moved` lists the ids that changed hands."""
+
+    __tablename__ = "person_join"
+    __table_args__ = (CheckConstraint(f"how IN {HOW}", name="how"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    gone: str = Field(foreign_key="person.id", index=True)
+    stays: str = Field(foreign_key="person.id", index=True)
+    how: str
+    moved: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    at: datetime
+    undone_at: datetime | None = None
+
+
+class CannotJoin(Exception):
+    """`reason`: "two_registrations" = both are registered, and not with the same number and birth date;
+    "same" = they are one person already; "gone" = one of them deleted their data meanwhile."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BadCode(Exception):
+    """A typed code that does not count; `verdict` as in models/code.py."""
+
+    def __init__(self, verdict: str) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What a join came to: who the person is now, and the doors that changed hands."""
+
+    person: Person
+    moved: tuple[Door, ...]
+    merged_registrations: bool
+
+
+def bind_code(session: Session, person: Person, door_id: str) -> str:
+    """A code to type at the other door; it lasts code_minutes of rules.toml and works once."""
+    lasts = timedelta(minutes=rules().doors.code_minutes)
+    return issue_code(session, "bind", person.id, {"door": door_id}, lasts)
+
+
+def behind_code(session: Session, typed: str, by: Person) -> Person:
+    """Who asked for a binding code, without using it. Raises BadCode."""
+    found = check_code(session, "bind", typed, by.id)
+    if found.verdict != "good":
+        raise BadCode(found.verdict)
+    person = survivor(session, found.person_id)
+    if person.id == by.id:
+        raise BadCode("own")
+    return person
+
+
+def bind(session: Session, typed: str, by: Person) -> Joined:
+    """Use a code: the two people become one. Raises BadCode or CannotJoin.
+
+    Whoever asked for the code stays, unless only the other one has a record (a registration or a role): then
+    everything that refers to that record stays where it is.
+    """
+    asker = behind_code(session, typed, by)
+    row = check_code(session, "bind", typed, by.id)
+    if not use_code(session, row.row):
+        raise BadCode("used")
+    gone, stays = (asker, by) if has_record(session, by.id) and not has_record(session, asker.id) else (by, asker)
+    return join(session, gone, stays, "bind")
+
+
+def has_record(session: Session, person_id: str) -> bool:
+    """Whether there is a registration or a role under this person."""
+    return volunteer_of(session, person_id) is not None or bool(grants(session, person_id))
+
+
+def survivor(session: Session, person_id: str) -> Person:
+    """Who a person is today, after all joins."""
+    person = session.get(Person, person_id)
+    while person is not None and person.merged_into is not None:
+        person = session.get(Person, person.merged_into)
+    if person is None:
+        raise LookupError(f"no person {person_id}")
+    return person
+
+
+def same_human(session: Session, one: str, other: str) -> bool:
+    """Whether two registrations tell the same phone number and birth date; never by name alone (§9)."""
+    first, second = volunteer_of(session, one), volunteer_of(session, other)
+    if first is None or second is None:
+        return False
+    phone = phone_of(session, first)
+    return bool(phone) and phone == phone_of(session, second) and first.birth_date == second.birth_date
+
+
+def family(session: Session, person_id: str) -> list[str]:
+    """The person and everybody who became this person."""
+    found, new = [person_id], [person_id]
+    while new:
+        new = list(session.exec(select(Person.id).where(col(Person.merged_into).in_(new))))
+        found += new
+    return found
+
+
+def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
+    """Make two people one. Raises CannotJoin; nothing is moved then."""
+    _lock(session, gone, stays)
+    if gone.id == stays.id:
+        raise CannotJoin("same")
+    if gone.merged_into or stays.merged_into or gone.deleted_at or stays.deleted_at:
+        raise CannotJoin("gone")
+    both = volunteer_of(session, gone.id) is not None and volunteer_of(session, stays.id) is not None
+    if both and not same_human(session, gone.id, stays.id):
+        raise CannotJoin("two_registrations")
+    moved: dict[str, list[str]] = {}
+    for table, owner in _REFERENCES:
+        held = session.exec(select(table).where(getattr(table, owner) == gone.id)).all()
+        for each in held:
+            setattr(each, owner, stays.id)
+            session.add(each)
+        moved[str(table.__tablename__)] = [each.id for each in held]
+    volunteer.move(session, gone.id, stays.id)
+    gone.merged_into = stays.id
+    session.add(gone)
+    row = Join(gone=gone.id, stays=stays.id, how=how, moved=moved, at=now_of(session))
+    session.add(row)
+    session.flush()
+    readdress(session, gone.id, stays.id)
+    _forget_talk(session, gone.id)
+    audit.note(session, stays.id, "person.joined", gone.id, how=how, join=row.id)
+    changed = tuple(door for door in (session.get(Door, key) for key in moved["door"]) if door is not None)
+    return Joined(stays, changed, both)
+
+
+def leaving_with(session: Session, person: Person, door_id: str) -> tuple[Join | None, list[Door]]:
+    """The join that brought this door, if one did, and all doors that would part together with it."""
+    own = {door.id: door for door in doors(session, person.id)}
+    if door_id not in own:
+        return None, []
+    query = select(Join).where(Join.stays == person.id, col(Join.undone_at).is_(None)).order_by(col(Join.at).desc())
+    for row in session.exec(query):
+        brought = row.moved["door"]
+        if door_id in brought:
+            return row, [own[key] for key in brought if key in own]
+    return None, [own[door_id]]
+
+
+def part(session: Session, person: Person, door_id: str) -> Joined:
+    """Unbind a door: it becomes a person of its own, and a join that had brought it is undone.
+
+    Raises CannotJoin("last") when no door would be left, and CannotJoin("gone") for a door that is not theirs.
+    """
+    _lock(session, person)
+    row, going = leaving_with(session, person, door_id)
+    if not going:
+        raise CannotJoin("gone")
+    if len(going) == len(doors(session, person.id)):
+        raise CannotJoin("last")
+    if row is not None:
+        other = _undo(session, row)
+    else:
+        other = Person(created_at=now_of(session), language=person.language, zone=person.zone)
+        session.add(other)
+        session.flush()
+        for door in going:
+            door.person_id = other.id
+            session.add(door)
+    session.flush()
+    audit.note(session, person.id, "person.parted", other.id, doors=len(going))
+    return Joined(other, tuple(going), row is not None and volunteer_of(session, other.id) is not None)
+
+
+def _undo(session: Session, row: Join) -> Person:
+    gone = session.get(Person, row.gone)
+    if gone is None:
+        raise LookupError(f"no person {row.gone}")
+    gone.merged_into = None
+    row.undone_at = now_of(session)
+    session.add(gone)
+    session.add(row)
+    for table, owner in _REFERENCES:
+        for key in row.moved.get(str(table.__tablename__), []):
+            held = session.get(table, key)
+            if held is not None and getattr(held, owner) == row.stays:
+                setattr(held, owner, row.gone)
+                session.add(held)
+    volunteer.move_back(session, row.gone, row.stays)
+    session.flush()
+    return gone
+
+
+def _lock(session: Session, *people: Person) -> None:
+    """Two joins of the same people wait for each other here, always in the same order, and then see what is true."""
+    keys = sorted({person.id for person in people})
+    query = select(Person).where(col(Person.id).in_(keys)).order_by(Person.id).with_for_update()
+    session.flush()
+    session.exec(query.execution_options(populate_existing=True)).all()
+
+
+def _forget_talk(session: Session, person_id: str) -> None:
+    """What was under way under an id that nobody talks as any more."""
+    session.execute(delete(Conversation).where(col(Conversation.person_id) == person_id))
+    close_codes(session, person_id)
+    close_pages(session, person_id)
+
+
+def stop_serving(session: Session, person: Person) -> None:
+    """The consent to being registered is taken back: the volunteer serves no more; nothing is deleted by that."""
+    withdraw(session, person.id, "registration")
+    registered = volunteer_of(session, person.id)
+    if registered is not None and registered.status != volunteer.ENDED:
+        registered.status = volunteer.ENDED
+        session.add(registered)
+        session.flush()
+        audit.note(session, person.id, "volunteer.ended", registered.id)
+
+
+def serve_again(session: Session, person: Person, version: str, language: str) -> str:
+    """The consent is given again: the registration counts as before; a minor without a guardian's standing consent
+    waits for it. Returns the status. Raises LookupError where nothing ended."""
+    registered = volunteer_of(session, person.id)
+    if registered is None or registered.status != volunteer.ENDED or registered.birth_date is None:
+        raise LookupError("no registration that ended")
+    give(session, person.id, "registration", version, language)
+    today = local_now(session, person).date()
+    minor = volunteer.needs_guardian(registered.birth_date, registered.self_supporting, today)
+    if minor and not stands(session, person.id, "guardian"):
+        registered.status, registered.waiting_since = volunteer.WAITING, now_of(session)
+        session.add(registered)
+        session.flush()
+    else:
+        volunteer.activate(session, registered)
+    audit.note(session, person.id, "volunteer.resumed", registered.id, status=registered.status)
+    return registered.status

@@ -1,0 +1,106 @@
+"""Safeguarding: every cry for help is kept at once, and never closed by the programme itself.
+
+The route of duty people with its times (programme.md §12) comes later; until then whoever is responsible is told.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import CheckConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models import audit
+from models.contact import answers_for
+from models.database import now_of
+from models.ids import new_id
+from models.outbox import EMERGENCY, enqueue
+from models.sealed import seal, sealed_columns, unseal
+
+SOURCES = ("words", "sos", "worried")
+STATES = ("open", "closed")
+RECENT = timedelta(minutes=30)
+
+
+class Alert(SQLModel, table=True):
+    """`source`: danger words in a message, the entry 紧急求助, or 我很担心TA. Times are programme time.
+
+    The record outlives a deletion of the person's data: the law asks for it (未成年人保护法).
+    """
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        CheckConstraint(f"source IN {SOURCES}", name="source"),
+        CheckConstraint(f"state IN {STATES}", name="state"),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    source: str
+    words_sealed: bytes | None = None
+    more_sealed: bytes | None = None
+    at: datetime
+    state: str = Field(default="open", index=True)
+
+
+sealed_columns("alert", "id", "words_sealed", "more_sealed")
+
+
+def raise_alert(session: Session, person_id: str, source: str, words: str = "") -> tuple[Alert, int]:
+    """Keep a cry for help and tell whoever answers for this person; returns the record and how many are told."""
+    row = Alert(person_id=person_id, source=source, at=now_of(session))
+    row.words_sealed = seal(session, "alert.words_sealed", row.id, words or None)
+    session.add(row)
+    session.flush()
+    audit.note(session, person_id, "alert.raised", row.id, source=source)
+    told = answers_for(session, person_id)
+    for receiver in told:
+        enqueue(
+            session,
+            receiver,
+            "notice.alert",
+            {"alert": row.id},
+            unique_key=f"alert:{row.id}:{receiver}",
+            priority=EMERGENCY,
+        )
+    return row, len(told)
+
+
+def recent_alert(session: Session, person_id: str) -> Alert | None:
+    """The person's newest open record of the last half hour."""
+    query = select(Alert).where(
+        Alert.person_id == person_id, Alert.state == "open", col(Alert.at) > now_of(session) - RECENT
+    )
+    return session.exec(query.order_by(col(Alert.at).desc(), col(Alert.id).desc())).first()
+
+
+def add_words(session: Session, alert: Alert, words: str) -> None:
+    """What the person wrote afterwards; it joins what was written before."""
+    before = unseal(session, "alert.more_sealed", alert.id, alert.more_sealed)
+    alert.more_sealed = seal(session, "alert.more_sealed", alert.id, f"{before}\n{words}" if before else words)
+    session.add(alert)
+    audit.note(session, alert.person_id, "alert.words_added", alert.id)
+    # A new key each time, so that whoever was told hears of every addition.
+    key = new_id()
+    for receiver in answers_for(session, alert.person_id):
+        enqueue(
+            session,
+            receiver,
+            "notice.alert",
+            {"alert": alert.id},
+            unique_key=f"alert:{key}:{receiver}",
+            priority=EMERGENCY,
+        )
+
+
+def words_of(session: Session, alert: Alert) -> str:
+    """Everything the person wrote, for people who may read it; empty when only the entry was pressed."""
+    parts = (
+        unseal(session, "alert.words_sealed", alert.id, alert.words_sealed),
+        unseal(session, "alert.more_sealed", alert.id, alert.more_sealed),
+    )
+    return "\n".join(part for part in parts if part)
+
+
+def open_alerts(session: Session) -> list[Alert]:
+    """What nobody has closed, the oldest first."""
+    return list(session.exec(select(Alert).where(Alert.state == "open").order_by(col(Alert.at), Alert.id)))

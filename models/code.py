@@ -1,0 +1,136 @@
+"""One-time codes that a person types from one phone into another. Kept as blind digests only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import CheckConstraint, func, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from config.catalogue import rules
+from models import sealed
+from models.database import machine_now_of, vault_of
+from models.ids import new_code, new_id
+from models.sealed import sealed_columns
+
+KINDS = ("bind", "guardian", "recognition")
+Verdict = Literal["good", "wrong", "used", "expired", "own", "pause"]
+
+
+class OneTimeCode(SQLModel, table=True):
+    """`person_id` is who asked for the code. Times are the machine's."""
+
+    __tablename__ = "one_time_code"
+    __table_args__ = (CheckConstraint(f"kind IN {KINDS}", name="kind"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    kind: str
+    person_id: str = Field(foreign_key="person.id", index=True)
+    facts_sealed: bytes
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class CodeTry(SQLModel, table=True):
+    """A wrong code typed by somebody, counted so that guessing ends soon."""
+
+    __tablename__ = "code_try"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    at: datetime
+
+
+sealed_columns("one_time_code", "id", "facts_sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a typed code; `row`, `person_id` and `facts` are set when it is good."""
+
+    verdict: Verdict
+    row: str = ""
+    person_id: str = ""
+    facts: dict[str, Any] | None = None
+
+
+def normal(typed: str) -> str:
+    """A typed code as it is compared: capitals, without spaces and dashes."""
+    return "".join(c for c in typed.upper() if c.isascii() and c.isalnum())
+
+
+def issue_code(session: Session, kind: str, person_id: str, facts: dict[str, Any], lasts: timedelta) -> str:
+    """A new code of the kind; earlier unused ones of the same person and kind stop working."""
+    now = machine_now_of(session)
+    session.execute(
+        update(OneTimeCode)
+        .where(
+            col(OneTimeCode.person_id) == person_id, col(OneTimeCode.kind) == kind, col(OneTimeCode.used_at).is_(None)
+        )
+        .values(expires_at=now)
+    )
+    code = new_code()
+    row = new_id()
+    session.add(
+        OneTimeCode(
+            id=row,
+            kind=kind,
+            person_id=person_id,
+            facts_sealed=vault_of(session).seal_json("one_time_code.facts_sealed", row, facts),
+            created_at=now,
+            expires_at=now + lasts,
+        )
+    )
+    session.flush()
+    sealed.index(session, "code", row, code, scope=kind)
+    return code
+
+
+def check_code(session: Session, kind: str, typed: str, by_person: str) -> Checked:
+    """Look at a typed code without using it. Too many wrong ones (`count_wrong`) bring a pause."""
+    now = machine_now_of(session)
+    limits = rules().doors
+    since = now - timedelta(minutes=limits.code_pause_minutes)
+    tries = session.exec(
+        select(func.count()).select_from(CodeTry).where(CodeTry.person_id == by_person, CodeTry.at > since)
+    ).one()
+    if tries >= limits.code_tries:
+        return Checked("pause")
+    found = sealed.find(session, "code", normal(typed), scope=kind)
+    row = session.get(OneTimeCode, found[0]) if found else None
+    if row is None:
+        return Checked("wrong")
+    if row.used_at is not None:
+        return Checked("used")
+    if row.expires_at <= now:
+        return Checked("expired")
+    if row.person_id == by_person and kind != "recognition":
+        return Checked("own")
+    facts = vault_of(session).open_json("one_time_code.facts_sealed", row.id, row.facts_sealed)
+    return Checked("good", row.id, row.person_id, facts)
+
+
+def count_wrong(session: Session, by_person: str) -> None:
+    """Count a wrong code. Called outside the savepoint of the rule that refused it, so that the count stays."""
+    session.add(CodeTry(person_id=by_person, at=machine_now_of(session)))
+    session.flush()
+
+
+def use_code(session: Session, row: str) -> bool:
+    """Use a code up; False when somebody was faster."""
+    result = session.execute(
+        update(OneTimeCode)
+        .where(col(OneTimeCode.id) == row, col(OneTimeCode.used_at).is_(None))
+        .values(used_at=machine_now_of(session))
+    )
+    return bool(getattr(result, "rowcount", 0))
+
+
+def close_codes(session: Session, person_id: str) -> None:
+    """Make a person's unused codes unusable."""
+    session.execute(
+        update(OneTimeCode)
+        .where(col(OneTimeCode.person_id) == person_id, col(OneTimeCode.used_at).is_(None))
+        .values(expires_at=machine_now_of(session))
+    )

@@ -1,0 +1,187 @@
+"""联系专员: what somebody wrote to a person of the programme, and what was answered. The words are sealed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models import audit
+from models.database import now_of
+from models.ids import new_id
+from models.outbox import enqueue
+from models.role import RoleGrant, grants, holds, responsible
+from models.sealed import seal, sealed_columns, unseal
+from models.volunteer import volunteer_of
+
+MAX_WORDS = 1_000
+
+
+class ContactMessage(SQLModel, table=True):
+    """One message of a thread (`thread` = id of its first one) between `asker_id` and who answers.
+
+    `author_id` is who wrote it; `answered_at` completes an asker's message once somebody answered it.
+    """
+
+    __tablename__ = "contact_message"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    thread: str = Field(index=True)
+    asker_id: str = Field(foreign_key="person.id", index=True)
+    author_id: str = Field(foreign_key="person.id")
+    by_asker: bool
+    county: str | None = None
+    words_sealed: bytes | None
+    at: datetime
+    answered_at: datetime | None = None
+
+
+sealed_columns("contact_message", "id", "words_sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that nobody answered yet. `number` is the asker's volunteer number, empty without one."""
+
+    id: str
+    asker_id: str
+    number: str
+    county: str | None
+    at: datetime
+    words: str
+
+
+class ContactError(Exception):
+    """`reason`: "gone" = the message or its asker is no longer there; "not_yours" = somebody else answers for it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def answers_for(session: Session, person_id: str) -> list[str]:
+    """Who answers for a person: those responsible for the volunteer's county; for somebody without a registration
+    the organisers with the widest scope. Never the person; empty when there is nobody."""
+    registered = volunteer_of(session, person_id)
+    if registered is not None and registered.county is not None:
+        found = responsible(session, registered.county)
+    else:
+        found = _widest(session)
+    return [each for each in found if each != person_id]
+
+
+def _widest(session: Session) -> list[str]:
+    query = select(RoleGrant).where(
+        RoleGrant.role == "organiser", RoleGrant.scope_kind == "region", col(RoleGrant.ended_at).is_(None)
+    )
+    held = list(session.exec(query))
+    widest = min((len(grant.scope) for grant in held), default=0)
+    return sorted({grant.person_id for grant in held if len(grant.scope) == widest})
+
+
+def write(session: Session, asker_id: str, words: str, thread: str = "") -> tuple[ContactMessage, int]:
+    """Keep what somebody wrote and pass it on; returns the row and how many people it goes to. Within a thread it
+    goes to whoever answered there, as long as they hold a role."""
+    registered = volunteer_of(session, asker_id)
+    row = _keep(session, thread, asker_id, asker_id, words, registered.county if registered else None)
+    receivers = _answered_by(session, thread) if thread else []
+    receivers = receivers or answers_for(session, asker_id)
+    for receiver in receivers:
+        key = f"contact:{row.id}:{receiver}"
+        enqueue(session, receiver, "notice.contact", {"message": row.id}, unique_key=key)
+    audit.note(session, asker_id, "contact.written", row.id, receivers=len(receivers))
+    return row, len(receivers)
+
+
+def _answered_by(session: Session, thread: str) -> list[str]:
+    query = select(ContactMessage.author_id).where(
+        ContactMessage.thread == thread, col(ContactMessage.by_asker).is_(False)
+    )
+    return [person for person in sorted(set(session.exec(query))) if grants(session, person)]
+
+
+def answer(session: Session, message_id: str, by: str, words: str) -> ContactMessage:
+    """Answer a message: the asker gets the words as a notice. Raises ContactError."""
+    asked = session.get(ContactMessage, message_id)
+    if asked is None or asked.words_sealed is None:
+        raise ContactError("gone")
+    if not may_answer(session, asked, by):
+        raise ContactError("not_yours")
+    row = _keep(session, asked.thread, asked.asker_id, by, words, asked.county)
+    now = now_of(session)
+    open_ones = select(ContactMessage).where(
+        ContactMessage.thread == asked.thread,
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.answered_at).is_(None),
+        col(ContactMessage.at) <= asked.at,
+    )
+    for each in session.exec(open_ones).all():
+        each.answered_at = now
+        session.add(each)
+    key = f"contact:{row.id}:{asked.asker_id}"
+    enqueue(session, asked.asker_id, "notice.contact_answer", {"message": row.id}, unique_key=key)
+    audit.note(session, by, "contact.answered", asked.id)
+    return row
+
+
+def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
+    """Whether it is this person's to answer: responsible for the asker today, or a role that covers the county."""
+    if by in answers_for(session, asked.asker_id):
+        return True
+    covered = asked.county is not None and any(
+        holds(session, by, role, asked.county) for role in ("specialist", "organiser")
+    )
+    return covered or by in (_answered_by(session, asked.thread))
+
+
+def words_of(session: Session, row: ContactMessage) -> str | None:
+    """What was written; None once erased."""
+    return unseal(session, "contact_message.words_sealed", row.id, row.words_sealed)
+
+
+def open_contacts(session: Session) -> list[Waiting]:
+    """The messages that nobody answered yet, the oldest first, for `nuanyang contacts`."""
+    query = select(ContactMessage).where(
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.answered_at).is_(None),
+        col(ContactMessage.words_sealed).is_not(None),
+    )
+    found = []
+    for row in session.exec(query.order_by(col(ContactMessage.at), ContactMessage.id)).all():
+        registered = volunteer_of(session, row.asker_id)
+        number = registered.number if registered else ""
+        found.append(Waiting(row.id, row.asker_id, number, row.county, row.at, words_of(session, row) or ""))
+    return found
+
+
+def written_with(session: Session, asker_id: str) -> list[ContactMessage]:
+    """All messages of a person's threads, theirs and the answers, the oldest first."""
+    query = select(ContactMessage).where(ContactMessage.asker_id == asker_id)
+    return list(session.exec(query.order_by(col(ContactMessage.at), ContactMessage.id)))
+
+
+def forget_words(session: Session, asker_id: str) -> None:
+    """Take the words out of all of a person's threads; that something was written stays."""
+    for row in written_with(session, asker_id):
+        row.words_sealed = None
+        session.add(row)
+    session.flush()
+
+
+def _keep(
+    session: Session, thread: str, asker_id: str, author_id: str, words: str, county: str | None
+) -> ContactMessage:
+    key = new_id()
+    row = ContactMessage(
+        id=key,
+        thread=thread or key,
+        asker_id=asker_id,
+        author_id=author_id,
+        by_asker=asker_id == author_id,
+        county=county,
+        words_sealed=seal(session, "contact_message.words_sealed", key, words),
+        at=now_of(session),
+    )
+    session.add(row)
+    session.flush()
+    return row

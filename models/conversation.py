@@ -1,0 +1,134 @@
+"""Where a person's talk stands. One row a person; the state is sealed, since it holds what was said."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Field, Session, SQLModel, select
+
+from models.database import insert_once, now_of, vault_of
+from models.ids import new_token
+from models.sealed import sealed_columns
+
+
+class Conversation(SQLModel, table=True):
+    """`revision` counts the turns that changed it. `touched_at` is programme time of the last one."""
+
+    __tablename__ = "conversation"
+    person_id: str = Field(primary_key=True, foreign_key="person.id")
+    state_sealed: bytes
+    touched_at: datetime = Field(index=True)
+    revision: int = 0
+
+
+class Prompt(SQLModel, table=True):
+    """A question that was asked outside a talk (by a reminder, or by another person), which may be answered late.
+
+    Pressing one of its buttons, or typing its number while it is what the person saw last, begins `dialogue` with
+    these facts and that answer.
+    """
+
+    __tablename__ = "prompt"
+    id: str = Field(default_factory=new_token, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    dialogue: str
+    question: str
+    facts_sealed: bytes
+    choices: str  # the values of the buttons, as JSON; labels are made when it is shown
+    asked_at: datetime
+    expires_at: datetime
+    answered_at: datetime | None = None
+
+
+sealed_columns("conversation", "person_id", "state_sealed")
+sealed_columns("prompt", "id", "facts_sealed")
+
+
+@dataclass
+class Run:
+    """One talk under way: which dialogue, its frozen facts, the answers by key, and the question that waits.
+
+    `draft` holds the values ticked so far of a question with many answers. `kept` are questions that come again
+    for correction (their answers were dropped on purpose).
+    """
+
+    dialogue: str
+    facts: dict[str, Any]
+    answers: dict[str, Any] = field(default_factory=dict)
+    waiting: str = ""
+    prompt: str = field(default_factory=new_token)
+    values: list[str] = field(default_factory=list)
+    draft: list[str] = field(default_factory=list)
+    revision: int = 0
+    started_at: str = ""
+    touched_at: str = ""
+    misses: int = 0
+
+
+@dataclass
+class State:
+    """All talks of a person, the one that is heard last; and the options as they were shown last.
+
+    `shown` pairs an option's id with its label, in the order of the numbers on the screen. `parked` are talks that
+    ended because they were idle too long; the person may take them up again.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    shown: list[tuple[str, str]] = field(default_factory=list)
+    parked: list[Run] = field(default_factory=list)
+
+    @property
+    def current(self) -> Run | None:
+        """The talk that hears the next message."""
+        return self.runs[-1] if self.runs else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for sealing."""
+        return {
+            "runs": [asdict(run) for run in self.runs],
+            "shown": [list(pair) for pair in self.shown],
+            "parked": [asdict(run) for run in self.parked],
+        }
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> State:
+        """The reverse; keys that a later version added or dropped are tolerated."""
+        known = Run.__dataclass_fields__.keys()
+
+        def runs(name: str) -> list[Run]:
+            return [Run(**{key: value for key, value in run.items() if key in known}) for run in plain.get(name, [])]
+
+        shown = [(pair[0], pair[1]) for pair in plain.get("shown", [])]
+        return cls(runs=runs("runs"), shown=shown, parked=runs("parked"))
+
+
+def lock(session: Session, person_id: str) -> tuple[Conversation, State]:
+    """The person's conversation, locked until the transaction ends (SQLite: the whole database already is)."""
+    query = select(Conversation).where(Conversation.person_id == person_id).with_for_update()
+    row = session.exec(query).first()
+    if row is None:
+        # Two copies may meet a new person at once: whoever comes second waits here for the first one's row.
+        session.execute(
+            insert_once(session, Conversation).values(
+                person_id=person_id,
+                state_sealed=_sealed(session, person_id, State()),
+                touched_at=now_of(session),
+                revision=0,
+            )
+        )
+        row = session.exec(query).one()
+    return row, State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, row.state_sealed))
+
+
+def save(session: Session, row: Conversation, state: State) -> None:
+    """Write the state back."""
+    row.state_sealed = _sealed(session, row.person_id, state)
+    row.touched_at = now_of(session)
+    row.revision += 1
+    session.add(row)
+
+
+def _sealed(session: Session, person_id: str, state: State) -> bytes:
+    return vault_of(session).seal_json("conversation.state_sealed", person_id, state.as_json())

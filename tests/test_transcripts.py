@@ -1,0 +1,46 @@
+"""Every talk, as its people see it: one file, both platforms, both databases, through the real webhook routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from models.database import Database
+from tests.conftest import StoppedClock
+from tests.phones import Exchange, Stage
+from tests.playing import Play, Script
+
+FILES = sorted((Path(__file__).parent / "transcripts").glob("*.chat"))
+CASES = [(path, platform) for path in FILES for platform in Script.read(path).platforms]
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    made = Exchange()
+    await made.server.start_server()
+    yield made
+    await made.server.close()
+
+
+@pytest.mark.parametrize(("path", "platform"), CASES, ids=[f"{path.stem}-{platform}" for path, platform in CASES])
+async def test_the_talk_goes_as_its_transcript_says(
+    path: Path,
+    platform: str,
+    database: Database,
+    clock: StoppedClock,
+    exchange: Exchange,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> None:
+    script = Script.read(path)
+    stage = Stage(database, tmp_path / "spool", exchange)
+    happened = await Play(script, stage, platform, clock).run()
+    if request.config.getoption("--update") and platform == script.platforms[0] and database.is_sqlite:
+        path.write_text("\n".join(happened).rstrip() + "\n", "utf-8")
+    assert "\n".join(happened).rstrip() == path.read_text("utf-8").rstrip()
+
+
+def test_there_are_transcripts_to_play() -> None:
+    assert len(FILES) >= 1
