@@ -23,11 +23,11 @@ from bot.platforms.wechat import WeChat
 from bot.receive import Receiver
 from bot.spool import Spool
 from config.settings import Settings
-from config.texts import LANGUAGES, speaking
 from handlers import menu
 from handlers.here import Here
 from handlers.message import Inbound
 from models.database import Database
+from models.installed import is_installed, remember
 from scheduler.ticker import Ticker
 
 log = structlog.get_logger(__name__)
@@ -127,10 +127,23 @@ class App:
     async def _open_platform(self, key: tuple[str, str], platform: Platform) -> None:
         """Begin polling or token fetching, and put the menus up; neither is needed to answer, so neither is fatal."""
         await platform.start(self.receive)
-        with speaking(LANGUAGES[0]):
-            menus = menu.columns()
+        menus = menu.commands() if platform.features.commands else menu.columns()
+        name, content = f"menu:{key[0]}:{key[1]}", repr(menus)
+        # A list of commands may be put up again and again; WeChat adds another conditional menu each time.
+        if not platform.features.commands and await asyncio.to_thread(self._has, name, content):
+            return
         outcome = await platform.install_menu(menus)
         log.info("menu_installed", platform=key[0], account=key[1], outcome=outcome.name, code=outcome.code)
+        if outcome.name == "sent":
+            await asyncio.to_thread(self._keep, name, content)
+
+    def _has(self, name: str, content: str) -> bool:
+        with self.database.read() as session:
+            return is_installed(session, name, content)
+
+    def _keep(self, name: str, content: str) -> None:
+        with self.database.write() as session:
+            remember(session, name, content)
 
     def _spawn(self, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -24,7 +24,8 @@ _DOTS = str.maketrans(dict.fromkeys("•‧・∙⋅･.", "·"))
 # Said instead of a name. Whole words that are real surnames or given names (想, 么, 那 …) are not in here.
 _NO_NAME = re.compile(
     "我|你|您|吗|呢|啊|咋|怎|什么|请问|谢谢|報名|报名|注册|註冊|志愿|志願|义工|義工|姓名|名字|不知道|不告诉"
-    "|手机|电话|取消|返回|菜单|帮助"
+    "|手机|电话|取消|返回|菜单|帮助|语言|語言|隐私|授权|绑定|暂停|免打扰|称呼|活动|探访|时长|签到|签退|求助|专员|资料"
+    "|数据|删除|注销|早上好|下午好|晚上好|哈喽"
 )
 _NO_NAMES = frozenset(
     (

@@ -73,6 +73,16 @@ class Ask:
     sensitive: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """Returned by `perform`: the talk goes on, knowing more. It is replayed with these facts, `note` goes before the
+    next question, and what `perform` wrote stays. The talk must ask something under them that it did not ask before.
+    """
+
+    facts: BaseModel
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Dialogue:
     """A talk with its name, what it reads before (`prepare`) and what it does at the end (`perform`).
@@ -85,7 +95,7 @@ class Dialogue:
     facts: type[BaseModel]
     prepare: Callable[[Session, Person], BaseModel]
     talk: Callable[[Any], Talk]
-    perform: Callable[[Session, Person, Any], Reply]
+    perform: Callable[[Session, Person, Any], Reply | Further]
     idle_days: int = 21
     resumes: bool = True
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from config.texts import N_, _, language_for
-from handlers import account, contact, guardian, preferences, privacy, profile, registration, safeguarding
+from config.texts import N_, SOURCE, _, language_for, speaking
+from handlers import account, contact, guardian, preferences, privacy, profile, recognition, registration, safeguarding
 from handlers.dialogue import Answer, Dialogue
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
 from models.person import Person
@@ -30,8 +30,8 @@ DIALOGUES: dict[str, Dialogue] = {
         preferences.ADDRESS,
         account.BIND,
         account.UNBIND,
-        account.RECOGNITION,
-        account.RECOGNITION_CHECK,
+        recognition.RECOGNITION,
+        recognition.RECOGNITION_CHECK,
         privacy.CONSENTS,
         privacy.DELETE,
         contact.CONTACT,
@@ -97,7 +97,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("pause", N_("暂停到某天"), preferences.PAUSE),
         Entry("bind", N_("绑定另一个账号"), account.BIND),
         Entry("unbind", N_("解除绑定"), account.UNBIND),
-        Entry("recognise", N_("我以前注册过"), account.RECOGNITION),
+        Entry("recognise", N_("我以前注册过"), recognition.RECOGNITION),
         Entry("consents", N_("查看和撤回授权"), privacy.CONSENTS),
         Entry("my_data", N_("我的数据"), say=privacy.my_data),
         Entry("delete_me", N_("删除我的数据"), privacy.DELETE),
@@ -245,6 +245,26 @@ def columns() -> dict[str, tuple[MenuColumn, ...]]:
             find,
         ),
     }
+
+
+def commands() -> dict[str, tuple[MenuColumn, ...]]:
+    """The menus for a platform with a list of commands: the same, with what works everywhere. English is marked @en."""
+    found: dict[str, tuple[MenuColumn, ...]] = {}
+    for language, mark in ((SOURCE, ""), ("en", "@en")):
+        with speaking(language):
+            everywhere = MenuColumn(
+                _("随时可用"),
+                (
+                    MenuEntry("menu", _("菜单")),
+                    MenuEntry("my", _("我的")),
+                    MenuEntry("language", _("语言 Language")),
+                    MenuEntry("help", _("帮助")),
+                    MenuEntry("cancel", _("取消")),
+                    MenuEntry("back", _("返回")),
+                ),
+            )
+            found |= {f"{role}{mark}": (*own, everywhere) for role, own in columns().items()}
+    return found
 
 
 def greeting(session: Session, person: Person) -> Reply:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import account, contact, guardian, safeguarding
+from handlers import account, contact, guardian, recognition, safeguarding
 from handlers.message import Reply
 from models.person import Person
 
@@ -26,6 +26,7 @@ NOTICES: dict[str, Maker] = {
     **guardian.NOTICES,
     **account.NOTICES,
     **contact.NOTICES,
+    **recognition.NOTICES,
     **safeguarding.NOTICES,
 }
 

@@ -242,7 +242,8 @@ def _set_pause(session: Session, person: Person, command: Pause) -> Reply:
         return Reply(_("已经恢复，提醒会照常发来。欢迎回来！"))
     return Reply(
         _(
-            "好的，暂停到 {day}（含当天）。这期间不发提醒和活动消息；你来说话我照样回复，紧急消息照发。想提前恢复，回复“暂停”。"
+            "好的，暂停到 {day}（含当天）。这期间不发提醒和活动消息；你来说话我照样回复，紧急消息照发。\n"
+            "想提前恢复，回复“暂停”。"
         ).format(day=command.until.isoformat())
     )
 

@@ -15,8 +15,10 @@ from handlers.dialogue import (
     Ask,
     Dialogue,
     Finished,
+    Further,
     Invalid,
     Refused,
+    TalkError,
     Waiting,
     advance,
     back,
@@ -278,6 +280,13 @@ def _step(
         if isinstance(again, Finished):
             raise
         return _ask(session, person, state, run, replace(again, note=refusal.text))
+    if isinstance(reply, Further):
+        run.facts = reply.facts.model_dump(mode="json")
+        run.answers = at.answers
+        onward = replay_run(dialogue, run)
+        if isinstance(onward, Finished):
+            raise TalkError(f"{dialogue.name}: nothing is left to ask")
+        return _ask(session, person, state, run, replace(onward, note=reply.note))
     state.runs.remove(run)
     if _elsewhere(session, person):
         return show(state, reply)
@@ -294,8 +303,6 @@ def _elsewhere(session: Session, person: Person) -> bool:
 def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) -> Reply:
     ask = at.ask
     run.answers = at.answers
-    run.waiting = ask.key
-    run.prompt = new_token()
     run.touched_at = now_of(session).isoformat()
     pairs = [(choice.value, choice.label) for choice in ask.choices]
     text = f"{at.note}\n\n{ask.text}" if at.note else ask.text
@@ -304,12 +311,19 @@ def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) 
         if run.draft:
             picked = _("、").join(choice.label for choice in ask.choices if choice.value in run.draft)
             text += "\n" + _("已选：{picked}").format(picked=picked)
-            pairs.append((DONE, _("选好了")))
     if ask.skippable and ask.numeric:
         text += "\n" + _("不想填可以回复“跳过”。")
     elif ask.skippable:
         pairs.append((SKIP, _("跳过")))
-    run.values = [value for value, _label in pairs]
+    if ask.many and run.draft:
+        pairs.append((DONE, _("选好了")))
+    values = [value for value, _label in pairs]
+    # Asked once more (after a sticker, or with something ticked) the buttons shown before stay good: they mean the
+    # same values at the same places.
+    longer, shorter = sorted((values, run.values), key=len, reverse=True)
+    if run.waiting != ask.key or longer[: len(shorter)] != shorter:
+        run.prompt = new_token()
+    run.waiting, run.values = ask.key, values
     place = here(session)
     if ask.sensitive and not place.sensitive_in_chat:
         return show(state, _on_page(session, person, run, text))

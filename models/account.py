@@ -114,7 +114,12 @@ def bind(session: Session, typed: str, by: Person) -> Joined:
 
 def has_record(session: Session, person_id: str) -> bool:
     """Whether there is a registration or a role under this person."""
-    return volunteer_of(session, person_id) is not None or bool(grants(session, person_id))
+    return volunteer_of(session, person_id) is not None or has_role(session, person_id)
+
+
+def has_role(session: Session, person_id: str) -> bool:
+    """Whether the person is a specialist or organiser."""
+    return bool(grants(session, person_id))
 
 
 def survivor(session: Session, person_id: str) -> Person:
@@ -125,6 +130,11 @@ def survivor(session: Session, person_id: str) -> Person:
     if person is None:
         raise LookupError(f"no person {person_id}")
     return person
+
+
+def are_two_registrations(session: Session, one: str, other: str) -> bool:
+    """Whether both are registered."""
+    return volunteer_of(session, one) is not None and volunteer_of(session, other) is not None
 
 
 def same_human(session: Session, one: str, other: str) -> bool:
@@ -152,7 +162,7 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
         raise CannotJoin("same")
     if gone.merged_into or stays.merged_into or gone.deleted_at or stays.deleted_at:
         raise CannotJoin("gone")
-    both = volunteer_of(session, gone.id) is not None and volunteer_of(session, stays.id) is not None
+    both = are_two_registrations(session, gone.id, stays.id)
     if both and not same_human(session, gone.id, stays.id):
         raise CannotJoin("two_registrations")
     moved: dict[str, list[str]] = {}

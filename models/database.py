@@ -122,6 +122,7 @@ def _sqlite(url: str, durable: bool, *, write: bool) -> Engine:
         url,
         pool_size=4,
         max_overflow=4,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": LOCK_WAIT_MS / 1000, "isolation_level": None},
     )
 
@@ -146,6 +147,7 @@ def _postgresql(url: str) -> Engine:
         url,
         pool_size=8,
         max_overflow=4,
+        hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=3,
         connect_args={

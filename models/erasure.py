@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from models import audit, consent, contact, recognition, sealed, volunteer
+from models import audit, consent, contact, guardian, recognition, sealed, volunteer
 from models.account import family
 from models.code import OneTimeCode, close_codes
 from models.conversation import Conversation, Prompt
@@ -15,6 +15,7 @@ from models.outbox import withdraw
 from models.page import Page, close_pages
 from models.person import Door, Person, close_door, doors, set_address_form
 from models.role import RoleGrant, organisers
+from models.volunteer import Guardianship
 
 
 class LastOrganiser(Exception):
@@ -69,6 +70,7 @@ def _forget(session: Session, person_id: str) -> None:
     volunteer.erase(session, person_id)
     contact.forget_words(session, person_id)
     recognition.forget_requests(session, person_id)
+    _forget_as_guardian(session, person_id)
     withdraw(session, person_id, why="deleted")
     session.execute(
         update(InboxMessage)
@@ -79,6 +81,17 @@ def _forget(session: Session, person_id: str) -> None:
         sealed.index(session, "code", row.id, None, scope=row.kind)
     for table in (OneTimeCode, Page, Prompt, Conversation):
         session.execute(delete(table).where(col(table.person_id) == person_id))
+
+
+def _forget_as_guardian(session: Session, person_id: str) -> None:
+    """Who deletes their data agrees for nobody any more; a minor is paused by that until somebody agrees again."""
+    person = session.get_one(Person, person_id)
+    for held, _minor in guardian.wards(session, person_id):
+        guardian.take_back(session, person, held.id)
+    for held in session.exec(select(Guardianship).where(Guardianship.guardian_person == person_id)).all():
+        held.name_sealed = held.phone_sealed = None
+        session.add(held)
+    session.flush()
 
 
 def _new_owner(session: Session, person: Person) -> Person:

@@ -25,5 +25,9 @@ def new_number() -> str:
 
 
 def new_code() -> str:
-    """A code that a person types from one phone into another: 8 characters without look-alikes, 40 bits."""
-    return "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))
+    """A code that a person types from one phone into another: 8 characters without look-alikes, nearly 40 bits. It
+    always holds a digit and a letter, so that it is never taken for a word or a number."""
+    while True:
+        code = "".join(secrets.choice("23456789ABCDEFGHJKLMNPQRSTUVWXYZ") for _ in range(8))
+        if not code.isalpha() and not code.isdigit():
+            return code

@@ -128,3 +128,16 @@ def set_address_form(session: Session, person: Person, words: str | None) -> Non
 def local_now(session: Session, person: Person) -> datetime:
     """Programme time in the person's own zone."""
     return now_of(session).astimezone(ZoneInfo(person.zone))
+
+
+def is_quiet(person: Person, at: datetime) -> bool:
+    """Whether reminders and campaigns wait at this moment for the end of the person's quiet hours."""
+    local = at.astimezone(ZoneInfo(person.zone)).time()
+    if person.quiet_from <= person.quiet_until:
+        return person.quiet_from <= local < person.quiet_until  # equal ones = no quiet hours
+    return local >= person.quiet_from or local < person.quiet_until
+
+
+def is_paused(person: Person, at: datetime) -> bool:
+    """Whether the person pauses: no reminders, no campaigns, up to and including the day."""
+    return person.paused_until is not None and at.astimezone(ZoneInfo(person.zone)).date() <= person.paused_until

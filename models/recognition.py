@@ -57,14 +57,19 @@ class NotToDecide(Exception):
         self.reason = reason
 
 
+def may_seek(session: Session, asker: Person) -> bool:
+    """Whether the person has not searched too often lately (code_tries in code_pause_minutes)."""
+    limits = rules().doors
+    since = machine_now_of(session) - timedelta(minutes=limits.code_pause_minutes)
+    return _count(session, col(Recognition.asker) == asker.id, col(Recognition.tried_at) > since) < limits.code_tries
+
+
 def seek(session: Session, asker: Person, e164: str, born: date) -> None:
     """Look for the registration; what was found is told to its old doors or its specialist only.
 
     Raises TooManySearches.
     """
-    limits = rules().doors
-    since = machine_now_of(session) - timedelta(minutes=limits.code_pause_minutes)
-    if _count(session, col(Recognition.asker) == asker.id, col(Recognition.tried_at) > since) >= limits.code_tries:
+    if not may_seek(session, asker):
         raise TooManySearches
     fitting: list[Person] = []
     for person_id in find_by_phone(session, e164):
@@ -228,6 +233,7 @@ __all__ = [
     "answer_code",
     "confirm",
     "forget_requests",
+    "may_seek",
     "open_requests",
     "refuse",
     "seek",

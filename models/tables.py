@@ -16,6 +16,7 @@ from models import (  # noqa: F401 imported for their tables
     conversation,
     guardian,
     inbox,
+    installed,
     lease,
     outbox,
     page,

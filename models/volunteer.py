@@ -16,6 +16,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from config import regions
 from config.catalogue import rules
 from models import audit, sealed
+from models.consent import Consent
 from models.database import now_of
 from models.ids import new_id, new_number
 from models.person import Person, address_form, local_now
@@ -327,6 +328,11 @@ def move(session: Session, from_person: str, to_person: str) -> None:
     for held in session.exec(select(Guardianship).where(Guardianship.guardian_person == from_person)).all():
         held.guardian_person, held.moved_from = to_person, from_person
         session.add(held)
+    _move_registration(session, from_person, to_person)
+    _end_own_consent(session, to_person)
+
+
+def _move_registration(session: Session, from_person: str, to_person: str) -> None:
     row = volunteer_of(session, from_person)
     kept = volunteer_of(session, to_person)
     if row is None:
@@ -340,6 +346,27 @@ def move(session: Session, from_person: str, to_person: str) -> None:
     session.add(row)
     session.flush()
     audit.note(session, to_person, "volunteer.moved", row.id, set_aside=kept is not None)
+
+
+def _end_own_consent(session: Session, person_id: str) -> None:
+    """A guardian's account that turns out to be the minor's own: that consent never came from a guardian."""
+    row = volunteer_of(session, person_id)
+    if row is None:
+        return
+    own = select(Guardianship).where(
+        Guardianship.volunteer_id == row.id,
+        Guardianship.guardian_person == person_id,
+        col(Guardianship.withdrawn_at).is_(None),
+    )
+    for held in session.exec(own).all():
+        given = session.get_one(Consent, held.consent_id)
+        held.withdrawn_at = given.withdrawn_at = now_of(session)
+        session.add_all((held, given))
+        audit.note(session, person_id, "guardian.own_door", row.id)
+        if row.status == ACTIVE:
+            row.status = PAUSED
+            session.add(row)
+    session.flush()
 
 
 def move_back(session: Session, from_person: str, to_person: str) -> None:

@@ -78,9 +78,7 @@ def empty_postgresql(postgresql_url: str) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(
-    request: pytest.FixtureRequest, tmp_path: Path, vault: Vault, clock: StoppedClock
-) -> Iterator[Database]:
+def database(request: pytest.FixtureRequest, tmp_path: Path, vault: Vault, clock: StoppedClock) -> Iterator[Database]:
     """An empty database with all tables; every test that takes it runs on both."""
     if request.param == "sqlite":
         path = tmp_path / "nuanyang.db"
@@ -98,4 +96,6 @@ def database(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update", action="store_true", help="rewrite the answers in tests/transcripts from what happens now")
+    parser.addoption(
+        "--update", action="store_true", help="rewrite the answers in tests/transcripts from what happens now"
+    )

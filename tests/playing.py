@@ -100,9 +100,7 @@ class Play:
         assert status == 200, f"{line}: answered {status}"
         return self._write("暖阳：", name, platform, shown)
 
-    async def _act(
-        self, name: str, platform: str, act: re.Match[str] | None, words: str
-    ) -> tuple[int, Shown | None]:
+    async def _act(self, name: str, platform: str, act: re.Match[str] | None, words: str) -> tuple[int, Shown | None]:
         self.names[platform, str(openid(name) if platform == "wechat" else chat_id(name))] = name
         if act and act[1] == "重发":
             again = self.last[name, platform]
@@ -151,9 +149,8 @@ class Play:
             return event(cdata("Event", "CLICK") + cdata("EventKey", rest))
         if verb == "位置":
             latitude, longitude = rest.split(",")
-            inner = (
-                f"<Location_X>{latitude}</Location_X><Location_Y>{longitude}</Location_Y><Scale>15</Scale>"
-                + cdata("Label", "")
+            inner = f"<Location_X>{latitude}</Location_X><Location_Y>{longitude}</Location_Y><Scale>15</Scale>" + cdata(
+                "Label", ""
             )
             return wechat_xml(name, "location", inner, number)
         if verb == "空":
@@ -226,7 +223,9 @@ class Play:
     async def _stage_direction(self, verb: str, rest: str) -> list[str]:
         if verb == "过":
             number, unit = rest.split()
-            self.clock.at += int(number) * {"天": timedelta(days=1), "小时": timedelta(hours=1), "分钟": timedelta(minutes=1)}[unit]
+            self.clock.at += (
+                int(number) * {"天": timedelta(days=1), "小时": timedelta(hours=1), "分钟": timedelta(minutes=1)}[unit]
+            )
             return []
         if verb == "外发":
             return await self._deliver()
@@ -255,6 +254,7 @@ class Play:
         return [who, *("  " + self._hide(line) if line else "  ·" for line in shown.lines())]
 
     def _hide(self, line: str) -> str:
+        line = re.sub(r"/p/[\w-]{22}", "/p/〈网页〉", line)
         for code in _CODE.findall(line):
             if not code.isdecimal() and any(c.isdigit() for c in code) and code not in self.codes:
                 self.codes.append(code)

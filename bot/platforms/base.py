@@ -38,7 +38,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a platform can show; one row a platform. Lengths are in characters, zero = no limit known."""
+    """What a platform can show; one row a platform. Lengths are in characters, zero = no limit known.
+
+    `commands` = its menu is a list of commands, which may be longer and is put up per language.
+    """
 
     buttons: bool
     markdown: bool
@@ -47,6 +50,7 @@ class Features:
     max_options: int
     sensitive_in_chat: bool
     asks_location: bool
+    commands: bool = False
 
 
 class Rejected(Exception):

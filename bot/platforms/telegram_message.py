@@ -14,6 +14,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, KeyboardButton,
 
 from bot.platforms.base import Features
 from bot.platforms.telegram_update import clean_text
+from config.texts import N_, _
 from handlers.message import Link, Option, Reply
 
 FEATURES = Features(
@@ -24,11 +25,12 @@ FEATURES = Features(
     max_options=100,
     sensitive_in_chat=False,
     asks_location=True,
+    commands=True,
 )
 
-CUT_NOTE = "…（内容太长，已截短）"
-SHARE_LOCATION = "发送我的位置"
-_ONLY_OPTIONS = "请选择："
+CUT_NOTE = N_("…（内容太长，已截短）")
+SHARE_LOCATION = N_("发送我的位置")
+_ONLY_OPTIONS = N_("请选择：")
 _NO_WORDS = "（没有文字）"
 
 _MAX_DATA_BYTES = 64
@@ -66,7 +68,7 @@ def show(reply: Reply) -> Shown:
     body = clean_text(reply.text).strip()
     if not body and not lines:
         log.warning("telegram_reply_without_words")
-        body = _ONLY_OPTIONS if markup is not None else _NO_WORDS
+        body = _(_ONLY_OPTIONS) if markup is not None else _NO_WORDS
     return Shown(_fit(body, "\n".join(lines)), markup)
 
 
@@ -107,7 +109,7 @@ def _option_rows(options: tuple[Option, ...], lines: list[str]) -> list[list[Inl
 def _location_keyboard(options: tuple[Option, ...]) -> ReplyKeyboardMarkup:
     # These buttons type their label for the person, and a choice accepts its label: so it is never shortened.
     labels = [clean_text(option.label).strip() or str(number) for number, option in enumerate(options, start=1)]
-    rows = [[KeyboardButton(SHARE_LOCATION, request_location=True)], *([KeyboardButton(label)] for label in labels)]
+    rows = [[KeyboardButton(_(SHARE_LOCATION), request_location=True)], *([KeyboardButton(label)] for label in labels)]
     return ReplyKeyboardMarkup(rows, resize_keyboard=True, one_time_keyboard=True)
 
 
@@ -128,7 +130,7 @@ def _fit(body: str, tail: str) -> str:
     if not body:
         return _cut(tail, FEATURES.max_text)
     room = FEATURES.max_text - utf16_length(tail) - 2
-    if room < utf16_length(CUT_NOTE) + 1:
+    if room < utf16_length(_(CUT_NOTE)) + 1:
         return _cut(f"{body}\n\n{tail}", FEATURES.max_text)
     return f"{_cut(body, room)}\n\n{tail}"
 
@@ -137,10 +139,10 @@ def _cut(text: str, room: int) -> str:
     if utf16_length(text) <= room:
         return text
     log.warning("telegram_text_cut", length=utf16_length(text))
-    room -= utf16_length(CUT_NOTE) + 1
+    room -= utf16_length(_(CUT_NOTE)) + 1
     # Half of a character outside the basic plane at the end is left out by "ignore".
     head = text.encode("utf-16-le")[: room * 2].decode("utf-16-le", "ignore")
     line_end = head.rfind("\n")
     if line_end >= len(head) // 2:
         head = head[:line_end]
-    return f"{head.rstrip()}\n{CUT_NOTE}"
+    return f"{head.rstrip()}\n{_(CUT_NOTE)}"

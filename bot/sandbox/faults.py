@@ -1,21 +1,14 @@
-"""Faults the played platforms show on request, and bodies read with a limit."""
+"""Faults the played platforms show on request."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
-SMALL_BODY = 64 * 1024
 KINDS = ("slow", "5xx", "drop", "none")
 MOST_TIMES = 1000
-
-
-class TooLarge(Exception):
-    """A body over its limit."""
 
 
 class Faults:
@@ -57,26 +50,3 @@ def _bad_gateway(platform: str) -> web.Response:
         body = {"ok": False, "error_code": 502, "description": "Bad Gateway"}
         return web.json_response(body, status=502)
     return web.Response(status=502, text="<html><body><h1>502 Bad Gateway</h1></body></html>", content_type="text/html")
-
-
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """The whole body, decompressed; raises TooLarge as soon as it passes `limit` bytes, whatever its header says."""
-    if (request.content_length or 0) > limit:
-        raise TooLarge
-    body = bytearray()
-    async for chunk in request.content.iter_chunked(16 * 1024):
-        body += chunk
-        if len(body) > limit:
-            raise TooLarge
-    return bytes(body)
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """A JSON object; raises ValueError for anything else, also for nesting without end."""
-    try:
-        value = json.loads(body)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-    if not isinstance(value, dict):
-        raise ValueError("not an object")
-    return value

@@ -10,10 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.sandbox.faults import KINDS, MOST_TIMES, SMALL_BODY, Faults, TooLarge, json_object, read_body
+from bot.sandbox.faults import KINDS, MOST_TIMES, Faults
 from bot.sandbox.media import MediaStore
 from bot.sandbox.memory import Message, Person, PlatformName
 from bot.sandbox.phones import Phones, Refused
+from bot.sandbox.reading import SMALL_BODY, TooLarge, json_object, read_body, whole_number
 from bot.sandbox.telegram_acts import TelegramActs
 from bot.sandbox.telegram_api import commands_for
 from bot.sandbox.telegram_sim import TelegramSim
@@ -120,6 +121,7 @@ class PageRoutes:
                     "name": "sandbox",
                     "title": "暖阳（沙盒）",
                     "menu": menu_for(memory.wechat, person.id if person else ""),
+                    "codes": [code.scene for code in memory.wechat.tickets.values() if code.url],
                 },
                 "telegram": {
                     "name": "sandbox",
@@ -154,7 +156,8 @@ class PageRoutes:
         """Server-sent events after `since` (or Last-Event-ID); "reload" when those are no longer held."""
         journal = self._phones.journal
         asked = request.headers.get("Last-Event-ID") or request.query.get("since", "")
-        since = int(asked) if asked.isascii() and asked.isdigit() else journal.seq
+        asked_number = whole_number(asked)
+        since = journal.seq if asked_number is None else asked_number
         response = web.StreamResponse(
             headers=SAFE | {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
         )
@@ -291,8 +294,7 @@ class PageRoutes:
 def _text(body: Body, name: str, most: int, otherwise: str | None = None) -> str:
     value = body.get(name, otherwise)
     if isinstance(value, str) and "\x00" not in value and len(value) <= most and (value.strip() or otherwise == ""):
-        # Lone surrogates can be written in JSON, but no platform can carry them.
-        return value.encode("utf-8", "replace").decode()
+        return value
     raise Refused("field", f"“{name}”要 1–{most} 个字。")
 
 
@@ -305,6 +307,9 @@ def _whole(body: Body, name: str, least: int, most: int, otherwise: int | None =
 
 def _place(body: Body) -> tuple[float, float]:
     latitude, longitude = body.get("latitude"), body.get("longitude")
-    if isinstance(latitude, int | float) and isinstance(longitude, int | float):
+    if isinstance(latitude, int | float) and isinstance(longitude, int | float) and abs(latitude) <= 90:
+        # The platforms check again; here it keeps numbers out that no float can hold.
+        if abs(longitude) > 180:
+            raise Refused("place", "经度不对。")
         return float(latitude), float(longitude)
     raise Refused("place", "要纬度和经度。")

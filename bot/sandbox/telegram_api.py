@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from bot.sandbox.loopback import is_loopback
 from bot.sandbox.media import File, MediaStore
 from bot.sandbox.memory import Message, MessageKind, Person
 from bot.sandbox.phones import Phones
+from bot.sandbox.reading import is_web_page, strict_json, whole_number
 from bot.sandbox.telegram_acts import TelegramActs
 from bot.sandbox.telegram_flood import Flood
 from bot.sandbox.telegram_refusals import FORBIDDEN_BLOCKED, FORBIDDEN_NEVER, Denied, bad
@@ -84,13 +84,12 @@ class TelegramApi:
 
     def _set_webhook(self, params: Params) -> bool:
         url, secret = str(params.get("url") or ""), str(params.get("secret_token") or "")
-        parts = urlsplit(url)
         # The real one wants https and a public address; the sandbox never calls anything but this machine.
-        if url and (parts.scheme not in ("http", "https") or not is_loopback(parts.netloc)):
+        if url and not (is_web_page(url) and is_loopback(urlsplit(url).netloc)):
             raise bad("bad webhook: the sandbox delivers only to this machine (127.0.0.1)")
         if len(secret) > 256 or not set(secret) <= set("_-") | _letters():
             raise bad("secret token contains unallowed characters")
-        allowed = _list(params, "allowed_updates") or []
+        allowed = _allowed(params) or []
         self._sim.set_webhook(url, secret, allowed, drop=_flag(params, "drop_pending_updates"))
         return True
 
@@ -115,7 +114,7 @@ class TelegramApi:
 
     async def _get_updates(self, params: Params) -> list[dict[str, Any]]:
         limit = min(max(_number(params, "limit", 100), 1), 100)
-        allowed = _list(params, "allowed_updates")
+        allowed = _allowed(params)
         return await self._sim.get_updates(_number(params, "offset", 0), limit, _number(params, "timeout", 0), allowed)
 
     # Sending
@@ -282,8 +281,8 @@ class TelegramApi:
         chat = params.get("chat_id")
         if chat in (None, ""):
             raise bad("chat_id is empty")
-        number = str(chat)
-        person = self._phones.by_telegram(int(number)) if number.isascii() and number.isdigit() else None
+        number = whole_number(chat)
+        person = self._phones.by_telegram(number) if number is not None else None
         if person is None:
             raise bad("chat not found")
         return person
@@ -344,8 +343,8 @@ def _value(params: Params, name: str) -> Any:
         if not value:
             return None
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return strict_json(value)
+        except ValueError:
             raise bad(f"can't parse {name} JSON object") from None
     return value
 
@@ -364,18 +363,25 @@ def _list(params: Params, name: str) -> list[Any] | None:
     return value
 
 
+def _allowed(params: Params) -> list[str] | None:
+    kinds = _list(params, "allowed_updates")
+    if kinds is not None and not all(isinstance(kind, str) for kind in kinds):
+        raise bad("can't parse allowed_updates")
+    return kinds
+
+
 def _number(params: Params, name: str, otherwise: int) -> int:
-    value = params.get(name, otherwise)
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise bad(f"invalid {name} value specified") from None
+    value = params.get(name)
+    number = otherwise if value in (None, "") else whole_number(value)
+    if number is None:
+        raise bad(f"invalid {name} value specified")
+    return number
 
 
 def _degrees(params: Params, name: str, most: float) -> float:
     try:
         value = float(params.get(name, ""))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = most + 1
     if not -most <= value <= most:
         raise bad(f"wrong {name} specified")

@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.faults import SMALL_BODY, Faults, TooLarge, json_object, read_body
+from bot.sandbox.faults import Faults
 from bot.sandbox.media import File
 from bot.sandbox.phones import Phones
+from bot.sandbox.reading import SMALL_BODY, TooLarge, json_object, read_body, whole_number
 from bot.sandbox.telegram_api import TelegramApi
 from bot.sandbox.telegram_refusals import Denied, bad
 
@@ -69,7 +70,7 @@ class TelegramHttp:
         return web.json_response(denied.as_json(), status=denied.code, headers=headers)
 
     def _log(self, method: str, chat: Any, outcome: str, *, ok: bool) -> None:
-        person = self._phones.by_telegram(int(chat)) if str(chat).isascii() and str(chat).isdigit() else None
+        person = self._phones.by_telegram(whole_number(chat) or 0)
         name = method if re.fullmatch(r"[A-Za-z]{1,40}", method) else "?"
         self._phones.wire("telegram", person, f"bot/{name} → {outcome}", ok=ok)
 
@@ -80,7 +81,9 @@ class TelegramHttp:
             raise Denied(401, "Unauthorized")
 
     async def _params(self, request: web.Request) -> dict[str, Any]:
-        params: dict[str, Any] = dict(request.query)
+        params: dict[str, Any] = {
+            name: value.encode("utf-8", "replace").decode() for name, value in request.query.items()
+        }
         if request.content_type.startswith("multipart/"):
             return params | await self._multipart(request)
         body = await read_body(request, SMALL_BODY)

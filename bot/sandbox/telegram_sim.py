@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from bot.sandbox.memory import Message, Pending, Person, TelegramMemory
 from bot.sandbox.phones import Phones, Refused
+from bot.sandbox.reading import json_object
 from bot.sandbox.tasks import Tasks
 from bot.sandbox.telegram_refusals import Denied
 from config.settings import TelegramAccount
@@ -107,6 +108,8 @@ class TelegramSim:
         memory = self._memory
         kind = next(iter(body))
         if memory.allowed and kind not in memory.allowed:
+            if shown is not None:  # the message is there; the bot only chose not to hear of its kind
+                self.phones.set_state("telegram", person, shown, "delivered", "")
             return
         # Numbers follow the clock, so that a product that remembers an earlier sandbox sees new ones.
         memory.last_update = max(memory.last_update + 1, int(time.time()))
@@ -184,7 +187,7 @@ class TelegramSim:
         took = round((time.monotonic() - began) * 1000)
         tail = f"，第 {number} 次重复" if number else ""
         person = self.phones.memory.people.get(update.person)
-        line = f"POST {ROUTE} → {problem or '200'}，{took} ms{tail}"
+        line = f"POST {urlsplit(self.webhook).path} → {problem or '200'}，{took} ms{tail}"
         self.phones.wire("telegram", person, line, ok=not problem)
         if not problem:
             await self._do_what_it_says(person, answer)
@@ -195,8 +198,8 @@ class TelegramSim:
         if self._execute is None or not answer.lstrip().startswith(b"{"):
             return
         try:
-            call = json.loads(answer)
-        except (ValueError, RecursionError):
+            call = json_object(answer)
+        except ValueError:
             self.phones.wire("telegram", person, "回答不是 JSON，已忽略", ok=False)
             return
         method = call.pop("method", None)

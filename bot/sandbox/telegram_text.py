@@ -6,9 +6,9 @@ import html
 import re
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlsplit
 
 from bot.sandbox.memory import Button
+from bot.sandbox.reading import is_web_page, scheme
 from bot.sandbox.telegram_refusals import bad
 from bot.sandbox.wechat_words import ADDRESS, anchor
 
@@ -85,7 +85,7 @@ class _HtmlReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "a":
             address = next((value or "" for name, value in attrs if name == "href"), "")
-            safe = urlsplit(address).scheme in ("http", "https")
+            safe = is_web_page(address)
             start = f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">'
             self._rich.append(start if safe else "")
             self._open.append((tag, "</a>" if safe else ""))
@@ -133,7 +133,7 @@ def _inline(button: Any, identity: str) -> Button:
     if not isinstance(text, str) or not text.strip():
         raise bad('can\'t parse inline keyboard button: Field "text" must be of type String')
     if isinstance(url, str):
-        if urlsplit(url).scheme not in ("http", "https", "tg"):
+        if scheme(url) not in ("http", "https", "tg"):
             raise bad(f"inline keyboard button URL '{url[:64]}' is invalid: Wrong HTTP URL")
         return Button(id=identity, text=text, url=url)
     if not isinstance(data, str):

@@ -10,6 +10,7 @@ from typing import Any
 from bot.sandbox.media import File, MediaStore
 from bot.sandbox.memory import Person, QrCode, WeChatMemory
 from bot.sandbox.phones import Phones
+from bot.sandbox.reading import whole_number
 from bot.sandbox.wechat_limits import WeChatLimits
 from bot.sandbox.wechat_menu import add_conditional, checked, menu_for
 from bot.sandbox.wechat_refusals import Refusal
@@ -99,12 +100,10 @@ class WeChatAccountApi:
         }
 
     def _tag(self, identity: Any) -> int:
-        if not str(identity).isdigit():
-            raise Refusal(45159)
-        tag = int(str(identity))
-        if tag < FIRST_TAG:
+        tag = whole_number(identity)
+        if tag is not None and 0 <= tag < FIRST_TAG:
             raise Refusal(45058)
-        if tag not in self._memory.tags:
+        if tag is None or tag not in self._memory.tags:
             raise Refusal(45159)
         return tag
 

@@ -12,9 +12,10 @@ from typing import Any
 import segno
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.faults import SMALL_BODY, Faults, TooLarge, json_object, read_body
+from bot.sandbox.faults import Faults
 from bot.sandbox.media import MediaStore
 from bot.sandbox.phones import Phones
+from bot.sandbox.reading import SMALL_BODY, TooLarge, json_object, read_body
 from bot.sandbox.wechat_account import MEDIA_SIZES, WeChatAccountApi
 from bot.sandbox.wechat_limits import Quotas, WeChatLimits
 from bot.sandbox.wechat_refusals import Refusal

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from bot.sandbox.memory import WeChatMemory
+from bot.sandbox.reading import is_web_page, whole_number
 from bot.sandbox.wechat_refusals import Refusal
 
 MOST_COLUMNS, MOST_ENTRIES = 3, 5
@@ -58,7 +58,7 @@ def _entry(button: Any, level: str) -> dict[str, Any]:
         return entry | {"key": _sized(button, "key", level, 1)}
     if kind == "view":
         url = _sized(button, "url", level, 2)
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not is_web_page(url):
             raise Refusal(codes["domain"])
         return entry | {"url": url}
     raise Refusal(codes["type"])
@@ -81,7 +81,7 @@ def add_conditional(memory: WeChatMemory, body: dict[str, Any], menuid: int) -> 
     if not isinstance(rule, dict) or not any(rule.get(name) for name in ("tag_id", "client_platform_type")):
         raise Refusal(65304)
     tag = rule.get("tag_id")
-    if tag not in (None, "") and (not str(tag).isdigit() or int(tag) not in memory.tags):
+    if tag not in (None, "") and whole_number(tag) not in memory.tags:
         raise Refusal(45159)
     memory.conditional.append({"button": checked(body), "matchrule": dict(rule), "menuid": menuid})
     return menuid

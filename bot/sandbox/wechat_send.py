@@ -10,6 +10,7 @@ from typing import Any
 from bot.sandbox.media import MediaStore
 from bot.sandbox.memory import Person, SentOnce
 from bot.sandbox.phones import Phones
+from bot.sandbox.reading import whole_number
 from bot.sandbox.wechat_limits import Quotas, WeChatLimits
 from bot.sandbox.wechat_refusals import Refusal
 from bot.sandbox.wechat_sim import WeChatSim
@@ -90,9 +91,10 @@ class WeChatSend:
         if not isinstance(value, str) or not 1 <= len(value) <= 200:
             raise Refusal(47003, "data.content.value size invalid")
         scene = body.get("scene")
-        if not str(scene).isdigit() or not 0 <= int(str(scene)) <= 10_000:
+        number = whole_number(scene)
+        if number is None or not 0 <= number <= 10_000:
             raise Refusal(40035, "scene")
-        self._use_grant(person, f"scene:{int(str(scene))}")
+        self._use_grant(person, f"scene:{number}")
         self._show_fields(person, title, {"": value}, body.get("url"), "订阅")
         return {}
 
@@ -124,10 +126,10 @@ class WeChatSend:
             raise Refusal(40035, "filter")
         people = list(self._phones.memory.people.values())
         if not chosen.get("is_to_all"):
-            tag = chosen.get("tag_id")
-            if not str(tag).isdigit() or int(str(tag)) not in memory.tags:
+            tag = whole_number(chosen.get("tag_id"))
+            if tag not in memory.tags:
                 raise Refusal(45159)
-            people = [person for person in people if int(str(tag)) in memory.tagged.get(person.id, ())]
+            people = [person for person in people if tag in memory.tagged.get(person.id, ())]
         people = [person for person in people if person.following]
         return self._mass(body, len(people), people)
 

@@ -90,6 +90,8 @@ class WeChatSim:
         self, person: Person, fields: dict[str, Any], message: Message | None = None, *, repeat: int = 0
     ) -> None:
         """Send one message or event; `repeat` more copies go out at the same time, as after a time-out."""
+        if self._tasks.stopped:
+            return
         xml = build({"ToUserName": ORIGINAL_ID, "FromUserName": person.openid, **fields})
         self._tasks.spawn(self._deliver(person, xml, str(fields.get("Event", "")), message, repeat))
 

@@ -6,9 +6,10 @@ import html
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from bot.sandbox.memory import Button, MessageKind
+from bot.sandbox.reading import is_web_page
 from bot.sandbox.wechat_envelope import BadEnvelope
 
 MOST_TEXT = 2048  # bytes of UTF-8 in one text message
@@ -39,12 +40,11 @@ def text_message(content: str) -> Shown:
         plain.append(before)
         rich.append(_autolink(before))
         address, label = html.unescape(match[1] or match[2] or ""), match[3]
-        parts = urlsplit(address)
-        if parts.scheme in ("http", "https"):
+        if is_web_page(address):
             rich.append(anchor(address, label))
             plain.append(label)
         elif address.startswith("weixin://bizmsgmenu?"):
-            query = parse_qs(parts.query)
+            query = parse_qs(address.partition("?")[2])
             words = query.get("msgmenucontent", [label])[0]
             menu_id = query.get("msgmenuid", [""])[0]
             buttons.append([Button(id=f"b{len(buttons)}", text=words, data=menu_id)])
@@ -90,7 +90,7 @@ def articles_message(articles: list[dict[str, str]]) -> Shown:
     plain, rich = [], []
     for article in articles:
         title, about, address = article["title"], article.get("description", ""), article.get("url", "")
-        linked = urlsplit(address).scheme in ("http", "https")
+        linked = is_web_page(address)
         plain.append(f"{title}\n{about}".strip())
         heading = anchor(address, title) if linked else html.escape(title)
         rich.append(heading + ("\n" + html.escape(about) if about else ""))

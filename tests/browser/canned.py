@@ -13,10 +13,19 @@ MENU: list[tuple[str, list[str]]] = [
     ("我的", ["我的结对", "我的时长", "星级证明", "我的资料", "隐私授权"]),
     ("找帮助", ["报名注册", "近期活动", "联系专员", "我很担心TA", "紧急求助"]),
 ]
-COMMANDS = [("start", "开始"), ("menu", "菜单"), ("register", "报名注册"), ("my", "我的资料"), ("help", "帮助"), ("sos", "紧急求助")]
+COMMANDS = [
+    ("start", "开始"),
+    ("menu", "菜单"),
+    ("register", "报名注册"),
+    ("my", "我的资料"),
+    ("help", "帮助"),
+    ("sos", "紧急求助"),
+]
 
 
-def person(identity: str, name: str, note: str, colour: str, *, following: bool = False, started: bool = False) -> dict[str, Any]:
+def person(
+    identity: str, name: str, note: str, colour: str, *, following: bool = False, started: bool = False
+) -> dict[str, Any]:
     number = int(identity[1:])
     return {
         "id": identity,
@@ -93,7 +102,9 @@ def _wechat() -> list[dict[str, Any]]:
             via="passive",
             entities_html='已签到：天河站，09:04。\n走的时候别忘了签退，说明在这里：<a href="/p/notes">服务须知</a>',
         ),
-        message("m12", "person", NOW, "胳膊有点疼，今天能不能换人？", state="failed", detail="三次都没有回应，平台放弃了"),
+        message(
+            "m12", "person", NOW, "胳膊有点疼，今天能不能换人？", state="failed", detail="三次都没有回应，平台放弃了"
+        ),
         message("m13", "person", NOW, "在吗", state="repeated", detail="微信第 2 次重试…"),
     ]
 
@@ -108,7 +119,9 @@ def _telegram() -> list[dict[str, Any]]:
     ]
     return [
         message("t1", "person", early, "/start", state="delivered"),
-        message("t2", "bot", early, "请选择要做的事。随时可以发 /help。", entities_html=html, via="bot api", buttons=keys),
+        message(
+            "t2", "bot", early, "请选择要做的事。随时可以发 /help。", entities_html=html, via="bot api", buttons=keys
+        ),
         message("t3", "person", early, "😀", kind="sticker", state="delivered"),
         message("t4", "bot", NOW, "你在哪个县（市、区）？可以打字，也可以发送位置。", via="bot api"),
         message("t5", "person", NOW, "广州天河", kind="location", state="delivered"),

@@ -14,11 +14,14 @@ from tests.browser import canned
 
 STATIC = Path(__file__).resolve().parents[2] / "bot" / "sandbox" / "static"
 # Stricter than the product needs: nothing inline, nothing from elsewhere. The page must live with it.
-CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "frame-src 'self'; base-uri 'none'"
+)
 
 
 class FakeSandbox:
-    """Start with `await start()`, talk through `push`, break with `failing` and `cut`; everything asked is in `acts`."""
+    """Start with `start`, talk through `push`, break with `failing` and `cut`; everything asked is in `acts`."""
 
     def __init__(self) -> None:
         self.people: list[dict[str, Any]] = canned.people()
@@ -70,7 +73,9 @@ class FakeSandbox:
         for stream in self.streams:
             stream.put_nowait(event)
 
-    def say(self, author: str, text: str, platform: str = "wechat", person: str = "p1", **fields: Any) -> dict[str, Any]:
+    def say(
+        self, author: str, text: str, platform: str = "wechat", person: str = "p1", **fields: Any
+    ) -> dict[str, Any]:
         """Put a message into a chat and show it."""
         chat = self.chats.setdefault(f"{platform}/{person}", {"messages": [], "keyboard": None})
         message = canned.message(f"n{self.seq + 1}", author, self.now, text, **fields)
@@ -114,8 +119,8 @@ class FakeSandbox:
         self.streams.add(stream)
         try:
             await response.write(b": hello\n\n")
-            while (event := await stream.get()) is not None:
-                await response.write(f"data: {json.dumps(event)}\n\n".encode())
+            while (following := await stream.get()) is not None:
+                await response.write(f"data: {json.dumps(following)}\n\n".encode())
         except ConnectionResetError:
             pass  # the page was closed
         finally:
@@ -171,7 +176,8 @@ class FakeSandbox:
         return web.json_response({})
 
     async def _one_time_page(self, request: web.Request) -> web.Response:
-        return web.Response(text="one-time page")
+        html = "<!doctype html><html lang='zh'><title>一次性页面</title><main><h1>一次性页面</h1></main></html>"
+        return web.Response(text=html, content_type="text/html")
 
 
 async def _serve() -> None:

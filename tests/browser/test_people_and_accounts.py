@@ -64,7 +64,9 @@ async def test_a_deep_link_takes_only_what_telegram_allows(screen: Screen, fake:
     assert fake.acts == [("telegram", "p1", {"do": "scan", "scene": "join_7-a"})]
 
 
-async def test_another_person_and_platform_are_chosen_and_remembered(screen: Screen, fake: FakeSandbox, page: Page) -> None:
+async def test_another_person_and_platform_are_chosen_and_remembered(
+    screen: Screen, fake: FakeSandbox, page: Page
+) -> None:
     await page.goto(f"{fake.base}/sandbox")
     await page.wait_for_selector("body.is-open")
     await screen.phone(1).get_by_role("button", name="选择机主").click()
@@ -99,7 +101,9 @@ async def test_one_person_open_on_both_phones_is_the_same_chat(screen: Screen) -
     await expect(screen.bubbles(2).last).to_have_text("收到：两边都看得到")
 
 
-async def test_what_arrives_for_somebody_unseen_is_counted_until_looked_at(screen: Screen, fake: FakeSandbox, page: Page) -> None:
+async def test_what_arrives_for_somebody_unseen_is_counted_until_looked_at(
+    screen: Screen, fake: FakeSandbox, page: Page
+) -> None:
     await screen.open()
     fake.say("bot", "一", person="p2", via="客服")
     fake.say("bot", "二", person="p2", via="客服")

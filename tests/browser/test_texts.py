@@ -15,7 +15,10 @@ def _words() -> tuple[dict[str, str], dict[str, str]]:
     source = (STATIC / "texts.js").read_text(encoding="utf-8")
     chinese, english = (
         {match[1] or match[2]: match[3] for match in ENTRY.finditer(part)}
-        for part in (source[: source.index("const en =")], source[source.index("const en =") : source.index("const LANGUAGES")])
+        for part in (
+            source[: source.index("const en =")],
+            source[source.index("const en =") : source.index("const LANGUAGES")],
+        )
     )
     return chinese, english
 
@@ -39,7 +42,7 @@ def test_every_word_the_scripts_ask_for_exists_and_none_lies_unused() -> None:
     asked = set(re.findall(r'\bt\("([^"]+)"', code))
     assert asked - chinese.keys() == set()
     quoted = set(re.findall(r'"([\w ]+)"', code))
-    composed = tuple(re.findall(r"t\(`(\w+_)\$\{", code)) + ("via_",)
+    composed = (*re.findall(r"t\(`(\w+_)\$\{", code), "via_")
     assert {key for key in chinese if key not in quoted and not key.startswith(composed)} == set()
 
 
@@ -54,7 +57,9 @@ def test_the_page_holds_no_inline_script_or_style_and_no_foreign_address() -> No
 def test_html_is_set_nowhere_but_in_a_document_that_runs_nothing() -> None:
     code = {path.name: path.read_text(encoding="utf-8") for path in SCRIPTS}
     for name, text in code.items():
-        assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text) == [], name
+        assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", text) == [], (
+            name
+        )
     assert [name for name, text in code.items() if "DOMParser" in text and "parseFromString" in text] == ["sanitise.js"]
 
 

@@ -21,7 +21,12 @@ from wechatpy.replies import TextReply
 from bot.sandbox.sandbox import Sandbox, SandboxOptions
 from config.settings import TelegramAccount, WeChatAccount
 
-APPID, SECRET, TOKEN, AES_KEY = "wx0123456789abcdef", "app-secret", "AAAAA", "q1Os1ZMe0nG28KUEx9lg3HjK7V5QyXvi212fzsgDqgz"
+APPID, SECRET, TOKEN, AES_KEY = (
+    "wx0123456789abcdef",
+    "app-secret",
+    "AAAAA",
+    "q1Os1ZMe0nG28KUEx9lg3HjK7V5QyXvi212fzsgDqgz",
+)
 BOT_TOKEN, BOT_SECRET = "123456789:AA-sandbox_token", "hook-secret"
 
 
@@ -86,7 +91,9 @@ class Product:
 class Ground:
     """One running sandbox, its product and a browser on the same machine."""
 
-    def __init__(self, base: str, http: aiohttp.ClientSession, sandbox: Sandbox, product: Product, clock: Clock) -> None:
+    def __init__(
+        self, base: str, http: aiohttp.ClientSession, sandbox: Sandbox, product: Product, clock: Clock
+    ) -> None:
         self.base, self.http, self.sandbox, self.product, self.clock = base, http, sandbox, product, clock
         self.token = ""
 
@@ -168,9 +175,7 @@ async def running(
         appid=APPID, secret=SecretStr(SECRET), token=SecretStr(TOKEN), encoding_aes_key=SecretStr(AES_KEY)
     )
     telegram = TelegramAccount(token=SecretStr(BOT_TOKEN), secret_token=SecretStr(BOT_SECRET), mode=mode)
-    sandbox = Sandbox(
-        "http://127.0.0.1", folder, wechat, telegram, clock.advance, clock.now, SandboxOptions(**options)
-    )
+    sandbox = Sandbox("http://127.0.0.1", folder, wechat, telegram, clock.advance, clock.now, SandboxOptions(**options))
     app = web.Application()
     app.router.add_get("/wechat/sandbox", product.check)
     app.router.add_post("/wechat/sandbox", product.on_wechat)
@@ -184,8 +189,14 @@ async def running(
     sandbox.base_url = base
     await sandbox.start()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as http:
+        ground = Ground(base, http, sandbox, product, clock)
         try:
-            yield Ground(base, http, sandbox, product, clock)
+
+            async def checked() -> bool:
+                return sandbox._wechat_sim.verified is not None
+
+            await ground.until(checked)
+            yield ground
         finally:
             await sandbox.stop()
             await runner.cleanup()

@@ -66,7 +66,13 @@ async def test_the_old_token_still_works_for_a_while_after_an_ordinary_renewal(p
 
 @pytest.mark.parametrize(
     ("change", "errcode"),
-    [({"grant_type": "x"}, 40002), ({"appid": ""}, 41002), ({"secret": ""}, 41004), ({"appid": "wx1"}, 40013), ({"secret": "no"}, 40125)],
+    [
+        ({"grant_type": "x"}, 40002),
+        ({"appid": ""}, 41002),
+        ({"secret": ""}, 41004),
+        ({"appid": "wx1"}, 40013),
+        ({"secret": "no"}, 40125),
+    ],
 )
 async def test_a_wrong_credential_is_named(play: Any, change: dict[str, str], errcode: int) -> None:
     async with play() as ground:
@@ -163,8 +169,7 @@ async def test_a_template_with_the_same_client_msg_id_is_sent_once_and_its_recei
             return found or None
 
         receipts = await ground.until(receipt)
-        assert (len(receipts), receipts[0].status, receipts[0].id) == (1, "success", 0)
-        assert str(first["msgid"]) in ground.product.received[-1]["xml"]
+        assert (len(receipts), receipts[0].status, receipts[0].id) == (1, "success", first["msgid"])
         other = await ground.wx("message/template/send", body | {"client_msg_id": "visit-8"})
         assert other["msgid"] != first["msgid"]
 
@@ -252,7 +257,11 @@ async def test_a_mass_send_needs_two_and_its_key_works_once(play: Any) -> None:
         first = await ground.wx("message/mass/send", body)
         again = await ground.wx("message/mass/send", body)
         assert (first["errcode"], again["errcode"], again["msg_id"]) == (0, 45065, first["msg_id"])
-        assert [sum(m["via"] == "群发" for m in await ground.chat("wechat", p)) for p in ("p1", "p2", "p3")] == [1, 1, 0]
+        assert [sum(m["via"] == "群发" for m in await ground.chat("wechat", p)) for p in ("p1", "p2", "p3")] == [
+            1,
+            1,
+            0,
+        ]
         assert (await ground.wx("message/mass/get", {"msg_id": first["msg_id"]}))["msg_status"] == "SEND_SUCCESS"
 
         async def totals() -> Any:

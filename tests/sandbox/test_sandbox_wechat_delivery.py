@@ -336,7 +336,8 @@ async def test_links_of_a_reply_are_safe_and_menu_words_become_buttons(play: Any
         async def links(delivery: dict[str, Any], _count: int) -> str:
             return ground.product.reply(
                 delivery,
-                '<a href="https://example.org/p/1?a=1&b=2">打开</a> <a href="javascript:alert(1)">坏</a> <script>x</script>'
+                '<a href="https://example.org/p/1?a=1&b=2">打开</a> <a href="javascript:alert(1)">坏</a> '
+                "<script>x</script>"
                 '<a href="weixin://bizmsgmenu?msgmenucontent=%E7%AD%BE%E5%88%B0&msgmenuid=7">1. 签到</a>',
             )
 

@@ -1,5 +1,6 @@
 // One message as a person sees it. Text is text; only `entities_html` becomes elements, by way of sanitise.js.
 import { aside, avatar, el, icon, safeUrl } from "./dom.js";
+import { linkHint } from "./page.js";
 import { safeHtml } from "./sanitise.js";
 import { sceneOf } from "./store.js";
 import { knows, language, t, tagOf } from "./texts.js";
@@ -77,8 +78,7 @@ function content(message, view) {
 }
 
 function words(message, name = "div") {
-  const hint = t("opens_page");
-  const body = message.entities_html ? safeHtml(message.entities_html, hint) : message.text;
+  const body = message.entities_html ? safeHtml(message.entities_html, linkHint) : message.text;
   return el(name, { class: "words", lang: tagOf(message.text) }, body);
 }
 
@@ -177,5 +177,5 @@ function key(message, button, view) {
   const href = safeUrl(button.url);
   if (!href) return el("button", { type: "button", class: "key", disabled: true, title: t("gone_button") }, label);
   const away = { href, target: "_blank", rel: "noopener noreferrer" };
-  return el("a", { class: "key", ...away }, label, icon("away", 14), aside(`（${t("opens_page")}）`));
+  return el("a", { class: "key", ...away }, label, icon("away", 14), aside(`（${linkHint(href)}）`));
 }

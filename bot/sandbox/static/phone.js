@@ -1,7 +1,8 @@
 // One phone: whose it is, which app is open, and its glass. It is drawn in three parts, each only when it changed.
 import { api } from "./api.js";
 import { ChatLog } from "./chat.js";
-import { avatar, el, icon } from "./dom.js";
+import { aside, avatar, el, icon } from "./dom.js";
+import { catchPages } from "./page.js";
 import { closePopup, menuButton, openPopup } from "./popup.js";
 import { chatKey } from "./store.js";
 import { telegram } from "./telegram.js";
@@ -30,6 +31,7 @@ export class Phone {
     this.toast = el("div", { class: "toast", role: "status" });
     const status = el("div", { class: "status-bar", "aria-hidden": "true" }, this.statusTime, el("span", { class: "status-icons" }, icon("signal", 16), icon("battery", 22)));
     this.screen = el("div", { class: "screen" }, status, this.top, this.body, this.bottom, this.toast);
+    catchPages(this.screen);
     this.node = el("section", { class: "phone", id: `phone-${number}` }, this.ownerBar, el("div", { class: "handset" }, this.screen));
     store.addEventListener("state", () => this.onState());
     store.addEventListener("clock", () => this.log?.restamp());
@@ -121,8 +123,8 @@ export class Phone {
     const host = el("span", { class: "popup-host person-host" });
     const owner = this.owner();
     const name = owner?.name ?? "—";
-    const button = menuButton({ class: "person", data: { key: "person" }, "aria-label": `${t("choose_person")}（${t("person", { name })}）` },
-      owner && avatar(owner, 26), el("span", { class: "person-name", lang: tagOf(name) }, name), icon("chevron", 16));
+    const button = menuButton({ class: "person", data: { key: "person" } },
+      aside(t("choose_person")), owner && avatar(owner, 26), el("span", { class: "person-name", lang: tagOf(name) }, name), icon("chevron", 16));
     button.addEventListener("click", () => openPopup({ host, button, label: t("choose_person"), items: this.personItems(), kind: "down end people" }));
     host.append(button);
     return host;

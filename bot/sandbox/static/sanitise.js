@@ -4,12 +4,12 @@ import { safeUrl } from "./dom.js";
 const KEEP = new Set(["A", "B", "STRONG", "I", "EM", "U", "S", "CODE", "PRE", "BR"]);
 const DROP = new Set(["SCRIPT", "STYLE", "TEMPLATE", "IFRAME", "OBJECT", "SVG", "MATH", "NOSCRIPT", "TEXTAREA", "TITLE"]);
 
-/** A fragment with only the allowed elements and, on links, only an http(s) address. */
-export function safeHtml(html, newTabHint) {
+/** A fragment with only the allowed elements and, on links, only an http(s) address and `hint(href)` as title. */
+export function safeHtml(html, hint) {
   // DOMParser builds a document that runs nothing and loads nothing.
   const source = new DOMParser().parseFromString(html, "text/html").body;
   const fragment = document.createDocumentFragment();
-  copy(source, fragment, newTabHint);
+  copy(source, fragment, hint);
   return fragment;
 }
 
@@ -33,6 +33,6 @@ function cleanElement(child, hint) {
   link.href = href;
   link.target = "_blank";
   link.rel = "noopener noreferrer";
-  link.title = hint;
+  link.title = hint(href);
   return link;
 }

@@ -3,7 +3,7 @@ import { el, icon, newId } from "./dom.js";
 import { t } from "./texts.js";
 
 /** Open a sheet in `screen` (the phone's glass) and return close(). Focus goes in, and back to where it was. */
-export function openSheet({ screen, title, body, lang }) {
+export function openSheet({ screen, title, body, kind = "" }) {
   screen.querySelector(":scope > .sheet-layer")?.closeSheet();
   const opener = document.activeElement;
   const heading = newId("sheet");
@@ -16,8 +16,8 @@ export function openSheet({ screen, title, body, lang }) {
   const shut = el("button", { type: "button", class: "icon-button", "aria-label": t("close"), on: { click: close } }, icon("close", 20));
   const sheet = el(
     "div",
-    { class: "sheet", role: "dialog", "aria-labelledby": heading },
-    el("div", { class: "sheet-head" }, el("h3", { id: heading, tabindex: "-1", lang }, title), shut),
+    { class: `sheet ${kind}`, role: "dialog", "aria-labelledby": heading },
+    el("div", { class: "sheet-head" }, el("h2", { id: heading, tabindex: "-1" }, title), shut),
     el("div", { class: "sheet-body" }, body),
   );
   const layer = el("div", { class: "sheet-layer" }, sheet);
@@ -31,7 +31,7 @@ export function openSheet({ screen, title, body, lang }) {
   // The toast stays outside: it must be able to say why something inside the sheet failed.
   for (const sibling of screen.children) sibling.inert = !sibling.classList.contains("toast");
   screen.append(layer);
-  (sheet.querySelector("[autofocus]") ?? sheet.querySelector("h3")).focus();
+  (sheet.querySelector("[autofocus]") ?? sheet.querySelector("h2")).focus();
   return close;
 }
 

@@ -26,7 +26,7 @@ export function locationSheet(screen, send) {
     go(lat, long, label.input.value.trim());
     return null;
   });
-  const body = [el("p", { class: "hint" }, t("location_hint")), el("h4", {}, t("places")), list, el("h4", {}, t("own_place")), form];
+  const body = [el("p", { class: "hint" }, t("location_hint")), el("h3", {}, t("places")), list, el("h3", {}, t("own_place")), form];
   const close = openSheet({ screen, title: t("location_title"), body });
 }
 
@@ -44,7 +44,7 @@ export function scanSheet(screen, platform, codes, send, { first = "" } = {}) {
     go(text);
     return null;
   });
-  const seen = wechat && [el("h4", {}, t("seen_codes")), codeList(codes, go)];
+  const seen = wechat && [el("h3", {}, t("seen_codes")), codeList(codes, go)];
   const body = [el("p", { class: "hint" }, t(wechat ? "scan_hint" : "link_hint")), form, seen];
   const close = openSheet({ screen, title: t(wechat ? "scan_title" : "link_title"), body });
 }

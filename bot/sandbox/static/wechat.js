@@ -1,6 +1,7 @@
 // What WeChat shows around the chat: the account page, the menu bar with its pop-up columns, the tools.
 import { repeatStrip, toolsPanel, writingLine } from "./composer.js";
 import { el, icon, safeUrl } from "./dom.js";
+import { linkHint } from "./page.js";
 import { menuButton, openPopup } from "./popup.js";
 import { openSheet } from "./sheet.js";
 import { locationSheet, scanSheet } from "./tools.js";
@@ -105,7 +106,7 @@ function menuColumn(phone, column) {
 
 function entryButton(phone, entry, name) {
   const { href, act } = choose(phone, entry);
-  if (href) return el("a", { class: "menu-name", href, target: "_blank", rel: "noopener noreferrer", title: t("opens_page"), on: { click: () => act() } }, name);
+  if (href) return el("a", { class: "menu-name", href, target: "_blank", rel: "noopener noreferrer", title: linkHint(href), on: { click: () => act() } }, name);
   return el("button", { type: "button", class: "menu-name", on: { click: act } }, name);
 }
 

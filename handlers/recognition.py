@@ -1,0 +1,235 @@
+"""“我以前注册过”: somebody returns with a new account and is recognised by phone number, birth date, and a code to
+the old account or the word of whoever is responsible. What is said never tells whether a number is registered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from config.catalogue import rules
+from config.texts import _
+from handlers.checks import birth_date, mobile_number
+from handlers.codes import bad_code, code_shape
+from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
+from handlers.late import asked
+from handlers.message import Option, Reply
+from models.account import BadCode, CannotJoin
+from models.person import Person, address_form, local_now
+from models.recognition import (
+    OPEN_FOR,
+    NotToDecide,
+    answer_code,
+    confirm,
+    may_seek,
+    refuse,
+    seek,
+    to_decide,
+)
+from models.volunteer import called, volunteer_of
+
+
+class SearchFacts(BaseModel):
+    """`sought` is what was looked for already ("phone date"), so that a corrected answer is looked for again."""
+
+    today: str = "2000-01-01"
+    registered: bool = False
+    sought: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """`phone` is E.164; `code` is empty before the search, "again" for another one, "wait" to leave it at that."""
+
+    facts: SearchFacts
+    phone: str = ""
+    born: date = date.min
+    code: str = ""
+
+
+def _search_facts(session: Session, person: Person) -> SearchFacts:
+    today = local_now(session, person).date().isoformat()
+    return SearchFacts(today=today, registered=volunteer_of(session, person.id) is not None)
+
+
+def _search_talk(facts: SearchFacts) -> Talk:
+    if facts.registered:
+        return Search(facts)
+    phone = yield Ask(
+        "phone",
+        _("我来找你以前的登记，需要手机号和生日两样。请写登记时用的手机号，例如 13800138000。"),
+        check=mobile_number,
+    )
+    born = yield Ask("born", _("请写出生日期，例如 2005-08-13。"), check=birth_date(facts.today))
+    if facts.sought != f"{phone} {born}":
+        return Search(facts, phone, born)
+    code = yield Ask(
+        "code",
+        _("收到验证码后，请直接发到这里。"),
+        choices=(Choice("again", _("再找一次，重新发码")), Choice("wait", _("没有码，等核实"))),
+        check=code_shape,
+    )
+    return Search(facts, phone, born, code)
+
+
+def _search(session: Session, person: Person, command: Search) -> Reply | Further:
+    if command.facts.registered:
+        text = _("这个账号已经登记过了。要和另一个账号合成一个，请用“绑定”。")
+        return Reply(text, (Option("m:bind", _("绑定另一个账号")), Option("m:profile", _("我的资料"))))
+    if command.code == "wait":
+        return Reply(_("好的。如果登记对得上，核实的结果会在这里告诉你；也可以随时回复“联系专员”。"))
+    if command.code in ("", "again"):
+        return _seek(session, person, command)
+    try:
+        joined = answer_code(session, person, command.code)
+    except BadCode as bad:
+        raise bad_code("code", person, bad.verdict, renew=_("请选“再找一次，重新发码”。")) from None
+    except CannotJoin:
+        return Reply(_("这个账号刚刚有变化，没有接上。请回复“联系专员”，会有人帮你核对。"))
+    return Reply(_welcome(session, joined.person))
+
+
+def _welcome(session: Session, person: Person) -> str:
+    name = called(session, person)
+    hello = _("欢迎回来，{name}！").format(name=name) if name else _("欢迎回来！")
+    return hello + _("已经接上你以前的登记，资料、结对和时长都在。想做什么，回复“菜单”。")
+
+
+def _seek(session: Session, person: Person, command: Search) -> Reply | Further:
+    limits = rules().doors
+    if not may_seek(session, person):
+        return Reply(
+            _("找得太多次了，请过 {minutes} 分钟再试，或回复“联系专员”。").format(minutes=limits.code_pause_minutes)
+        )
+    # The same words whatever was found.
+    said = _(
+        "已经去找了。为了保护隐私，找没找到，这里说的话都一样：\n"
+        "登记对得上、原来的账号还在用，那边会收到一个验证码，{minutes} 分钟内有效。\n"
+        "原来的账号不在了，就请当地负责的同事核实，结果会在这里告诉你；当地还没有负责人，由系统的工作人员查看，"
+        "请求保留 {days} 天。"
+    ).format(minutes=limits.code_minutes, days=OPEN_FOR.days)
+    if command.code == "again":
+        raise Refused("code", said, then=lambda later: seek(later, person, command.phone, command.born))
+    seek(session, person, command.phone, command.born)
+    sought = f"{command.phone} {command.born}"
+    return Further(command.facts.model_copy(update={"sought": sought}), said)
+
+
+RECOGNITION = Dialogue("recognition", SearchFacts, _search_facts, _search_talk, _search)
+
+
+class CheckFacts(BaseModel):
+    """Which request, and the number of the volunteer in question."""
+
+    request: str = ""
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the specialist says: "yes", "no" or "later"."""
+
+    facts: CheckFacts
+    word: str
+
+
+def _check_facts(session: Session, person: Person) -> CheckFacts:
+    return CheckFacts()
+
+
+def _check_talk(facts: CheckFacts) -> Talk:
+    if not facts.request:
+        return None
+    word = yield Ask("word", _("志愿者 {number} 是本人吗？").format(number=facts.number), choices=_words())
+    if word == "yes":
+        sure = yield Ask(
+            "sure",
+            _(
+                "请确认：你打过登记的电话，或者当面见过本人。\n"
+                "确认以后，来找的人就能看到和修改志愿者 {number} 的全部资料。"
+            ).format(number=facts.number),
+            choices=(Choice("yes", _("确认是本人")), Choice("no", _("还没有核实"))),
+        )
+        word = "yes" if sure == "yes" else "later"
+    return Word(facts, word)
+
+
+def _words() -> tuple[Choice, ...]:
+    return Choice("yes", _("是本人")), Choice("no", _("不是")), Choice("later", _("再核实"))
+
+
+def _check(session: Session, person: Person, command: Word) -> Reply:
+    request = command.facts.request
+    try:
+        if command.word == "yes":
+            confirm(session, request, person.id)
+            return Reply(_("记下了，已经接上登记，正在告诉对方。"))
+        if command.word == "no":
+            refuse(session, request, person.id)
+            return Reply(_("记下了，没有接上，正在告诉对方。"))
+        row = to_decide(session, request, person.id)
+    except NotToDecide as cannot:
+        if cannot.reason == "not_yours":
+            return Reply(_("这位志愿者现在不归你负责，没有改动。"))
+        return Reply(_("这件事已经有人处理了，或者过期了，不用再做什么。"))
+    except CannotJoin:
+        return Reply(_("两个账号的登记对不上，没有接上。请和对方联系后用“登记资料”核对。"))
+    day = (row.at + OPEN_FOR).date().isoformat()
+    text = _("好的。请求保留到 {day}，核实后按下面的按钮。").format(day=day)
+    return Reply(text, _buttons(session, person, command.facts))
+
+
+def _buttons(session: Session, person: Person, facts: CheckFacts) -> tuple[Option, ...]:
+    pairs = [(choice.value, choice.label) for choice in _words()]
+    return asked(session, person.id, RECOGNITION_CHECK.name, "word", facts, pairs, lasts=OPEN_FOR)
+
+
+RECOGNITION_CHECK = Dialogue("recognition_check", CheckFacts, _check_facts, _check_talk, _check)
+
+
+def _code_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    text = _(
+        "有人在一个新账号里说是你，想接上你的登记。\n"
+        "是你本人，请在新账号里输入验证码：{code}（{minutes} 分钟内有效）。\n"
+        "不是你，不用理会，也不要把码告诉任何人。"
+    )
+    return Reply(text.format(code=str(params["code"]), minutes=rules().doors.code_minutes))
+
+
+def _check_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    try:
+        row = to_decide(session, str(params["request"]), person.id)
+    except NotToDecide:
+        return None
+    registered = volunteer_of(session, row.found or "")
+    found = session.get(Person, row.found) if row.found else None
+    if registered is None or found is None:
+        return None
+    form = address_form(session, found)
+    who = _("志愿者 {number}（{called}）").format(number=registered.number, called=form) if form else None
+    text = _(
+        "有人换了账号回来，说自己是{who}，手机号和生日都对得上，但原来的账号已经不在了。\n"
+        "请打登记的电话或当面核实，再选：是本人吗？"
+    ).format(who=who or _("志愿者 {number}").format(number=registered.number))
+    return Reply(text, _buttons(session, person, CheckFacts(request=row.id, number=registered.number)))
+
+
+def _recognised(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    return Reply(_welcome(session, person))
+
+
+def _refused(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    text = _("负责的同事没能核实这个登记，所以没有接上。可以重新报名，或者回复“联系专员”说明情况。")
+    return Reply(text, (Option("m:register", _("报名注册")), Option("m:contact", _("联系专员"))))
+
+
+NOTICES = {
+    "notice.recognition_code": _code_notice,
+    "notice.recognition_check": _check_notice,
+    "notice.recognised": _recognised,
+    "notice.recognition_refused": _refused,
+}

@@ -1,0 +1,1 @@
+"""The steps by which a deployment's schema grows; models/migrate.py runs them."""

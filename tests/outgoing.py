@@ -1,0 +1,49 @@
+"""What the outbox would send now, as unit tests read it: words made at sending time, no platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from handlers.here import Here
+from handlers.message import Reply
+from handlers.notices import words
+from models.database import Database
+from models.outbox import claim, end
+from models.person import Door, Person, doors
+from tests.chatting import PUBLIC, Chat
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One message through one door; `text` is empty when it was no longer true."""
+
+    sender: str
+    platform: str
+    kind: str
+    priority: int
+    reply: Reply | None
+
+    @property
+    def text(self) -> str:
+        return self.reply.text if self.reply else ""
+
+
+def deliver(database: Database, *people: Chat) -> list[Sent]:
+    """Send everything that is due; what goes to one of `people` becomes the last thing on their screen."""
+    sent = []
+    with database.write() as session:
+        for row in claim(session, "test", 100):
+            person = session.get_one(Person, row.person_id)
+            door = session.get(Door, row.door_id) if row.door_id else next(iter(doors(session, person.id)), None)
+            if door is None:
+                assert end(session, row.id, "test", "refused", "no door")
+                continue
+            in_chat = door.platform == "wechat"
+            session.info["here"] = Here(door.platform, "test", door.id, sensitive_in_chat=in_chat, public_url=PUBLIC)
+            reply = words(session, person, row.kind, row.params, again=False)
+            assert end(session, row.id, "test", "sent" if reply else "superseded", "")
+            sent.append(Sent(door.sender, door.platform, row.kind, row.priority, reply))
+            for chat in people:
+                if reply is not None and (chat.sender, chat.platform) == (door.sender, door.platform):
+                    chat.said = reply
+    return sent
