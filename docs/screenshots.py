@@ -96,10 +96,14 @@ def talk(browser: Browser, base: str, person: str) -> None:
 
 
 def say(phone: Locator, words: str) -> None:
-    """Write, send, and wait until the bot has said something more."""
+    """Write and send, or press the button of that number; then wait until the bot has said something more."""
     before = phone.locator(".from-bot").count()
-    phone.locator(".write").fill(words)
-    phone.locator(".write").press("Enter")
+    keys = phone.locator(".from-bot").last.locator(".key")
+    if words.isdigit() and keys.count():
+        keys.nth(int(words) - 1).click()
+    else:
+        phone.locator(".write").fill(words)
+        phone.locator(".write").press("Enter")
     phone.locator(".from-bot").nth(before).wait_for()
 
 

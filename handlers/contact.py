@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,8 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
+from handlers.dialogue import Ask, Choice, Dialogue, Talk
+from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
@@ -53,24 +53,6 @@ def _contact_talk(facts: ContactFacts) -> Talk:
         ).format(limit=MAX_WORDS)
     words = yield Ask("words", text, check=free_words(MAX_WORDS))
     return Contact(words, facts.thread)
-
-
-def free_words(limit: int) -> Callable[[str], str]:
-    """A check for free text of at most `limit` characters."""
-
-    def check(words: str) -> str:
-        text = words.strip()
-        if not text:
-            raise Invalid(_("这条消息里没有文字，请写一两句。"))
-        if len(text) > limit:
-            raise Invalid(
-                _("写了 {count} 字，有点长，请缩短到 {limit} 字以内，或者分几次写。").format(
-                    count=len(text), limit=limit
-                )
-            )
-        return text
-
-    return check
 
 
 def _contact(session: Session, person: Person, command: Contact) -> Reply:

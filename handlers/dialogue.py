@@ -7,6 +7,7 @@ half-done talk is lost. No I/O, no clock and no platform belong in here or in a 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,25 +125,27 @@ def value_of(ask: Ask, answer: Answer) -> Any:
         if not ask.skippable:
             raise Invalid("")
         return None
-    if "m" in answer:
-        if not ask.many:
+    if "m" in answer or "c" in answer:
+        given = answer["m"] if "m" in answer else [answer["c"]]
+        known = tuple(choice.value for choice in ask.choices if choice.value in given)
+        if not known or (len(given) > 1 and not ask.many) or ("c" in answer and len(known) != 1):
             raise Invalid("")
-        known = [choice.value for choice in ask.choices if choice.value in answer["m"]]
-        return tuple(known)
-    if "c" in answer:
-        if ask.many or answer["c"] not in {choice.value for choice in ask.choices}:
-            raise Invalid("")
-        return answer["c"]
-    if ask.check is None:
+        return known if ask.many else known[0]
+    if ask.check is not None:
+        return ask.check(answer["t"])
+    # Typed while another question had come before the one shown: only now is it known what it was an answer to.
+    choice = chosen(ask.choices, answer["t"])
+    if choice is None:
         raise Invalid("")
-    return ask.check(answer["t"])
+    return (choice.value,) if ask.many else choice.value
 
 
 def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> Waiting | Finished:
     """Run the talk over the answers up to the first question without a valid one, or to its end.
 
-    Answers that the finished talk did not ask for (of branches that died by a correction) are discarded there and
-    at every question that offers corrections. Raises TalkError when a key comes twice.
+    An answer that drops others is carried out when the run reaches it, and goes with them. Answers that the finished
+    talk did not ask for (of branches that died by a correction) are discarded there and at every question that offers
+    corrections. Raises TalkError when a key comes twice.
     """
     answers = dict(answers)
     visited: list[str] = []
@@ -161,6 +164,11 @@ def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> 
             except Invalid as refusal:
                 del answers[ask.key]
                 return Waiting(ask, answers, tuple(visited), str(refusal))
+            dropped = drops_of(ask, answers[ask.key])
+            if dropped:
+                return replay(
+                    dialogue, facts, {k: v for k, v in answers.items() if k not in dropped and k != ask.key}
+                )
             visited.append(ask.key)
             ask = talk.send(value)
     except StopIteration as end:
@@ -180,10 +188,6 @@ def advance(
     at = replay(dialogue, facts, {key: value for key, value in answers.items() if key != waiting})
     if isinstance(at, Waiting) and at.ask.key == waiting:
         value_of(at.ask, given)
-        dropped = drops_of(at.ask, given)
-        if dropped:
-            kept = {key: value for key, value in at.answers.items() if key not in dropped}
-            return replay(dialogue, facts, kept)
     return replay(dialogue, facts, {**answers, waiting: given})
 
 
@@ -202,9 +206,14 @@ def drops_of(ask: Ask, given: Answer) -> tuple[str, ...]:
 
 
 def chosen(choices: Sequence[Choice], words: str) -> Choice | None:
-    """The choice whose label, value or other word was typed, whatever its case."""
-    plain = words.casefold()
+    """The choice whose label, value or other word was typed, whatever its case and width."""
+    plain = folded(words)
     for choice in choices:
-        if plain in (choice.label.casefold(), choice.value.casefold(), *(word.casefold() for word in choice.words)):
+        if plain in map(folded, (choice.label, choice.value, *choice.words)):
             return choice
     return None
+
+
+def folded(words: str) -> str:
+    """Words as they are compared: “（香港）” and "(香港)" are the same."""
+    return unicodedata.normalize("NFKC", words).casefold().strip()

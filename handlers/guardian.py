@@ -304,7 +304,7 @@ def _explained(called: str) -> str:
 def _typed_code(words: str) -> str:
     code = normal(re.sub(r"^(监护|監護|guardian)\s*[:：]?", "", words, flags=re.IGNORECASE))
     if len(code) != 8:
-        raise Invalid(_("监护码是 8 位字母和数字，在孩子转发给你的那段话里，例如 K7M2P9QX。"))
+        raise Invalid(_("监护码是 8 位字母和数字，在孩子转发给你的那段话里，“监护”两个字后面。"))
     return code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,12 @@ def ask_county(text: str, key: str = "county") -> Generator[Ask, Any, County]:
         said = yield _which(keys[-1], within, offered)
 
 
-def place(within: str = "") -> Any:
-    """A check that turns a typed place or "geo:LAT,LON" into the codes it may mean, those below `within` first."""
+def place(within: str = "", among: Codes = ()) -> Callable[[str], Codes]:
+    """A check that turns a typed place or "geo:LAT,LON" into the codes it may mean.
+
+    Where some were offered (`among`), naming what lies above one of them is enough; in a list of one region
+    (`within`) what lies there comes first.
+    """
 
     def check(words: str) -> Codes:
         if words.startswith("geo:"):
@@ -52,6 +56,9 @@ def place(within: str = "") -> Any:
             raise Invalid(
                 _("没找到这个地方。请写县（市、区）的名字，前面带上省或市会更准，例如“广州天河”或“湖南省平江县”。")
             )
+        meant = tuple(code for code in among if any(regions.within(code, region.code) for region in found))
+        if meant:
+            return meant
         inside = tuple(region.code for region in found if within and regions.within(region.code, within))
         return inside or tuple(region.code for region in found)
 
@@ -89,4 +96,5 @@ def _which(key: str, within: str, offered: tuple[Region, ...]) -> Ask:
         Choice(region.code, region.name if short else region.full_name, words=(region.name,) if short else ())
         for region in offered
     )
-    return Ask(key, text, choices, check=place(within), location=True)
+    among = () if short else tuple(region.code for region in offered)
+    return Ask(key, text, choices, check=place(within, among), location=True)

@@ -18,7 +18,8 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
+from handlers.dialogue import Ask, Choice, Dialogue, Talk
+from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Reply
@@ -137,19 +138,10 @@ def _talk(facts: MoreFacts) -> Talk:
     words = yield Ask(
         "words",
         _("请写下发生了什么：谁、在哪里、现在安全吗？知道多少写多少，只有负责的同事能看到。"),
-        check=_free_words,
+        check=free_words(MAX_WORDS),
         sensitive=True,
     )
     return More(facts.alert, words)
-
-
-def _free_words(words: str) -> str:
-    line = words.strip()
-    if not line:
-        raise Invalid(_("请用文字写，一两句就可以。"))
-    if len(line) > MAX_WORDS:
-        raise Invalid(_("有点长，请先写最要紧的，{limit} 字以内。").format(limit=MAX_WORDS))
-    return line
 
 
 def _perform(session: Session, person: Person, command: More) -> Reply:

@@ -364,8 +364,12 @@ def _stale(session: Session, person: Person, state: State) -> Reply:
 
 
 def _resume(session: Session, person: Person, state: State, reply: Reply) -> Reply:
-    """After a talk has ended: go on with the one that it had pushed aside."""
-    while state.current is not None:
+    """After a talk has ended: go on with the one that it had pushed aside.
+
+    Not when the reply itself asks something (options that are no menu entries): that comes first.
+    """
+    asks = any(not option.id.startswith("m:") for option in reply.options)
+    while state.current is not None and not asks:
         dialogue = menu.dialogue(state.current.dialogue)
         if dialogue is not None and dialogue.resumes:
             rest = _again(session, person, state)

@@ -291,7 +291,7 @@ def readdress(session: Session, from_person: str, to_person: str) -> int:
     """Two people became one: what waits for the one goes to the other."""
     result = session.execute(
         update(_T)
-        .where(_T.c.person_id == from_person, _T.c.state.in_(("waiting", "held")))
+        .where(_T.c.person_id == from_person, _T.c.state.in_(("waiting", "sending", "held")))
         .values(person_id=to_person)
     )
     return int(getattr(result, "rowcount", 0))

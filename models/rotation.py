@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import LargeBinary, and_, bindparam, delete, exists, func, insert, select, tuple_, update
 from sqlmodel import Session
@@ -36,7 +36,12 @@ Told = Callable[[int, int], None]
 
 
 class RotationError(Exception):
-    """Something that has to be done first."""
+    """`reason`: "rotate_first" = values still depend on an older key; "old_copies" = copies of the service keep
+    sealing with an older key and must be restarted."""
+
+    def __init__(self, reason: Literal["rotate_first", "old_copies"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +145,7 @@ def drop(database: Database) -> tuple[int, int]:
     """
     newest = database.vault.newest
     if any(use.sealed or use.missing for use in uses(database) if not use.newest):
-        raise RotationError("values still depend on an older key; rotate first")
+        raise RotationError("rotate_first")
     now = database.clock.machine()
     open_code = exists().where(
         _CODES.c.id == _B.c.row_id, _CODES.c.used_at.is_(None), _CODES.c.expires_at > now
@@ -180,7 +185,7 @@ class _Rotation:
             if self._report.resealed == before:
                 self._verify()
                 return self._report
-        raise RotationError("copies of the service still seal with an older key; restart them all, then run it again")
+        raise RotationError("old_copies")
 
     # Sealed columns
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from config.catalogue import rules
-from models import inbox, outbox, volunteer
+from models import guardian, inbox, outbox
 from models.database import Database
 
 Job = Callable[[Database], int]
@@ -38,7 +38,7 @@ def forget_raw_messages(database: Database) -> int:
 def drop_pending_minors(database: Database) -> int:
     """Children's data that waited for a guardian too long."""
     with database.write() as session:
-        return volunteer.drop_pending(session)
+        return guardian.drop_pending(session)
 
 
 # Name, seconds between two runs, the job.

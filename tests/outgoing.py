@@ -12,6 +12,8 @@ from models.outbox import claim, end
 from models.person import Door, Person, doors
 from tests.chatting import PUBLIC, Chat
 
+ACCOUNTS = [("wechat", "test"), ("telegram", "test")]
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -32,7 +34,7 @@ def deliver(database: Database, *people: Chat) -> list[Sent]:
     """Send everything that is due; what goes to one of `people` becomes the last thing on their screen."""
     sent = []
     with database.write() as session:
-        for row in claim(session, "test", 100):
+        for row in claim(session, "test", ACCOUNTS, 100):
             person = session.get_one(Person, row.person_id)
             door = session.get(Door, row.door_id) if row.door_id else next(iter(doors(session, person.id)), None)
             if door is None:

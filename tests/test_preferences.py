@@ -12,7 +12,6 @@ from models.database import Database
 from models.person import Person, address_form, is_paused, is_quiet
 from tests.chatting import Chat
 
-
 ENGLISH = {
     "请写你的手机号。": "Your mobile number, please.",
     "好的，以后用{language}和你说话。": "We speak {language} now.",

@@ -50,6 +50,18 @@ async def test_the_protocol_log_says_in_words_what_went_wrong(screen: Screen, fa
     await expect(screen.page.locator(".panel")).to_contain_text("还没有往来")
 
 
+async def test_the_protocol_log_survives_a_reload_and_old_messages_do_not_come_twice(
+    screen: Screen, fake: FakeSandbox
+) -> None:
+    await screen.open()
+    fake.push("wire", line="POST /wechat/sandbox → 200，12 ms", ok=True)
+    fake.say("bot", "只说一次", via="客服")
+    await expect(screen.bubbles(1).last).to_have_text("只说一次")
+    await screen.page.reload()
+    await expect(screen.page.locator(".wire li")).to_have_count(1)
+    await expect(screen.bubbles(1).filter(has_text="只说一次")).to_have_count(1)
+
+
 async def test_a_fault_is_set_for_the_next_calls(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     panel = screen.page.locator(".panel")

@@ -118,6 +118,8 @@ async def test_following_scanning_and_clicking_open_three_for_a_minute(play: Any
             await ground.state_of("wechat", await ground.act("wechat", **doing), "delivered")
         codes = [await code(ground, "message/custom/send", text(openid)) for _ in range(4)]
         assert codes == [0, 0, 0, 45047]
+        await ground.clock.advance(61)
+        assert await code(ground, "message/custom/send", text(openid)) == 45015
 
 
 async def test_a_refused_message_uses_up_nothing(play: Any) -> None:

@@ -1,10 +1,10 @@
 // The chat history of one phone: a live log that only ever adds or patches, and scrolls like a chat should.
 import { el, icon } from "./dom.js";
 import { messageNode } from "./bubble.js";
+import { Follower } from "./follow.js";
 import { t } from "./texts.js";
 
 const GAP = 5 * 60_000; // milliseconds of silence after which WeChat shows the time
-const NEAR = 80; // pixels from the end that still count as reading the newest
 
 export class ChatLog {
   /** `view` as for bubble.js, with `platform`, `clock` and `account`. */
@@ -14,30 +14,13 @@ export class ChatLog {
     this.log = el("div", { class: "log", role: "log", tabindex: "0", "aria-live": "polite", "aria-label": t("chat_log", { title: view.account.title }) }, this.stream);
     this.below = el("button", { type: "button", class: "below", hidden: true, on: { click: () => this.toEnd() } }, icon("down", 16), t("new_below"));
     this.node = el("div", { class: "log-frame" }, this.log, this.below);
-    this.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.nodes = new Map();
     this.last = null;
-    // A log that changes its height (keyboard, panels, a picture that arrives) keeps the newest message in sight.
-    this.following = true;
-    this.height = "";
-    this.watcher = new ResizeObserver(() => this.following && this.toEnd());
-    this.watcher.observe(this.log);
-    this.watcher.observe(this.stream);
-  }
-
-  scrolled() {
-    // The browser reports a scroll that a new height caused just like the person's own: that one is not a wish.
-    if (this.height !== this.measure()) return;
-    this.following = this.atEnd();
-    if (this.following) this.below.hidden = true;
-  }
-
-  measure() {
-    return `${this.log.clientHeight}/${this.log.scrollHeight}`;
+    this.follower = new Follower(this.log, this.stream, () => (this.below.hidden = true));
   }
 
   leave() {
-    this.watcher.disconnect();
+    this.follower.leave();
   }
 
   /** Everything at once, on opening; not read aloud, because the log is busy meanwhile. */
@@ -71,13 +54,11 @@ export class ChatLog {
 
   add(message) {
     if (this.nodes.size === 0) this.stream.replaceChildren();
-    const stay = !this.following && message.from !== "person";
     this.append(message);
     this.markNewest();
-    if (!stay) return this.toEnd();
-    this.below.hidden = false;
-    this.height = this.measure();
-    return undefined;
+    if (message.from === "person") return this.toEnd();
+    this.below.hidden = this.follower.following;
+    return this.follower.settle();
   }
 
   append(message) {
@@ -100,8 +81,7 @@ export class ChatLog {
     this.nodes.set(message.id, { node, message });
     this.markNewest();
     if (hadFocus) (node.querySelector(`[data-button="${CSS.escape(button ?? "")}"]`) ?? this.log).focus();
-    if (this.following) this.toEnd();
-    else this.height = this.measure();
+    this.follower.settle();
   }
 
   /** “Delivered” is shown in words on the person's newest message only. */
@@ -128,14 +108,7 @@ export class ChatLog {
     for (const time of this.stream.querySelectorAll(".divider time")) time.textContent = this.stamp(new Date(time.dateTime));
   }
 
-  atEnd() {
-    return this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < NEAR;
-  }
-
   toEnd() {
-    this.log.scrollTop = this.log.scrollHeight;
-    this.below.hidden = true;
-    this.following = true;
-    this.height = this.measure();
+    this.follower.toEnd();
   }
 }

@@ -1,6 +1,7 @@
 // Backstage: the programme clock, the protocol log, faults and starting over.
 import { api } from "./api.js";
 import { el, field, icon, newId } from "./dom.js";
+import { Follower } from "./follow.js";
 import { confirmDialog } from "./sheet.js";
 import { checkedForm } from "./tools.js";
 import { t } from "./texts.js";
@@ -74,6 +75,8 @@ export class Panel {
     const title = newId("wire");
     // Not a live region: it speaks far too often, and the chat log already tells what matters.
     this.lines = el("ol", { class: "wire", tabindex: "0", "aria-labelledby": title });
+    this.follower?.leave();
+    this.follower = new Follower(this.lines, this.lines);
     this.noLines = el("p", { class: "empty" }, t("wire_empty"));
     this.clear = el("button", { type: "button", class: "text-button", on: { click: () => this.clearWire() } }, t("wire_clear"));
     const node = el("section", { class: "part wire-part" }, el("div", { class: "part-head" }, el("h3", { id: title }, t("wire")), this.clear), this.noLines, this.lines);
@@ -93,7 +96,6 @@ export class Panel {
     const { wire } = this.store;
     this.noLines.hidden = wire.length > 0;
     this.lines.hidden = this.clear.hidden = wire.length === 0;
-    const atEnd = this.lines.scrollHeight - this.lines.scrollTop - this.lines.clientHeight < 40;
     const kept = new Set(wire);
     while (this.shown.length && !kept.has(this.shown[0].entry)) this.shown.shift().node.remove();
     const from = this.shown.length;
@@ -102,12 +104,12 @@ export class Panel {
       this.shown.push({ entry, node });
       this.lines.append(node);
     }
-    if (atEnd) this.lines.scrollTop = this.lines.scrollHeight;
+    this.follower.settle();
   }
 
   wireLine({ line, ok, at }) {
     return el("li", { class: ok ? "ok" : "bad" },
-      el("span", { class: "wire-time" }, this.store.clock.time(at)),
+      at && el("span", { class: "wire-time" }, this.store.clock.time(at)),
       el("span", { class: "wire-word" }, icon(ok ? "check" : "alert", 12), t(ok ? "wire_ok" : "wire_bad")),
       el("span", { class: "wire-line" }, line));
   }

@@ -5,6 +5,7 @@ import { ProgrammeClock } from "./clock.js";
 import { Events } from "./events.js";
 
 const WIRE_LINES = 400;
+const PAST_EVENTS = 200;
 const TYPING_FOR = 5000; // milliseconds; Telegram's own “typing” lasts five seconds
 
 export const chatKey = (platform, person) => `${platform}/${person}`;
@@ -15,7 +16,8 @@ export class Store extends EventTarget {
     this.people = [];
     this.accounts = {};
     this.clock = new ProgrammeClock();
-    this.seq = 0;
+    this.seq = 0; // the newest event seen
+    this.known = 0; // the newest event when the page was opened
     this.chats = new Map();
     this.unread = new Map();
     this.typing = new Map();
@@ -36,8 +38,9 @@ export class Store extends EventTarget {
 
   /** Read the state and begin to listen. Throws ApiError when the sandbox does not answer. */
   async open() {
-    const seq = await this.readState();
-    this.seq = seq;
+    this.known = await this.readState();
+    // A little of the past comes along for the protocol log; chats are read whole, so older events are let by.
+    this.seq = Math.max(0, this.known - PAST_EVENTS);
     this.events.start();
   }
 
@@ -66,7 +69,7 @@ export class Store extends EventTarget {
       // A sandbox that was emptied or begun anew counts from the start: what we hold is then of another life.
       const seq = await this.readState();
       if (seq < this.seq) {
-        this.seq = seq;
+        this.seq = this.known = seq;
         this.events.start();
       }
       for (const key of this.chats.keys()) this.load(...key.split("/"));
@@ -134,6 +137,7 @@ export class Store extends EventTarget {
     if (typeof event.seq === "number") {
       if (event.seq <= this.seq) return; // a repeat after reconnecting
       this.seq = event.seq;
+      if (event.seq <= this.known && event.type !== "wire") return;
     }
     const handler = this[`on_${event.type}`];
     if (handler) handler.call(this, event, chatKey(event.platform, event.person));
@@ -230,7 +234,7 @@ export class Store extends EventTarget {
   }
 
   on_wire(event) {
-    this.wire.push({ line: event.line, ok: event.ok !== false, at: this.clock.now() });
+    this.wire.push({ line: event.line, ok: event.ok !== false, at: event.seq > this.known ? this.clock.now() : null });
     if (this.wire.length > WIRE_LINES) this.wire.shift();
     this.emit("wire");
   }

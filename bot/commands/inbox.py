@@ -1,0 +1,138 @@
+"""`nuanyang inbox` and `nuanyang contacts`: messages that wait for a person to look."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import structlog
+import typer
+from sqlalchemy import select, update
+from sqlmodel import Session
+
+from bot.app import App
+from bot.commands.shared import Problem, configured, opened, say
+from config.texts import _
+from handlers.message import Inbound, Reply
+from handlers.turn import turn
+from models import audit, inbox, outbox
+from models.contact import open_contacts
+from models.database import Database, vault_of
+from models.person import door_of
+from models.tables import METADATA
+from models.vault import VaultError
+
+log = structlog.get_logger(__name__)
+
+_T: Any = METADATA.tables["inbox"]
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(no_args_is_help=True, help=_("处理失败、搁在一边的消息。"))
+    group.command("list", help=_("列出搁在一边的消息（不显示内容）。"))(list_aside)
+    group.command(help=_("看一条消息；加 --words 才显示内容，并留痕。"))(show)
+    group.command(help=_("把一条消息重新处理一遍，回复从发件箱发出。"))(replay)
+    app.add_typer(group, name="inbox")
+    app.command(help=_("列出还没有人答复的“联系专员”留言；加 --words 才显示内容，并留痕。"))(contacts)
+
+
+def list_aside() -> None:
+    """What was set aside, the oldest first."""
+    with opened() as database, database.read() as session:
+        query = select(_T).where(_T.c.state == "aside").order_by(_T.c.received_at, _T.c.id)
+        rows = session.execute(query).all()
+    for row in rows:
+        say(_line(row))
+    if not rows:
+        say(_("没有搁在一边的消息。"))
+
+
+def _line(row: Any) -> str:
+    received = f"{row.received_at:%Y-%m-%d %H:%M}"
+    return "\t".join([row.id, received, row.platform, row.account, row.kind, str(row.failures)])
+
+
+def show(
+    message: Annotated[str, typer.Argument(metavar="ID")],
+    words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False,
+) -> None:
+    """One message."""
+    with opened() as database, database.write() as session:
+        row = _aside(session, message)
+        say(_line(row))
+        if words:
+            audit.note(session, "machine", "inbox.read", row.id)
+            inbound = _payload(session, row)
+            say(inbound.text or inbound.choice or inbound.menu or inbound.scene or inbound.media_kind or "-")
+
+
+def replay(message: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Hear a message again."""
+    with opened() as database:
+        settings = configured()
+        app = App(settings, database, spool=settings.spool, roles=())
+        if not again(database, app, message):
+            raise Problem(_("这条消息还是处理不了，仍搁在一边：看日志里的 replay_failed，修好后再试。"))
+    say(_("已重新处理，回复在发件箱里。"))
+
+
+def again(database: Database, app: App, message: str) -> bool:
+    """The turn once more in one transaction, its reply into the outbox; False when it failed again and was counted."""
+    with database.write() as session:
+        row = _aside(session, message)
+        inbound = _payload(session, row)
+        try:
+            with session.begin_nested():
+                reply, person = turn(session, inbound, app.here(inbound))
+        except Exception:  # whatever the turn fails with, the failure is counted and the message stays
+            log.exception("replay_failed", inbox=row.id)
+            session.execute(update(_T).where(_T.c.id == row.id).values(failures=_T.c.failures + 1))
+            return False
+        session.execute(update(_T).where(_T.c.id == row.id).values(state="done"))
+        inbox.finish(session, row.id, person, reply.as_json() if reply else None, "outbox")
+        if reply is not None and person is not None:
+            _enqueue(session, row.id, person, inbound, reply)
+        audit.note(session, "machine", "inbox.replayed", row.id)
+        return True
+
+
+def _enqueue(session: Session, row: str, person: str, inbound: Inbound, reply: Reply) -> None:
+    door = door_of(session, inbound.platform, inbound.account, inbound.sender)
+    outbox.enqueue(
+        session,
+        person,
+        "reply",
+        reply.as_json(),
+        unique_key=f"replayed:{row}",
+        priority=outbox.REPLY,
+        door_id=door.id if door else None,
+    )
+
+
+def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False) -> None:
+    """Messages to a person of the programme that nobody answered yet."""
+    with opened() as database, database.write() as session:
+        waiting = open_contacts(session)
+        for each in waiting:
+            say("\t".join([each.id, f"{each.at:%Y-%m-%d %H:%M}", each.number or "-", each.county or "-"]))
+            if words:
+                audit.note(session, "machine", "contact.read", each.id)
+                say("  " + each.words.replace("\n", "\n  "))
+    if not waiting:
+        say(_("没有等待答复的留言。"))
+
+
+def _aside(session: Session, message: str) -> Any:
+    row = session.execute(select(_T).where(_T.c.id == message, _T.c.state == "aside").with_for_update()).first()
+    if row is None:
+        raise Problem(_("没有编号为 {id} 的搁置消息：用 nuanyang inbox list 看编号。").format(id=message))
+    return row
+
+
+def _payload(session: Session, row: Any) -> Inbound:
+    if row.payload_sealed is None:
+        raise Problem(_("这条消息的内容已过保存期，不能再处理。"))
+    try:
+        return Inbound.from_json(vault_of(session).open_json("inbox.payload_sealed", row.id, row.payload_sealed))
+    except (VaultError, KeyError, TypeError, ValueError) as error:
+        raise Problem(_("这条消息的内容打不开（{why}）。").format(why=type(error).__name__)) from None

@@ -1,0 +1,131 @@
+"""What the commands share: problems told in one line, and the configuration and database they work on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from sqlmodel import Session
+
+from config import settings as configuration
+from config.catalogue import use_rules
+from config.settings import Settings, UnsafeSetting, decode_key
+from config.texts import _
+from models import migrate
+from models.clock import moved_by
+from models.database import Database
+from models.vault import Vault
+from models.volunteer import by_number
+
+KEY_FILE = Path(".nuanyang") / "keys"
+
+
+class Problem(Exception):
+    """Something that ends a command; `str()` is one line that says what is wrong and what to do."""
+
+
+def configured() -> Settings:
+    """The configuration with the deployment's own rules laid over ours. Raises UnsafeSetting."""
+    settings = configuration.load()
+    if settings.rules_file is not None:
+        use_rules(settings.rules_file)
+    return settings
+
+
+def read_key_file(path: Path) -> tuple[bytes, ...]:
+    """The keys that `nuanyang run` made for itself; raises Problem."""
+    try:
+        text = path.read_text("ascii")
+        return tuple(decode_key(configuration.SecretStr(part.strip())) for part in text.split(",") if part.strip())
+    except (OSError, ValueError) as error:
+        raise Problem(
+            _("密钥文件 {path} 读不出来（{why}）：请从备份恢复它。").format(path=path, why=type(error).__name__)
+        ) from None
+
+
+def ring(settings: Settings) -> Vault:
+    """The key ring: NUANYANG_KEYS, or what `nuanyang run` made in this folder. Raises UnsafeSetting or Problem."""
+    keys = settings.key_bytes()
+    if not keys and KEY_FILE.is_file():
+        keys = read_key_file(KEY_FILE)
+    if not keys:
+        raise UnsafeSetting("NUANYANG_KEYS", _("还没有设置；用 nuanyang keys new 生成一个，并妥善备份"))
+    return Vault(keys)
+
+
+def throwaway() -> Vault:
+    """For commands that open nothing sealed, so that they work without keys."""
+    return Vault([os.urandom(32)])
+
+
+def connect(settings: Settings, vault: Vault) -> Database:
+    """The configured database, on its own programme clock. A missing SQLite file is not made."""
+    url = settings.database_url.get_secret_value()
+    try:
+        return Database(url, vault)
+    except Exception as error:  # noqa: BLE001 SQLAlchemy and the drivers raise a dozen kinds for a bad address
+        raise UnsafeSetting("NUANYANG_DATABASE_URL", _("地址不对（{why}）").format(why=type(error).__name__)) from None
+
+
+def refuse_old(database: Database) -> None:
+    """Raise Problem unless the schema is exactly this program's; names the command that mends it."""
+    state = migrate.state(database)
+    if state.standing in ("empty", "behind"):
+        raise Problem(
+            _("数据库结构比程序旧（现在 {now}，需要 {head}）：先备份，再运行 nuanyang db upgrade。").format(
+                now=state.revision or "-", head=state.head
+            )
+        )
+    if state.standing == "ahead":
+        raise Problem(
+            _("数据库结构比程序新（{now}，程序只认识到 {head}）：请升级程序，或恢复升级前的备份。").format(
+                now=state.revision, head=state.head
+            )
+        )
+    if state.standing == "foreign":
+        raise Problem(_("NUANYANG_DATABASE_URL 指向的数据库里有不是迁移建立的同名表：请换一个空数据库。"))
+
+
+@contextmanager
+def opened() -> Iterator[Database]:
+    """The database for one command: configured, current, closed at the end."""
+    settings = configured()
+    database = connect(settings, ring(settings))
+    try:
+        refuse_missing_file(database)
+        refuse_old(database)
+        with database.read() as session:
+            database.clock.offset = moved_by(session)
+        yield database
+    finally:
+        database.dispose()
+
+
+def refuse_missing_file(database: Database) -> None:
+    """SQLite would make an empty file; a command that only looks must not."""
+    name = database.url.database
+    if database.is_sqlite and name and name != ":memory:" and not Path(name).is_file():
+        raise Problem(
+            _("找不到数据库文件 {path}：用 nuanyang db upgrade 建立，或改正 NUANYANG_DATABASE_URL。").format(path=name)
+        )
+
+
+def person_of(session: Session, number: str) -> str:
+    """The person behind a volunteer's number; raises Problem."""
+    found = by_number(session, number.strip())
+    if found is None:
+        raise Problem(_("没有编号为 {number} 的志愿者：请核对编号（回复“我的资料”可以看到）。").format(number=number))
+    return found.person_id
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """A line beside the result, on standard error."""
+    typer.echo(text, err=True)

@@ -1,0 +1,630 @@
+"""Binding, unbinding, unfollowing, and being recognised after coming back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import col, select
+
+from handlers.here import Here
+from handlers.message import Inbound, Option
+from handlers.turn import turn
+from models.account import Join, survivor
+from models.code import OneTimeCode, issue_code
+from models.consent import standing
+from models.contact import ContactMessage
+from models.conversation import Conversation, Prompt
+from models.database import Database, now_of
+from models.erasure import leave
+from models.inbox import InboxMessage, enter, finish
+from models.outbox import OutboxMessage, enqueue
+from models.person import Door, Person, door_of
+from models.recognition import OPEN_FOR, Recognition, open_requests
+from models.role import RoleGrant, grants
+from models.volunteer import Volunteer, find_by_phone, volunteer_of
+from tests.chatting import Chat
+from tests.conftest import StoppedClock
+from tests.outgoing import deliver
+
+
+@pytest.fixture
+def wechat(database: Database) -> Chat:
+    return Chat(database, "alin")
+
+
+@pytest.fixture
+def telegram(database: Database) -> Chat:
+    return Chat(database, "1001", "telegram")
+
+
+def code_in(text: str) -> str:
+    """The one code in a message."""
+    found = [word for word in text.replace("：", " ").split() if len(word) == 8 and word.isalnum() and word.isascii()]
+    assert found, text
+    return found[-1]
+
+
+def get_code(chat: Chat) -> str:
+    chat.say("绑定")
+    chat.press("在这里拿一个绑定码")
+    return code_in(chat.said.text)
+
+
+def bind(asks: Chat, types: Chat) -> str:
+    types.say(f"绑定 {get_code(asks)}")
+    return types.press("是我的，绑定")
+
+
+def follow(chat: Chat) -> str:
+    return chat.act("follow")
+
+
+def unfollow(database: Database, chat: Chat) -> None:
+    with database.write() as session:
+        door = door_of(session, chat.platform, "test", chat.sender)
+        assert door is not None
+        leave(session, door)
+
+
+def grant(database: Database, chat: Chat, role: str, scope: str) -> None:
+    with database.write() as session:
+        person_id = chat.person().id
+        row = RoleGrant(
+            person_id=person_id,
+            role=role,
+            scope_kind="region",
+            scope=scope,
+            granted_by="machine",
+            granted_at=session.info["clock"].now(),
+        )
+        session.add(row)
+
+
+# Binding
+
+
+def test_a_code_from_one_door_typed_into_the_other_makes_one_person(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    wechat.register()
+    code = get_code(wechat)
+    asked = telegram.say(f"绑定 {code.lower()}")
+    assert "微信账号" in asked
+    assert "没有设称呼" in asked
+    assert "王小明" not in asked
+    assert "13800138000" not in asked
+    assert "绑好了" in telegram.press("是我的，绑定")
+    assert telegram.person().id == wechat.person().id
+    assert telegram.volunteer() is not None
+    sent = deliver(database)
+    assert [(one.sender, one.kind) for one in sent] == [("alin", "notice.bound")]
+    assert "Telegram" in sent[0].text
+
+
+def test_binding_works_the_other_way_round_and_keeps_the_registration(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    wechat.register()
+    kept = wechat.person().id
+    bind(telegram, wechat)
+    assert telegram.person().id == wechat.person().id == kept
+    assert [one.sender for one in deliver(database)] == ["1001"]
+
+
+def test_the_confirmation_shows_the_form_of_address(wechat: Chat, telegram: Chat) -> None:
+    wechat.say("称呼", "林哥")
+    assert "称呼“林哥”" in telegram.say(f"绑定 {get_code(wechat)}")
+
+
+def test_a_code_may_be_typed_after_the_choice_or_right_away_or_come_by_a_link(wechat: Chat, database: Database) -> None:
+    for number, way in enumerate(("choice", "bare", "link")):
+        chat = Chat(database, f"200{number}", "telegram")
+        code = get_code(wechat)
+        if way == "link":
+            chat.act("follow", scene=f"b_{code}")
+        else:
+            chat.say("绑定")
+            if way == "choice":
+                chat.press("我有一个码，来输入")
+            chat.say(f"{code[:4]} {code[4:]}")
+        assert "绑好了" in chat.press("是我的，绑定")
+        assert chat.person().id == wechat.person().id
+
+
+def test_another_account_of_the_same_platform_may_be_bound(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    new = Chat(database, "alin-new-phone")
+    bind(wechat, new)
+    assert new.person().id == wechat.person().id
+
+
+def test_the_talk_of_whoever_asked_for_the_code_stays(wechat: Chat, telegram: Chat) -> None:
+    code = get_code(wechat)
+    wechat.say("报名")
+    wechat.press("同意")
+    telegram.say(f"绑定 {code}")
+    telegram.press("是我的，绑定")
+    assert "手机号" in wechat.say("王小明")
+    assert "出生日期" in telegram.say("13800138000")
+
+
+def test_a_talk_pushed_aside_by_binding_is_not_resumed_for_somebody_else(wechat: Chat, telegram: Chat) -> None:
+    code = get_code(wechat)
+    telegram.say("报名")
+    telegram.press("同意")
+    telegram.say(f"绑定 {code}")
+    said = telegram.press("是我的，绑定")
+    assert "接着" not in said
+    assert "没看懂" in telegram.say("王小明")
+
+
+def test_no_to_the_confirmation_binds_nothing_and_leaves_the_code_good(wechat: Chat, telegram: Chat) -> None:
+    code = get_code(wechat)
+    telegram.say(f"绑定 {code}")
+    telegram.press("不绑定")
+    assert telegram.person().id != wechat.person().id
+    telegram.say(f"绑定 {code}")
+    telegram.press("是我的，绑定")
+    assert telegram.person().id == wechat.person().id
+
+
+def test_another_code_typed_after_going_back_is_looked_at_anew(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    other = Chat(database, "other")
+    other.say("称呼", "周老师")
+    telegram.say(f"绑定 {get_code(wechat)}")
+    telegram.say("返回")
+    assert "周老师" in telegram.say(get_code(other))
+    telegram.press("是我的，绑定")
+    assert telegram.person().id == other.person().id != wechat.person().id
+
+
+def test_a_wrong_code_is_counted_and_five_bring_a_pause(wechat: Chat, telegram: Chat, clock: StoppedClock) -> None:
+    code = get_code(wechat)
+    telegram.say("绑定")
+    for number in range(5):
+        assert "没有这个码" in telegram.say(f"WRNG222{number + 2}")
+    assert "30 分钟" in telegram.say(code)
+    clock.pass_time(timedelta(minutes=31))
+    telegram.say("取消")
+    assert "微信账号" in telegram.say(f"绑定 {get_code(wechat)}")
+
+
+def test_used_expired_and_own_codes_get_answers_of_their_own(
+    wechat: Chat, telegram: Chat, clock: StoppedClock, database: Database
+) -> None:
+    code = get_code(wechat)
+    assert "你自己拿的" in wechat.say(f"绑定 {code}")
+    wechat.say("取消")
+    telegram.say(f"绑定 {code}")
+    telegram.press("是我的，绑定")
+    assert "已经用过了" in Chat(database, "third").say(f"绑定 {code}")
+    code = get_code(wechat)
+    clock.pass_time(timedelta(minutes=11))
+    assert "过期了（10 分钟内有效）" in Chat(database, "fourth").say(f"绑定 {code}")
+
+
+def test_a_code_expires_by_the_machine_clock_only(wechat: Chat, telegram: Chat, database: Database) -> None:
+    code = get_code(wechat)
+    with database.write() as session:
+        database.clock.advance(session, timedelta(days=2))
+    assert "微信账号" in telegram.say(f"绑定 {code}")
+
+
+def test_a_newer_code_ends_the_older_one(wechat: Chat, telegram: Chat) -> None:
+    old = get_code(wechat)
+    get_code(wechat)
+    assert "过期了" in telegram.say(f"绑定 {old}")
+
+
+def test_what_is_no_code_is_asked_again_without_being_counted(telegram: Chat) -> None:
+    telegram.say("绑定")
+    for _again in range(7):
+        assert "8 位字母和数字" in telegram.say("我不知道")
+
+
+def test_a_code_used_between_look_and_confirmation_binds_once(wechat: Chat, telegram: Chat, database: Database) -> None:
+    code = get_code(wechat)
+    late = Chat(database, "late")
+    late.say(f"绑定 {code}")
+    telegram.say(f"绑定 {code}")
+    telegram.press("是我的，绑定")
+    assert "已经用过了" in late.press("是我的，绑定")
+    assert late.person().id != wechat.person().id
+
+
+def test_two_registrations_of_one_human_are_merged_and_parted_again(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    wechat.register()
+    telegram.register()
+    first, second = wechat.volunteer(), telegram.volunteer()
+    gone = telegram.person().id
+    assert first is not None
+    assert second is not None
+    assert "合成一份" in bind(wechat, telegram)
+    now = telegram.volunteer()
+    assert now is not None
+    assert now.number == first.number
+    with database.read() as session:
+        assert find_by_phone(session, "+8613800138000") == [wechat.person().id]
+        assert survivor(session, gone).id == wechat.person().id
+    telegram.say("解除绑定")
+    telegram.press(next(label for label in telegram.labels() if label.startswith("Telegram")))
+    assert "恢复了绑定前的登记" in telegram.press("确定分出去")
+    again = telegram.volunteer()
+    assert again is not None
+    assert again.number == second.number
+    with database.read() as session:
+        assert telegram.person().id == gone
+        assert [row.kind for row in standing(session, gone)] == ["registration"]
+        assert len(find_by_phone(session, "+8613800138000")) == 2
+
+
+def test_two_registrations_of_different_people_are_refused_kindly(wechat: Chat, telegram: Chat) -> None:
+    wechat.register()
+    telegram.register(name="李小红", phone="13900139000", born="2001-02-03")
+    assert "联系专员" in telegram.say(f"绑定 {get_code(wechat)}")
+    assert telegram.person().id != wechat.person().id
+
+
+def test_a_role_is_named_before_binding_and_goes_along(wechat: Chat, telegram: Chat, database: Database) -> None:
+    follow(telegram)
+    grant(database, telegram, "specialist", "440106")
+    wechat.register()
+    assert "权限" in telegram.say(f"绑定 {get_code(wechat)}")
+    telegram.press("是我的，绑定")
+    with database.read() as session:
+        assert [row.role for row in grants(session, wechat.person().id)] == ["specialist"]
+
+
+def test_what_waits_for_the_one_who_goes_reaches_the_one_who_stays(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    follow(telegram)
+    with database.write() as session:
+        enqueue(session, telegram.person().id, "reply", {"text": "等着的话"}, unique_key="waiting")
+    bind(wechat, telegram)
+    with database.read() as session:
+        row = session.exec(select(OutboxMessage).where(OutboxMessage.unique_key == "waiting")).one()
+    assert row.person_id == wechat.person().id
+    assert "等着的话" in [one.text for one in deliver(database)]
+
+
+def test_a_join_can_be_chained_and_everybody_leads_to_the_last(database: Database) -> None:
+    one, two, three = (Chat(database, name) for name in ("one", "two", "three"))
+    first = one.act("follow") and one.person().id
+    bind(two, one)
+    bind(three, two)
+    assert one.person().id == two.person().id == three.person().id
+    with database.read() as session:
+        assert survivor(session, first).id == three.person().id
+
+
+# Unbinding
+
+
+def test_unbinding_makes_the_door_a_person_of_its_own_and_tells_both(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    wechat.register()
+    bind(wechat, telegram)
+    deliver(database)
+    wechat.say("解除绑定")
+    assert wechat.labels()[-1] == "都不分"
+    wechat.press(next(label for label in wechat.labels() if label.startswith("Telegram")))
+    assert "已经分开" in wechat.press("确定分出去")
+    assert telegram.person().id != wechat.person().id
+    assert telegram.volunteer() is None
+    assert wechat.volunteer() is not None
+    assert [(one.sender, one.kind) for one in deliver(database)] == [("1001", "notice.unbound")]
+    with database.read() as session:
+        assert session.exec(select(Join)).one().undone_at is not None
+
+
+def test_the_door_that_asks_may_unbind_itself_without_taking_the_registration(wechat: Chat, telegram: Chat) -> None:
+    wechat.register()
+    bind(wechat, telegram)
+    wechat.say("解除绑定")
+    wechat.press(next(label for label in wechat.labels() if label.endswith("就是这里")))
+    assert "单独的身份" in wechat.press("确定分出去")
+    assert wechat.volunteer() is None
+    assert telegram.volunteer() is not None
+    assert "没看懂" in telegram.say("确定分出去")
+
+
+def test_the_only_door_is_never_unbound(wechat: Chat) -> None:
+    assert "只有这一个账号" in wechat.say("解除绑定")
+
+
+def test_no_to_unbinding_changes_nothing(wechat: Chat, telegram: Chat) -> None:
+    bind(wechat, telegram)
+    wechat.say("解除绑定")
+    wechat.press("都不分")
+    wechat.say("解除绑定", "1")
+    wechat.press("不分了")
+    assert telegram.person().id == wechat.person().id
+
+
+def test_doors_that_came_together_part_together_and_this_is_said(database: Database) -> None:
+    one, two, three = (Chat(database, name) for name in ("one", "two", "three"))
+    bind(one, two)
+    bind(three, one)
+    three.say("解除绑定", "2")
+    assert "共 2 个" in three.said.text
+    three.press("确定分出去")
+    assert one.person().id == two.person().id != three.person().id
+
+
+def test_a_door_that_left_meanwhile_is_asked_again(wechat: Chat, telegram: Chat, database: Database) -> None:
+    third = Chat(database, "third")
+    bind(wechat, telegram)
+    bind(wechat, third)
+    wechat.say("解除绑定")
+    wechat.press(next(label for label in wechat.labels() if label.startswith("Telegram")))
+    unfollow(database, telegram)
+    assert "已经不在了" in wechat.press("确定分出去")
+
+
+# Unfollow and return
+
+
+def test_unfollowing_takes_link_and_words_at_once_and_leaves_person_and_registration(
+    wechat: Chat, database: Database
+) -> None:
+    wechat.register()
+    person, number = wechat.person().id, getattr(wechat.volunteer(), "number", "")
+    wechat.say("联系专员", "我想请假")
+    with database.write() as session:
+        row = enter(session, "wechat", "test", "k1", "alin", "text", {"text": "悄悄话"})
+        assert row is not None
+        finish(session, row, person, {"text": "回话"}, "passive")
+        enqueue(session, person, "reply", {"text": "等着"}, unique_key="waiting")
+        issue_code(session, "bind", person, {}, timedelta(minutes=10))
+    unfollow(database, wechat)
+    with database.read() as session:
+        assert session.exec(select(Door)).all() == []
+        assert session.get(Conversation, person) is None
+        assert session.exec(select(Prompt)).all() == []
+        inbox = session.exec(select(InboxMessage)).all()
+        assert [(row.payload_sealed, row.reply_sealed) for row in inbox] == [(None, None)]
+        assert {row.state for row in session.exec(select(OutboxMessage))} == {"withdrawn"}
+        assert session.get(Person, person) is not None
+        kept = volunteer_of(session, person)
+        assert kept is not None
+        assert kept.number == number
+        assert [row.kind for row in standing(session, person)] == ["registration"]
+
+
+def test_leaving_by_one_door_of_two_leaves_the_talk_to_the_other(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    bind(wechat, telegram)
+    wechat.say("报名")
+    wechat.press("同意")
+    unfollow(database, telegram)
+    assert "手机号" in wechat.say("王小明")
+
+
+def test_the_unfollow_event_itself_goes_that_way_and_gets_no_answer(wechat: Chat, database: Database) -> None:
+    wechat.say("联系专员", "我想请假")
+    with database.write() as session:
+        gone = Inbound("wechat", "test", "alin", "gone", "unfollow", now_of(session))
+        assert turn(session, gone, Here("wechat", "test")) == (None, None)
+    with database.read() as session:
+        assert session.exec(select(Door)).all() == []
+        assert [row.words_sealed for row in session.exec(select(ContactMessage))] == [None]
+
+
+def test_whoever_returns_is_greeted_as_new_and_offered_to_be_recognised(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    before = wechat.person().id
+    unfollow(database, wechat)
+    follow(wechat)
+    assert "我以前注册过" in wechat.labels()
+    assert wechat.person().id != before
+    assert wechat.volunteer() is None
+
+
+# Recognition
+
+
+def search(chat: Chat, phone: str = "13800138000", born: str = "2005-08-13") -> str:
+    chat.say("我以前注册过")
+    return chat.say(phone, born)
+
+
+def test_a_code_to_the_old_door_recognises(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    new = Chat(database, "new-account")
+    search(new)
+    sent = deliver(database)
+    assert [(one.sender, one.kind) for one in sent] == [("alin", "notice.recognition_code")]
+    assert "不要把码告诉任何人" in sent[0].text
+    code = next(word for word in sent[0].text.replace("：", " ").replace("（", " ").split() if len(word) == 8)
+    assert "欢迎回来，王小明" in new.say(code)
+    assert new.person().id == wechat.person().id
+
+
+def test_the_same_is_said_whether_or_not_the_registration_is_there(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    texts = {
+        search(Chat(database, "right")),
+        search(Chat(database, "wrong-day"), born="2005-08-14"),
+        search(Chat(database, "wrong-phone"), phone="13900139000"),
+    }
+    assert len(texts) == 1
+    assert [one.kind for one in deliver(database)] == ["notice.recognition_code"]
+    with database.read() as session:
+        assert sorted(row.state for row in session.exec(select(Recognition))) == ["code", "nothing", "nothing"]
+
+
+def test_somebody_elses_code_does_not_recognise(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    thief, owner = Chat(database, "thief"), Chat(database, "owner")
+    search(thief)
+    search(owner)
+    code = deliver(database)[-1].text
+    code = next(word for word in code.replace("：", " ").replace("（", " ").split() if len(word) == 8)
+    assert "没有这个码" in thief.say(code)
+    assert thief.person().id != wechat.person().id
+    assert "欢迎回来" in owner.say(code)
+
+
+def test_searching_again_and_again_brings_a_pause(database: Database) -> None:
+    chat = Chat(database, "curious")
+    search(chat)
+    for _again in range(4):
+        assert "已经去找了" in chat.press("再找一次，重新发码")
+    assert "找得太多次" in chat.press("再找一次，重新发码")
+
+
+def test_an_old_door_is_not_flooded_with_codes(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    for number in range(6):
+        search(Chat(database, f"stranger{number}"))
+    assert len([one for one in deliver(database) if one.kind == "notice.recognition_code"]) == 3
+
+
+def test_a_code_is_not_sent_when_it_is_too_old(wechat: Chat, database: Database) -> None:
+    wechat.register()
+    search(Chat(database, "new-account"))
+    with database.read() as session:
+        row = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "notice.recognition_code")).one()
+    assert row.expires_at is not None
+    assert row.expires_at - row.due_at == timedelta(minutes=10)
+
+
+def test_a_specialist_may_recognise_where_no_old_door_is_left(wechat: Chat, database: Database) -> None:
+    specialist = Chat(database, "specialist", "telegram")
+    follow(specialist)
+    grant(database, specialist, "specialist", "440106")
+    wechat.register()
+    old = wechat.person().id
+    unfollow(database, wechat)
+    search(wechat)
+    wechat.press("没有码，等核实")
+    sent = deliver(database, specialist)
+    assert [one.kind for one in sent] == ["notice.recognition_check"]
+    assert "13800138000" not in sent[0].text
+    assert "王小明" not in sent[0].text
+    specialist.press("是本人")
+    assert "已经接上" in specialist.press("确认是本人")
+    assert wechat.person().id == old
+    assert wechat.volunteer() is not None
+    told = deliver(database)
+    assert [(one.sender, one.kind) for one in told] == [("alin", "notice.recognised")]
+
+
+def test_a_specialists_no_joins_nothing_and_is_told(wechat: Chat, database: Database) -> None:
+    specialist = Chat(database, "specialist")
+    follow(specialist)
+    grant(database, specialist, "specialist", "440106")
+    wechat.register()
+    unfollow(database, wechat)
+    search(wechat)
+    deliver(database, specialist)
+    specialist.press("不是")
+    assert wechat.volunteer() is None
+    assert [one.kind for one in deliver(database, wechat)] == ["notice.recognition_refused"]
+    assert Option("m:contact", "联系专员") in wechat.said.options
+
+
+def test_later_keeps_the_request_and_the_buttons(wechat: Chat, database: Database) -> None:
+    specialist = Chat(database, "specialist")
+    follow(specialist)
+    grant(database, specialist, "specialist", "440106")
+    wechat.register()
+    old = wechat.person().id
+    unfollow(database, wechat)
+    search(wechat)
+    deliver(database, specialist)
+    assert "2026-12-22" in specialist.press("再核实")
+    specialist.press("是本人")
+    assert "2026-12-22" in specialist.press("还没有核实")
+    specialist.press("是本人")
+    specialist.press("确认是本人")
+    assert wechat.person().id == old
+
+
+def test_the_second_specialist_hears_that_it_is_decided(wechat: Chat, database: Database) -> None:
+    both = [Chat(database, name) for name in ("first", "second")]
+    for chat in both:
+        follow(chat)
+        grant(database, chat, "specialist", "440106")
+    wechat.register()
+    unfollow(database, wechat)
+    search(wechat)
+    deliver(database, *both)
+    both[0].press("不是")
+    both[1].press("是本人")
+    assert "已经有人处理" in both[1].press("确认是本人")
+    assert wechat.volunteer() is None
+
+
+def test_a_specialist_of_another_county_decides_nothing(wechat: Chat, database: Database) -> None:
+    specialist = Chat(database, "specialist")
+    follow(specialist)
+    grant(database, specialist, "specialist", "440106")
+    wechat.register()
+    unfollow(database, wechat)
+    search(wechat)
+    deliver(database, specialist)
+    with database.write() as session:
+        held = session.exec(select(RoleGrant)).one()
+        held.scope = "440305"
+        session.add(held)
+    assert "不归你负责" in specialist.press("不是")
+
+
+def test_a_request_nobody_is_responsible_for_stays_open_for_staff(
+    wechat: Chat, database: Database, clock: StoppedClock
+) -> None:
+    wechat.register()
+    unfollow(database, wechat)
+    assert "由系统的工作人员查看" in search(wechat)
+    assert deliver(database) == []
+    with database.read() as session:
+        assert [row.county for row in open_requests(session)] == ["440106"]
+    clock.pass_time(OPEN_FOR + timedelta(days=1))
+    with database.read() as session:
+        assert open_requests(session) == []
+
+
+def test_a_notice_to_check_is_dropped_when_it_is_decided_already(wechat: Chat, database: Database) -> None:
+    both = [Chat(database, name) for name in ("first", "second")]
+    for chat in both:
+        follow(chat)
+        grant(database, chat, "specialist", "440106")
+    wechat.register()
+    unfollow(database, wechat)
+    search(wechat)
+    with database.write() as session:
+        late = select(OutboxMessage).where(OutboxMessage.person_id == both[1].person().id)
+        row = session.exec(late).one()
+        row.state = "held"
+        session.add(row)
+    deliver(database, both[0])
+    both[0].press("不是")
+    with database.write() as session:
+        held = session.exec(select(OutboxMessage).where(col(OutboxMessage.state) == "held")).one()
+        held.state = "waiting"
+        session.add(held)
+    assert ("second", "notice.recognition_check", None) in [
+        (one.sender, one.kind, one.reply) for one in deliver(database)
+    ]
+
+
+def test_who_is_registered_already_is_shown_the_way_to_bind(wechat: Chat) -> None:
+    wechat.register()
+    assert "已经登记过" in wechat.say("我以前注册过")
+
+
+def test_codes_are_kept_as_digests_only(wechat: Chat, database: Database) -> None:
+    code = get_code(wechat)
+    with database.read() as session:
+        row = session.exec(select(OneTimeCode)).one()
+        assert code.encode() not in row.facts_sealed
+        assert session.exec(select(Volunteer)).all() == []

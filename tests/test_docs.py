@@ -1,0 +1,287 @@
+"""What the documents claim and a machine can check: settings, commands, files, links, and the examples, which run."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+import types
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+from sqlalchemy import text
+from typer.main import get_command
+
+from config import settings
+from config.catalogue import rules
+from config.settings import Settings, TelegramAccount, WeChatAccount
+from handlers import menu
+from models.database import Database
+from tests.conftest import StoppedClock
+from tests.phones import Exchange, Stage
+from tests.playing import Play, Script
+
+ROOT = Path(__file__).parent.parent
+READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
+DOCS = (*READMES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
+# Folders that are no part of the product, or were not written here.
+NOT_OURS = {".git", ".venv", "__pycache__", "node_modules", ".hypothesis", "vendor", "build"}
+
+
+@cache
+def read(path: Path) -> str:
+    return path.read_text("utf-8")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", read(path), re.DOTALL | re.MULTILINE)
+
+
+def section(path: Path, *titles: str) -> str:
+    """The text below the first heading whose title holds one of these, up to the next of the same or a higher level."""
+    found = re.search(rf"^(#+) [^\n]*(?:{'|'.join(map(re.escape, titles))})[^\n]*\n", read(path), re.MULTILINE)
+    assert found, f"{path.name} has no section {titles}"
+    rest = read(path)[found.end() :]
+    end = re.search(rf"^#{{1,{len(found[1])}}} ", re.sub(r"```.*?```", lambda m: " " * len(m[0]), rest, flags=re.S), re.M)
+    return rest[: end.start()] if end else rest
+
+
+def ours() -> Iterator[Path]:
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and not NOT_OURS.intersection(parts) and not any("cache" in part for part in parts):
+            yield path
+
+
+# --- settings ---
+
+
+def variables() -> set[str]:
+    """Every environment variable that the settings know, accounts written with <name>."""
+    found = {"NUANYANG_CONFIG", "NUANYANG_SECRETS"}
+    accounts: dict[str, type[BaseModel]] = {"wechat": WeChatAccount, "telegram": TelegramAccount}
+    for name in Settings.model_fields:
+        if name in accounts:
+            found |= {f"NUANYANG_{name.upper()}__<name>__{field.upper()}" for field in accounts[name].model_fields}
+        else:
+            found.add(f"NUANYANG_{name.upper()}")
+    return found
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_configuration_table_names_every_setting_and_no_other(readme: Path) -> None:
+    rows = re.findall(r"^\| `(NUANYANG_[^`]+)` \|", section(readme, "Configuration", "配置"), re.MULTILINE)
+    assert len(rows) == len(set(rows)), "a setting stands twice"
+    assert {row.replace("<名称>", "<name>") for row in rows} == variables()
+
+
+def test_every_variable_that_the_code_reads_is_in_the_table() -> None:
+    read_directly = set(re.findall(r"environ(?:\.get)?[\[(]\"(NUANYANG_\w+)\"", read(Path(settings.__file__))))
+    assert read_directly <= variables()
+
+
+@pytest.mark.parametrize("path", [*DOCS, ROOT / "compose.yaml", ROOT / "Dockerfile"], ids=lambda path: path.name)
+def test_no_document_names_a_setting_that_does_not_exist(path: Path) -> None:
+    known = {re.sub(r"__<name>__", "__", name) for name in variables()}
+    for name in re.findall(r"NUANYANG_[A-Z_]+(?:__<\w+>__[A-Z_]+|__[A-Za-z]+__[A-Z_]+)?", read(path)):
+        plain = re.sub(r"__(?:<\w+>|[A-Za-z]+)__", "__", name.rstrip("_"))
+        tests_only = {"NUANYANG_CHROMIUM", "NUANYANG_REQUIRE_BROWSER"}
+        assert plain in known | tests_only | {"NUANYANG_WECHAT", "NUANYANG_TELEGRAM"}, name
+
+
+def test_the_example_configuration_is_one_the_settings_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in __import__("os").environ if name.startswith("NUANYANG_")]:
+        monkeypatch.delenv(name)
+    example = ROOT / "docs/examples/nuanyang.toml"
+    named = dict(re.findall(r"# (\w+) = \"…\" +# secrets folder: (\w+)", read(example)))
+    values = {
+        "keys": "A" * 43 + "=",
+        "wechat__gd__secret": "s",
+        "wechat__gd__token": "t",
+        "wechat__gd__encoding_aes_key": "A" * 43,
+        "telegram__hk__token": "123456:ABC-DEF",
+        "telegram__hk__secret_token": "s",
+    }
+    assert set(named.values()) == set(values)
+    for file, value in values.items():
+        (tmp_path / file).write_text(value + "\n")
+    monkeypatch.setenv("NUANYANG_SECRETS", str(tmp_path))
+    monkeypatch.setenv("NUANYANG_CONFIG", str(example))
+    loaded = settings.load()
+    assert loaded.wechat["gd"].token.get_secret_value() == "t"
+    assert loaded.telegram["hk"].mode == "webhook"
+    assert len(loaded.key_bytes()) == 1
+    plain = tomllib.loads(re.sub(r"^# (\w+ = )", r"\1", read(example), flags=re.MULTILINE))
+    assert set(plain) <= set(Settings.model_fields)
+    assert set(plain["wechat"]["gd"]) == set(WeChatAccount.model_fields)
+    assert set(plain["telegram"]["hk"]) == set(TelegramAccount.model_fields)
+
+
+# --- commands and files ---
+
+
+def commands() -> set[str]:
+    """Every command line word by word, such as "db upgrade"."""
+    from bot.cli import app
+
+    def walk(group: object, path: str) -> Iterator[str]:
+        children = getattr(group, "commands", None)
+        if children is None:
+            yield path
+            return
+        for name, child in children.items():
+            yield from walk(child, f"{path} {name}".strip())
+
+    return set(walk(get_command(app), ""))
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_command_that_is_named_exists(path: Path) -> None:
+    known = commands()
+    groups = {name.split()[0] for name in known if " " in name}
+    for line in re.findall(r"(?:`|^ *|/bin/|serve )nuanyang ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", read(path), re.MULTILINE):
+        words = line.split()
+        name = " ".join(words) if words[0] in groups else words[0]
+        assert name in known, f"nuanyang {line}"
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_every_command_is_explained_in_the_readme(readme: Path) -> None:
+    for name in commands():
+        assert f"`nuanyang {name}" in read(readme), name
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_make_target_that_is_named_exists(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
+    for name in re.findall(r"(?:`|^ *)make ([a-z-]+)", read(path), re.MULTILINE):
+        assert name in targets, name
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_every_file_and_function_of_the_six_stops_exists(readme: Path) -> None:
+    stops = section(readme, "six stops", "六站")
+    rows = re.findall(r"^\| ([1-6]) \|(.*)\|$", stops, re.MULTILINE)
+    assert [number for number, _row in rows] == list("123456")
+    for number, row in rows:
+        files = [ROOT / name for name in re.findall(r"`([a-z_/]+\.py)`", row)]
+        assert files, f"stop {number} names no file"
+        assert all(path.is_file() for path in files), row
+        source = "\n".join(map(read, files))
+        for function in re.findall(r"`([A-Za-z_.]+)\(\)`", row):
+            name = function.rsplit(".", 1)[-1]
+            assert re.search(rf"\bdef {name}\b", source), f"stop {number}: no {function} in {files}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_file_that_is_named_exists(path: Path) -> None:
+    folders = "bot|config|docs|handlers|models|scheduler|tests"
+    for name in re.findall(rf"`((?:{folders})/[A-Za-z0-9_./-]+)`", read(path)):
+        if name not in ("handlers/borrow.py", "tests/transcripts/borrow.chat"):
+            assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", read(path)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _hash, anchor = target.partition("#")
+        found = (path.parent / file).resolve() if file else path
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", read(found), re.MULTILINE)
+            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+            assert anchor in anchors, target
+
+
+def test_both_readmes_have_the_same_sections() -> None:
+    levels = [re.findall(r"^(#+) ", re.sub(r"```.*?```", "", read(readme), flags=re.S), re.M) for readme in READMES]
+    assert levels[0] == levels[1]
+    tables = [len(re.findall(r"^\|[-| ]+\|$", read(readme), re.MULTILINE)) for readme in READMES]
+    assert tables[0] == tables[1]
+
+
+def test_the_figures_in_the_documents_are_those_of_the_rules() -> None:
+    figures = rules()
+    for readme in READMES:
+        assert f"{figures.messages.retention_days} " in read(readme)
+    privacy = read(ROOT / "docs/privacy.md")
+    assert f"{figures.messages.retention_days} days" in privacy
+    assert f"{figures.registration.pending_minor_days} days" in privacy
+    assert figures.registration.notice_version in privacy
+
+
+def test_nothing_names_a_path_of_a_machine_or_a_registry() -> None:
+    here = str(ROOT.parent)
+    patterns = [re.escape(here + "/") if len(ROOT.parts) > 2 else "(?!)", r"/home/[a-z]\w*/", r"/root/", r"/Users/\w+/"]
+    patterns += [r"files\.pythonhosted\.org", r"registry\.npm\w*\.\w+", r"--(?:extra-)?index-url \S", r"pypi\.\w+\.\w+/simple"]
+    wrong = re.compile("|".join(patterns))
+    for path in ours():
+        if path == Path(__file__) or path.suffix in (".png", ".gz", ".db", ".pyc", ".woff2"):
+            continue
+        try:
+            found = wrong.search(read(path))
+        except UnicodeDecodeError:
+            continue
+        assert not found, f"{path.relative_to(ROOT)}: {found[0] if found else ''}"
+
+
+# --- the example dialogue runs ---
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    made = Exchange()
+    await made.server.start_server()
+    yield made
+    await made.server.close()
+
+
+@pytest.fixture
+def borrow(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """The page's dialogue as a module, on the menu as the page says."""
+    code, entry = blocks(ROOT / "docs/adding-a-dialogue.md", "python")
+    module = types.ModuleType("handlers.borrow")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(code, "docs/adding-a-dialogue.md", "exec"), module.__dict__)
+    made = eval(entry, {"Entry": menu.Entry, "N_": lambda words: words, "borrow": module})
+    monkeypatch.setitem(menu.DIALOGUES, module.BORROW.name, module.BORROW)
+    monkeypatch.setitem(menu.ENTRIES, made.key, made)
+    return module
+
+
+@pytest.mark.parametrize("platform", ["wechat", "telegram"])
+async def test_the_example_dialogue_talks_as_its_page_says(
+    platform: str,
+    borrow: types.ModuleType,
+    database: Database,
+    clock: StoppedClock,
+    exchange: Exchange,
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "borrow.chat"
+    script.write_text(blocks(ROOT / "docs/adding-a-dialogue.md", "chat")[0], "utf-8")
+    stage = Stage(database, tmp_path / "spool", exchange)
+    happened = await Play(Script.read(script), stage, platform, clock).run()
+    assert "\n".join(happened).rstrip() == script.read_text("utf-8").rstrip()
+    with database.read() as session:
+        rows = session.execute(text("SELECT subject FROM audit WHERE action = 'aid.borrowed'")).scalars().all()
+    assert rows == ["wheelchair"]
+
+
+# --- the operator's statements run ---
+
+
+def test_the_sql_of_the_operating_guide_is_taken_by_both_databases(database: Database) -> None:
+    statements = [part for block in blocks(ROOT / "docs/operating.md", "sql") for part in block.split(";") if part.strip()]
+    assert statements
+    for statement in statements:
+        with database.engine.begin() as connection:
+            connection.execute(text(statement))

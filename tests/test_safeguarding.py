@@ -1,0 +1,186 @@
+"""Danger words, 紧急求助, 我很担心TA: answered at once, kept, and told to whoever is responsible."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from handlers.safeguarding import emergency_text, is_danger
+from models.alert import Alert, open_alerts, words_of
+from models.database import Database
+from models.outbox import EMERGENCY
+from tests.chatting import Chat
+from tests.conftest import StoppedClock
+from tests.outgoing import deliver
+from tests.test_account import follow, grant
+
+
+@pytest.fixture
+def alin(database: Database) -> Chat:
+    return Chat(database)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "救命",
+        "救命啊有人吗",
+        "救 命",
+        "我不想活了",
+        "她说想死",
+        "ＳＯＳ救命",
+        "他要自\u200b杀",
+        "報警",
+        "有人要輕生",
+        "爸爸喝醉了打我",
+        "他打我电话打不通就打我",
+        "孩子胳膊上有烟头印，说自己弄的",
+        "胳膊上有煙頭印",
+        "I want to KILL MYSELF",
+        "he thinks about suicide",
+        "kill  myself",
+        "被打了不敢回家",
+        "闻到煤气味",
+        "叫他叫不醒",
+    ],
+)
+def test_a_danger_word_is_heard_however_it_is_written(words: str) -> None:
+    assert is_danger(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "打卡",
+        "怎么打卡签到",
+        "你真是我的救命恩人",
+        "救命之恩难忘",
+        "他打我电话了",
+        "请打她的电话",
+        "想死你了，下周见",
+        "跳楼价大甩卖",
+        "报警器装好了吗",
+        "我想，死党也来报名可以吗",
+        "活动别老发提醒可以发",
+        "13800138000",
+        "周六考四级去不成能往后挪不",
+        "走了哈刚从小雨屋头出来",
+        "打扫卫生打羽毛球",
+    ],
+)
+def test_everyday_words_raise_no_alarm(words: str) -> None:
+    assert not is_danger(words)
+
+
+def test_every_danger_word_of_the_rules_is_heard_in_both_scripts() -> None:
+    from config.catalogue import rules
+
+    assert all(is_danger(f"喂，{word}！") for word in rules().safety.danger_words)
+
+
+def test_the_emergency_text_needs_no_database_and_names_every_number() -> None:
+    assert all(number in emergency_text() for number in ("110", "120", "12110", "12355"))
+
+
+def test_a_danger_word_is_answered_kept_sealed_and_told(alin: Chat, database: Database) -> None:
+    near, far = Chat(database, "specialist"), Chat(database, "2001", "telegram")
+    for chat in (near, far):
+        follow(chat)
+        grant(database, chat, "specialist", "440106")
+    alin.register()
+    said = alin.say("爸爸又打我了，救命")
+    assert said.startswith(emergency_text())
+    assert "正在通知" in said
+    with database.read() as session:
+        kept = open_alerts(session)
+        assert [words_of(session, row) for row in kept] == ["爸爸又打我了，救命"]
+        assert "救命".encode() not in (kept[0].words_sealed or b"")
+        assert kept[0].person_id == alin.person().id
+    sent = {one.platform: one for one in deliver(database)}
+    assert {one.priority for one in sent.values()} == {EMERGENCY}
+    assert "爸爸又打我了" in sent["wechat"].text
+    assert "爸爸" not in sent["telegram"].text
+    assert "请到微信或网页处理" in sent["telegram"].text
+    number = getattr(alin.volunteer(), "number", "")
+    for one in sent.values():
+        assert number in one.text
+        assert "王小明" not in one.text
+        assert "13800138000" not in one.text
+
+
+def test_nobody_on_duty_is_said_honestly(alin: Chat) -> None:
+    assert "请一定先打上面的电话" in alin.say("救命")
+
+
+def test_a_danger_word_in_the_middle_of_a_registration_leaves_the_talk_where_it_was(alin: Chat) -> None:
+    alin.say("报名")
+    alin.press("同意")
+    assert alin.say("救命").startswith(emergency_text())
+    assert "手机号" in alin.say("王小明")
+
+
+def test_what_is_written_in_the_half_hour_after_joins_the_record(
+    alin: Chat, database: Database, clock: StoppedClock
+) -> None:
+    alin.say("救命")
+    assert "已经加到" in alin.say("他拿着刀打我妈，打我")
+    clock.pass_time(timedelta(minutes=31))
+    alin.say("救命")
+    with database.read() as session:
+        kept = [words_of(session, row) for row in session.exec(select(Alert).order_by(Alert.at))]  # type: ignore[arg-type]
+    assert kept == ["救命\n他拿着刀打我妈，打我", "救命"]
+
+
+@pytest.mark.parametrize(("way", "source"), [("sos", "sos"), ("worried", "worried")])
+def test_the_menu_entries_answer_the_same_and_offer_to_tell_more(
+    alin: Chat, database: Database, way: str, source: str
+) -> None:
+    assert alin.act("menu", menu=way).startswith(emergency_text())
+    assert alin.labels() == ["写下发生了什么"]
+    assert "谁、在哪里" in alin.press("写下发生了什么")
+    assert "加到这条求助里" in alin.say("邻居家孩子好几天没吃饭")
+    with database.read() as session:
+        row = session.exec(select(Alert)).one()
+        assert (row.source, words_of(session, row)) == (source, "邻居家孩子好几天没吃饭")
+
+
+def test_sos_is_heard_in_the_middle_of_a_talk_and_its_number_means_telling_more(alin: Chat) -> None:
+    alin.say("称呼")
+    assert alin.say("sos").startswith(emergency_text())
+    assert "谁、在哪里" in alin.say("1")
+    alin.say("没事了，误按")
+    assert "称呼" in alin.said.text
+
+
+def test_on_telegram_more_is_told_on_a_page_only(database: Database) -> None:
+    chat = Chat(database, "1001", "telegram")
+    chat.act("menu", menu="sos")
+    chat.press("写下发生了什么")
+    assert chat.said.links
+    assert chat.said.links[0].url.startswith("https://nuanyang.example/p/")
+
+
+def test_whoever_was_told_hears_of_words_that_come_later(alin: Chat, database: Database) -> None:
+    specialist = Chat(database, "specialist")
+    follow(specialist)
+    grant(database, specialist, "organiser", "44")
+    alin.act("menu", menu="sos")
+    assert "还没有注册的人" in deliver(database)[0].text
+    alin.press("写下发生了什么")
+    alin.say("在学校后门")
+    assert ["在学校后门" in one.text for one in deliver(database)] == [True]
+
+
+def test_a_notice_about_a_closed_record_is_not_sent(alin: Chat, database: Database) -> None:
+    specialist = Chat(database, "specialist")
+    follow(specialist)
+    grant(database, specialist, "organiser", "44")
+    alin.say("救命")
+    with database.write() as session:
+        row = session.exec(select(Alert)).one()
+        row.state = "closed"
+        session.add(row)
+    assert [one.reply for one in deliver(database)] == [None]
