@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from handlers.message import Inbound
 from models.vault import Vault, VaultError
 
 _PLACE = "spool.update"
+_STALE_SECONDS = 60.0  # a file half written for so long was left by a process that died
+
+Sender = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +32,74 @@ class Spooled:
 
 
 class Spool:
-    """The folder. `waiting` counts the files of each sender, so that new updates join behind them."""
+    """The folder, which several processes of one machine may share. Safe to use from several threads.
+
+    `waiting` counts the files of each sender, so that new updates join behind them.
+    """
 
     def __init__(self, folder: Path, vault: Vault) -> None:
         self.folder = folder
         self._vault = vault
-        self.waiting: Counter[tuple[str, str, str]] = Counter()
-        self.known: set[Path] = set()
+        self.waiting: Counter[Sender] = Counter()
         self.unreadable: set[Path] = set()
+        self._known: dict[Path, Sender] = {}
+        self._writing: set[Path] = set()
         self._last = 0
+        self._lock = threading.Lock()
 
     def open(self) -> None:
         """Make the folder and count what an earlier process left. Raises OSError."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for stale in self.folder.glob("*.part"):
-            stale.unlink()
+        for part in self.folder.glob("*.part"):
+            try:
+                if time.time() - part.stat().st_mtime > _STALE_SECONDS:
+                    part.unlink()
+            except FileNotFoundError:
+                continue  # another process has just finished it
         self.scan()
 
     def scan(self) -> list[Spooled]:
         """Everything in the spool, in order of arrival; files that do not open are named in `unreadable` and kept."""
         found: list[Spooled] = []
-        for path in sorted(self.folder.glob("*.update")):
-            if path in self.unreadable:
+        with self._lock:
+            before = set(self._known) - self._writing
+        paths = sorted(self.folder.glob("*.update"))
+        for gone in before.difference(paths):
+            self._forget(gone)  # another process replayed it
+        for path in paths:
+            if path in self.unreadable or path in self._writing:
                 continue
             try:
                 plain: dict[str, Any] = self._vault.open_json(_PLACE, path.stem, path.read_bytes())
                 inbound = Inbound.from_json(plain)
             except FileNotFoundError:
-                continue  # another copy replayed it meanwhile
-            except (VaultError, ValueError, TypeError, KeyError):
+                self._forget(path)
+                continue
+            except (VaultError, OSError, ValueError, TypeError, KeyError):
                 self.unreadable.add(path)
                 continue
             found.append(Spooled(path, inbound))
-            if path not in self.known:
-                self.known.add(path)
-                self.waiting[_sender(inbound)] += 1
+            self._note(path, inbound)
         return found
 
     def put(self, inbound: Inbound) -> Path:
         """Write one update durably; raises OSError (a full disk), in which case nothing is left behind."""
-        # Time orders files across restarts; never the same name twice, however coarse the clock.
-        self._last = max(self._last + 1, time.time_ns())
-        name = f"{self._last:020d}-{os.getpid()}"
-        sealed = self._vault.seal_json(_PLACE, name, inbound.as_json())
-        part, path = self.folder / f"{name}.part", self.folder / f"{name}.update"
+        return self._write(self._reserve(inbound), inbound)
+
+    def _reserve(self, inbound: Inbound) -> Path:
+        """The update's place in the order, counted from now on, before anything is written."""
+        with self._lock:
+            # Time orders files across restarts; never the same name twice, however coarse the clock.
+            self._last = max(self._last + 1, time.time_ns())
+            path = self.folder / f"{self._last:020d}-{os.getpid()}.update"
+            self._writing.add(path)
+        self._note(path, inbound)
+        return path
+
+    def _write(self, path: Path, inbound: Inbound) -> Path:
+        part = path.with_suffix(".part")
         try:
+            sealed = self._vault.seal_json(_PLACE, path.stem, inbound.as_json())
             with part.open("xb") as file:
                 file.write(sealed)
                 file.flush()
@@ -82,30 +109,47 @@ class Spool:
         except OSError:
             part.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
+            self._forget(path)
             raise
-        self.known.add(path)
-        self.waiting[_sender(inbound)] += 1
+        finally:
+            self._writing.discard(path)
         return path
 
-    def remove(self, path: Path, inbound: Inbound) -> None:
+    def remove(self, path: Path) -> None:
         """The update has become a turn."""
         path.unlink(missing_ok=True)
-        if path in self.known:
-            self.known.discard(path)
-            self.waiting[_sender(inbound)] -= 1
-            if self.waiting[_sender(inbound)] <= 0:
-                del self.waiting[_sender(inbound)]
+        self._forget(path)
+
+    def set_aside(self, path: Path) -> None:
+        """The update can become no turn, and is no reason to let others wait: it is kept under another name."""
+        path.rename(path.with_suffix(".aside"))
+        self._forget(path)
 
     def is_waiting(self, inbound: Inbound) -> bool:
         """Whether earlier updates of this sender are still in the spool."""
-        return self.waiting[_sender(inbound)] > 0 if _sender(inbound) in self.waiting else False
+        return _sender(inbound) in self.waiting
 
     async def put_soon(self, inbound: Inbound) -> Path:
-        """`put` off the event loop."""
-        return await asyncio.to_thread(self.put, inbound)
+        """`put` off the event loop; the place in the order is that of the call."""
+        return await asyncio.to_thread(self._write, self._reserve(inbound), inbound)
+
+    def _note(self, path: Path, inbound: Inbound) -> None:
+        with self._lock:
+            if path not in self._known:
+                self._known[path] = _sender(inbound)
+                self.waiting[_sender(inbound)] += 1
+
+    def _forget(self, path: Path) -> None:
+        with self._lock:
+            sender = self._known.pop(path, None)
+            if sender is None:
+                return
+            self.waiting[sender] -= 1
+            if self.waiting[sender] <= 0:
+                del self.waiting[sender]
 
 
-def _sender(inbound: Inbound) -> tuple[str, str, str]:
+def _sender(inbound: Inbound) -> Sender:
     return inbound.platform, inbound.account, inbound.sender
 
 

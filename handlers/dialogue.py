@@ -128,7 +128,7 @@ def value_of(ask: Ask, answer: Answer) -> Any:
     if "m" in answer or "c" in answer:
         given = answer["m"] if "m" in answer else [answer["c"]]
         known = tuple(choice.value for choice in ask.choices if choice.value in given)
-        if not known or (len(given) > 1 and not ask.many) or ("c" in answer and len(known) != 1):
+        if not known or (len(given) > 1 and not ask.many):
             raise Invalid("")
         return known if ask.many else known[0]
     if ask.check is not None:
@@ -166,9 +166,8 @@ def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> 
                 return Waiting(ask, answers, tuple(visited), str(refusal))
             dropped = drops_of(ask, answers[ask.key])
             if dropped:
-                return replay(
-                    dialogue, facts, {k: v for k, v in answers.items() if k not in dropped and k != ask.key}
-                )
+                kept = {key: given for key, given in answers.items() if key not in (*dropped, ask.key)}
+                return replay(dialogue, facts, kept)
             visited.append(ask.key)
             ask = talk.send(value)
     except StopIteration as end:

@@ -23,6 +23,7 @@ from handlers.dialogue import (
     advance,
     back,
     chosen,
+    folded,
     replay,
 )
 from handlers.here import here
@@ -59,14 +60,18 @@ def begin(
 def end_idle(session: Session, state: State) -> str:
     """End talks that were idle too long. What was answered stays until the next time the person says no to it, so
     that the talk can be taken up again; returns what to tell the person, kindly, or nothing."""
-    idle = [run for run in state.runs if _idle(session, run)]
+    idle, current = [run for run in state.runs if _idle(session, run)], state.current
     if not idle:
         return ""
     state.runs = [run for run in state.runs if run not in idle]
-    state.parked = [run for run in idle if menu.dialogue(run.dialogue) is not None][-MAX_TALKS:]
     state.shown = []
-    if not state.parked:
-        return ""
+    if state.current is not None and state.current is not current:
+        # Its question is not the one on the screen: it is asked again before it hears anything.
+        state.current.waiting, state.current.prompt = "", new_token()
+    ended = [run for run in idle if menu.dialogue(run.dialogue) is not None][-MAX_TALKS:]
+    if not ended:
+        return _("抱歉，刚才的对话因为系统更新已经结束。")
+    state.parked = ended
     title = menu.title(state.parked[-1].dialogue)
     return _("好久不见！上次的“{title}”搁置太久，我先结束了；填过的还留着，回复“{title}”就能接着来。").format(
         title=title
@@ -116,8 +121,8 @@ def press(session: Session, person: Person, state: State, pressed: str, answer: 
     if run is None or run.prompt != prompt:
         return _late(session, person, state, prompt, index) or _stale(session, person, state)
     if not index:
-        return hear(session, person, state, answer) or _again(session, person, state)
-    if not index.isdecimal() or int(index) >= len(run.values):
+        return hear(session, person, state, answer, on_page=True) or _again(session, person, state)
+    if not index.isdecimal() or len(index) > 3 or int(index) >= len(run.values):
         return _stale(session, person, state)
     return _chosen(session, person, state, run, run.values[int(index)])
 
@@ -136,7 +141,7 @@ def _late(session: Session, person: Person, state: State, prompt: str, index: st
     return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
 
 
-def hear(session: Session, person: Person, state: State, words: str) -> Reply | None:
+def hear(session: Session, person: Person, state: State, words: str, *, on_page: bool = False) -> Reply | None:
     """Typed words (or "geo:…") for the talk under way; None when there is none and no option on the screen fits."""
     run = state.current
     dialogue = menu.dialogue(run.dialogue) if run else None
@@ -144,15 +149,18 @@ def hear(session: Session, person: Person, state: State, words: str) -> Reply | 
         state.runs[:] = [run for run in state.runs if menu.dialogue(run.dialogue)]
         option = _shown(state, words)
         return press(session, person, state, option, "") if option else None
+    if not run.waiting:
+        return _again(session, person, state)
     at = replay_run(dialogue, run)
     asked = at.ask if isinstance(at, Waiting) and at.ask.key == run.waiting else None
-    option = None if asked and (asked.numeric or asked.many) and words.isdecimal() else _shown(state, words)
-    if option is not None:
+    option = None if asked and asked.numeric and words.isdecimal() else _shown(state, words)
+    # Typed, the choices of a question with many are a whole answer; pressed, they are ticked one by one.
+    if option is not None and not (asked and asked.many and _ticks(run, option)):
         return press(session, person, state, option, "")
     try:
         given = typed(run, asked, words)
-        if given is None:
-            return _step(session, person, state, dialogue, run, at)
+        if asked and asked.sensitive and not on_page and not here(session).sensitive_in_chat and "t" in given:
+            return _again(session, person, state, _("这一题请不要写在聊天里。") + "\n\n")
         return _give(session, person, state, dialogue, run, given)
     except Invalid as refusal:
         return _missed(session, person, state, run, str(refusal))
@@ -199,8 +207,9 @@ def replay_run(dialogue: Dialogue, run: Run) -> Waiting | Finished:
     return replay(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
 
 
-def typed(run: Run, asked: Ask | None, words: str) -> Answer | None:
-    """Typed words as an answer; None = another question has come before the one shown, so that is asked first."""
+def typed(run: Run, asked: Ask | None, words: str) -> Answer:
+    """Typed words as an answer to the question that was shown; raises Invalid. `asked` is None where another question
+    has come before it meanwhile: then only a later replay can tell whether the words fit."""
     if asked is None:
         return {"t": words}
     if words.startswith("geo:") and not asked.location:
@@ -208,8 +217,8 @@ def typed(run: Run, asked: Ask | None, words: str) -> Answer | None:
     if asked.skippable and words in ("跳过", "略过", "skip", "跳過", "略過"):
         return {"s": True}
     if asked.many:
-        return {"m": _several(asked, words)}
-    choice = None if asked.numeric else chosen(asked.choices, words)
+        return {"m": list(dict.fromkeys([*run.draft, *_several(run, asked, words)]))}
+    choice = None if asked.numeric and words.isdecimal() else chosen(asked.choices, words)
     if choice is not None:
         return {"c": choice.value}
     if asked.check is None:
@@ -218,12 +227,14 @@ def typed(run: Run, asked: Ask | None, words: str) -> Answer | None:
     return {"t": words}
 
 
-def _several(asked: Ask, words: str) -> list[str]:
+def _several(run: Run, asked: Ask, words: str) -> list[str]:
+    """The choices that were typed; numbers mean the list as it was shown."""
+    shown = [value for value in run.values if value not in (SKIP, DONE)]
     parts = [part for part in words.replace("，", " ").replace("、", " ").replace(",", " ").split() if part]
     values: list[str] = []
     for part in parts:
-        if part.isdecimal() and 1 <= int(part) <= len(asked.choices):
-            values.append(asked.choices[int(part) - 1].value)
+        if part.isdecimal() and len(part) <= 3 and 1 <= int(part) <= len(shown):
+            values.append(shown[int(part) - 1])
             continue
         choice = chosen(asked.choices, part)
         if choice is None:
@@ -231,7 +242,13 @@ def _several(asked: Ask, words: str) -> list[str]:
         values.append(choice.value)
     if not values:
         raise Invalid(_("请至少选一项，或回复“跳过”。"))
-    return list(dict.fromkeys(values))
+    return values
+
+
+def _ticks(run: Run, option: str) -> bool:
+    """Whether an option is one of the choices that the waiting question collects."""
+    prompt, _colon, index = option.partition(":")
+    return prompt == run.prompt and run.values[int(index)] not in (SKIP, DONE)
 
 
 def _chosen(session: Session, person: Person, state: State, run: Run, value: str) -> Reply:
@@ -240,11 +257,10 @@ def _chosen(session: Session, person: Person, state: State, run: Run, value: str
         return _stale(session, person, state)
     if value == SKIP:
         return _give(session, person, state, dialogue, run, {"s": True})
-    at = replay_run(dialogue, run)
-    many = isinstance(at, Waiting) and at.ask.key == run.waiting and at.ask.many
-    if many and value == DONE:
+    if value == DONE:
         return _give(session, person, state, dialogue, run, {"m": run.draft})
-    if many:
+    at = replay_run(dialogue, run)
+    if isinstance(at, Waiting) and at.ask.key == run.waiting and at.ask.many:
         run.draft = [v for v in run.draft if v != value] if value in run.draft else [*run.draft, value]
         return _step(session, person, state, dialogue, run, at)
     return _give(session, person, state, dialogue, run, {"c": value})
@@ -388,8 +404,8 @@ def _idle(session: Session, run: Run) -> bool:
 
 def _shown(state: State, words: str) -> str | None:
     """The option that a typed number or label means, against the list that the person saw."""
-    number = words.rstrip(".。、 ")
+    number, plain = words.rstrip(".。、 "), folded(words)
     if number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(state.shown):
         return state.shown[int(number) - 1][0]
-    matching: Iterator[str] = (option for option, label in state.shown if label.casefold() == words.casefold())
+    matching: Iterator[str] = (option for option, label in state.shown if folded(label) == plain)
     return next(matching, None)

@@ -39,7 +39,8 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
     row, state = lock(session, person.id)
     release_held(session, person.id)
     with speaking(person.language):
-        ended = talk.end_idle(session, state)
+        # Nothing stands before the words that call for help.
+        ended = "" if is_urgent(inbound) else talk.end_idle(session, state)
         reply = answer(session, person, state, inbound)
     if ended:
         reply = replace(reply, text=f"{ended}\n\n{reply.text}")
@@ -52,7 +53,7 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
 def answer(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
     """What to say to one message; changes `state`."""
     words = plain(inbound.text)
-    if inbound.kind == "text" and safeguarding.is_danger(words):
+    if calls_for_help(inbound):
         return talk.show(state, safeguarding.emergency(session, person, inbound.text), keep=True)
     if inbound.kind == "follow":
         return _follow(session, person, state, inbound)
@@ -103,6 +104,16 @@ def _leave(session: Session, inbound: Inbound) -> str | None:
         return None
     erasure.leave(session, door)
     return None
+
+
+def calls_for_help(inbound: Inbound) -> bool:
+    """Whether a danger word stands in what was written, also below a picture or after a command, however long it is."""
+    return inbound.kind in ("text", "media", "menu") and safeguarding.is_danger(inbound.text)
+
+
+def is_urgent(inbound: Inbound) -> bool:
+    """Whether this must be answered with the emergency text at once: a danger word, 紧急求助 or 我很担心TA."""
+    return (inbound.menu or inbound.choice.removeprefix("m:")) in ("sos", "worried") or calls_for_help(inbound)
 
 
 def plain(text: str) -> str:

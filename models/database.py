@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlmodel import Session, SQLModel
 
 from models.clock import Clock
@@ -79,9 +80,23 @@ def away() -> Iterator[None]:
     """Turn a lost connection, a refused one or a lock not given in time into DatabaseAway."""
     try:
         yield
-    except OperationalError as error:
+    except NoConnection as error:
+        raise DatabaseAway("no connection free") from error
+    except DBAPIError as error:
+        if not is_away(error):
+            raise
         # Only the class is named: the driver's text may hold parameters or the address.
         raise DatabaseAway(type(error.orig).__name__) from error
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a failure is the database's own (gone, locked, full, only readable), not that of what was asked of it."""
+    if isinstance(error, DatabaseAway | NoConnection | OperationalError):
+        return True
+    # After a fail-over PostgreSQL answers, but takes no writes (25006).
+    return isinstance(error, DBAPIError) and (
+        error.connection_invalidated or getattr(error.orig, "sqlstate", None) == "25006"
+    )
 
 
 def vault_of(session: Session) -> Vault:

@@ -13,7 +13,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import audit
 from models.conversation import Conversation
-from models.database import now_of
+from models.database import insert_once, now_of
 from models.ids import new_id
 from models.inbox import forget_messages
 from models.outbox import withdraw
@@ -73,15 +73,9 @@ def open_door(
     now = now_of(session)
     door = door_of(session, platform, account, sender)
     if door is None:
-        person = Person(created_at=now, language=language, zone=zone)
-        session.add(person)
-        session.flush()
-        door = Door(
-            person_id=person.id, platform=platform, account=account, sender=sender, opened_at=now, last_in_at=now
-        )
-        session.add(door)
-        session.flush()
-        return door, person
+        door, person = _new_door(session, platform, account, sender, language, zone)
+        if person is not None:
+            return door, person
     door.last_in_at = now
     door.blocked_at = None
     session.add(door)
@@ -89,6 +83,34 @@ def open_door(
     if found is None:
         raise LookupError(f"door {door.id} leads to nobody")
     return door, found
+
+
+def _new_door(
+    session: Session, platform: str, account: str, sender: str, language: str, zone: str
+) -> tuple[Door, Person | None]:
+    """A door with its new person; the person is None where another copy of the process was faster."""
+    now = now_of(session)
+    person = Person(created_at=now, language=language, zone=zone)
+    session.add(person)
+    session.flush()
+    made = session.execute(
+        insert_once(session, Door).values(
+            id=new_id(),
+            person_id=person.id,
+            platform=platform,
+            account=account,
+            sender=sender,
+            opened_at=now,
+            last_in_at=now,
+        )
+    )
+    if getattr(made, "rowcount", 0) == 0:
+        session.delete(person)
+        session.flush()
+    door = door_of(session, platform, account, sender)
+    if door is None:
+        raise LookupError(f"a door of {platform} was neither made nor found")
+    return door, person if door.person_id == person.id else None
 
 
 def doors(session: Session, person_id: str) -> list[Door]:

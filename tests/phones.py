@@ -234,6 +234,8 @@ class Stage:
         await app.deliverer.once()
         while await app.deliverer.once():
             pass
+        for platform in app.platforms.values():
+            await platform.stop()
         await app.http().close()
         app.database.dispose()
         return list(self.exchange.sent)

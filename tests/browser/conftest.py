@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.fake_sandbox import FakeSandbox
+from tests.browser.left_out import MISSING, chromium_path, pytest_terminal_summary
 from tests.browser.screen import FLAGS, Screen
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-MISSING = "no Chromium on this machine (Debian: apt install chromium, or set NUANYANG_CHROMIUM to its path)"
+__all__ = ["pytest_terminal_summary"]  # the hook; pytest finds it here
 HERE = Path(__file__).parent
-
-
-def chromium_path() -> str | None:
-    """The browser to use: NUANYANG_CHROMIUM, or the first known name on the path."""
-    return os.environ.get("NUANYANG_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,13 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents and item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason=MISSING))
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    left_out = [report for report in terminalreporter.stats.get("skipped", []) if MISSING in str(report.longrepr)]
-    if left_out:
-        terminalreporter.section("LEFT OUT: the phone page was not tested", sep="!", red=True)
-        terminalreporter.line(f"{len(left_out)} browser tests did not run: {MISSING}.")
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
