@@ -7,31 +7,35 @@ through the receiver, under a key of its own.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import aiohttp_jinja2
 import jinja2
 import segno
+import structlog
 from aiohttp import web
 
 from bot.receive import Unavailable
-from bot.routes import APP
+from bot.routes import APP, READ_SECONDS
 from config.texts import _, current, speaking
 from handlers import onpage
 from handlers.message import Inbound
 from models.database import DatabaseAway
-from models.page import OpenPage, close_pages, open_page, use_page
+from models.page import OpenPage, open_page, use_page
 from models.person import Door, Person
 
 if TYPE_CHECKING:
     from bot.app import App
 
+log = structlog.get_logger(__name__)
+
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -76,21 +80,35 @@ async def answer(request: web.Request) -> web.Response:
     """Take the answer of a question page; it becomes a message of the person."""
     app: App = request.app[APP]
     token = request.match_info["token"]
-    form = await request.post()
-    typed = str(form.get("answer", ""))[:MAX_ANSWER]
-    inbound = await asyncio.to_thread(_inbound, app, token, typed)
-    if inbound is None:
-        return await _render(request, await asyncio.to_thread(_view, app, token))
-    language, problem = await asyncio.to_thread(_check, app, inbound)
-    if problem:
-        view = await asyncio.to_thread(_view, app, token, problem)
-        return await _render(request, view)
+    typed = await _typed(request)
     try:
+        inbound = await asyncio.to_thread(_inbound, app, token, typed)
+        if inbound is None:
+            return await _render(request, await asyncio.to_thread(_view, app, token))
+        language, problem = await asyncio.to_thread(_check, app, inbound)
+        if problem:
+            view = await asyncio.to_thread(_view, app, token, problem)
+            return await _render(request, view)
         await app.receiver.receive(inbound, passive=False)
-    except Unavailable:
-        raise web.HTTPServiceUnavailable from None
+    except (DatabaseAway, Unavailable):
+        return await _render(request, View("away.html", 503, "", {}))
     await asyncio.to_thread(_use, app, token)
     return await _render(request, View("done.html", 200, language, {}))
+
+
+async def _typed(request: web.Request) -> str:
+    """The answer in a form as our own pages send it. Anything else is refused before a parser has seen it."""
+    if request.content_type != "application/x-www-form-urlencoded" or "Content-Encoding" in request.headers:
+        raise web.HTTPUnsupportedMediaType
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            body = await request.read()
+        form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10)
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (ValueError, web.RequestPayloadError):
+        raise web.HTTPBadRequest from None
+    return form.get("answer", [""])[-1][:MAX_ANSWER]
 
 
 async def _render(request: web.Request, view: View) -> web.Response:
@@ -133,24 +151,23 @@ def _guardian(app: App, page: OpenPage, language: str) -> View:
 
 
 def _inbound(app: App, token: str, typed: str) -> Inbound | None:
-    try:
-        with app.database.read() as session:
-            page = open_page(session, token)
-            door = session.get(Door, page.door_id) if page is not None and page.door_id else None
-            if page is None or page.kind != "answer" or door is None:
-                return None
-            return Inbound(
-                platform=door.platform,
-                account=door.account,
-                sender=door.sender,
-                key=f"page:{page.id[:32]}:{secrets.token_hex(4)}",
-                kind="page",
-                sent_at=datetime.now(UTC),
-                text=typed,
-                choice=str(page.facts["prompt"]),
-            )
-    except DatabaseAway:
-        return None
+    with app.database.write() as session:
+        page = open_page(session, token)
+        door = session.get(Door, page.door_id) if page is not None and page.door_id else None
+        if page is None or page.kind != "answer" or door is None or door.person_id != page.person_id:
+            return None
+        if onpage.question(session, page) is None:
+            return None
+        return Inbound(
+            platform=door.platform,
+            account=door.account,
+            sender=door.sender,
+            key=f"page:{page.id}",  # one page, one answer, however often it is sent
+            kind="page",
+            sent_at=datetime.now(UTC),
+            text=typed,
+            choice=str(page.facts["prompt"]),
+        )
 
 
 def _check(app: App, inbound: Inbound) -> tuple[str, str]:
@@ -160,8 +177,10 @@ def _check(app: App, inbound: Inbound) -> tuple[str, str]:
 
 
 def _use(app: App, token: str) -> None:
-    with app.database.write() as session:
-        page = open_page(session, token)
-        if page is not None:
-            use_page(session, page.id)
-            close_pages(session, page.person_id, "answer")
+    try:
+        with app.database.write() as session:
+            page = open_page(session, token)
+            if page is not None:
+                use_page(session, page.id)
+    except DatabaseAway:
+        log.warning("database_away", doing="use_page")  # its answer has one key, so it counts once all the same

@@ -15,9 +15,9 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from bot.spool import Spool
@@ -26,10 +26,10 @@ from config.texts import language_for, speaking
 from handlers import safeguarding
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from handlers.turn import plain, stuck, turn
+from handlers.turn import is_urgent, stuck, turn
 from models import inbox, outbox
-from models.database import Database, DatabaseAway, now_of
-from models.person import door_of
+from models.database import Database, DatabaseAway, is_away, now_of
+from models.person import Person, door_of
 
 log = structlog.get_logger(__name__)
 
@@ -39,16 +39,23 @@ HANDED_EVERY = 0.5
 SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
 
 
+Key = tuple[str, str, str]  # platform, account, and the update's own key or its sender
+
+
 class Unavailable(Exception):
     """Neither database nor spool took the update: the platform must repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What to answer the platform now; `row` is the inbox row whose reply this is, empty if it leaves otherwise."""
+    """What to answer the platform now; `row` is the inbox row whose reply this is, empty if it leaves otherwise.
+
+    `spooled` = the update is no turn yet, and waits in the spool.
+    """
 
     reply: Reply | None
     row: str = ""
+    spooled: bool = False
 
 
 class Receiver:
@@ -68,11 +75,13 @@ class Receiver:
         self._here = here
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
-        self._queues: dict[tuple[str, str, str], asyncio.Lock] = {}
-        self._running: dict[tuple[str, str, str], asyncio.Task[Received]] = {}
+        self._queues: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
+        self._running: dict[Key, asyncio.Task[Received]] = {}
+        self._given_up: set[Key] = set()  # answered without their reply, which leaves by the outbox
         self._late: set[asyncio.Task[None]] = set()
         self._handed: list[str] = []
         self._replaying = asyncio.Lock()
+        self._closed = False
 
     async def receive(self, inbound: Inbound, *, passive: bool = True, arrived: float | None = None) -> Received:
         """Hear one update. `passive` = the reply can leave in this answer; `arrived` is a time.monotonic().
@@ -81,35 +90,32 @@ class Receiver:
         """
         began = arrived if arrived is not None else time.monotonic()
         key = (inbound.platform, inbound.account, inbound.key)
-        if self._spool.is_waiting(inbound) and key not in self._running:
-            return (await self._to_spool(inbound, "behind", _urgent(inbound)))[0]
         task = self._running.get(key)
-        if task is None:
+        if task is None and key not in self._given_up:
             task = asyncio.create_task(self._ordered(inbound, passive))
             self._running[key] = task
-            task.add_done_callback(lambda _done: self._running.pop(key, None))
-        urgent = _urgent(inbound)
+            task.add_done_callback(partial(self._ended, key))
+        urgent = await asyncio.to_thread(_urgent, inbound)
+        at_once = Received(Reply(urgent) if urgent else None)
+        if task is None or key in self._given_up:
+            return at_once
         left = began + (URGENT_SECONDS if urgent else ANSWER_SECONDS) - time.monotonic()
         done, _pending = await asyncio.wait({task}, timeout=max(0.05, left))
         try:
-            if done:
-                received = task.result()
-                self._observe("turn", time.monotonic() - began)
-                return received
-            self._observe("late", time.monotonic() - began)
-            received, path = await self._to_spool(inbound, "late", urgent)
-            follow = asyncio.create_task(self._follow_up(task, inbound, path))
-            self._late.add(follow)
-            follow.add_done_callback(self._late.discard)
-            return received
-        except DatabaseAway:
-            self._observe("away", time.monotonic() - began)
-            return (await self._to_spool(inbound, "away", urgent))[0]
+            if key in self._given_up:
+                return at_once
+            if not done:
+                self._observe("late", time.monotonic() - began)
+                await self._give_up(task, inbound, key)
+                return at_once
+            received = task.result()
         except Unavailable:
             if urgent:
                 # A life before the record: the words to call for help need neither database nor disk.
-                return Received(Reply(urgent))
+                return at_once
             raise
+        self._observe("away" if received.spooled else "turn", time.monotonic() - began)
+        return at_once if received.spooled else received
 
     def handed(self, row: str) -> None:
         """The reply of this inbox row left in its answer; written down in batches."""
@@ -144,14 +150,19 @@ class Receiver:
             done = 0
             for spooled in await asyncio.to_thread(self._spool.scan):
                 try:
-                    await self._ordered(spooled.inbound, passive=False)
+                    await self._ordered(spooled.inbound, passive=False, replaying=True)
+                    await self._in_thread(partial(self._move_to_outbox, *_where(spooled.inbound)))
                 except DatabaseAway:
                     break
-                await self._in_thread(partial(self._move_to_outbox, *_where(spooled.inbound)))
-                self._spool.remove(spooled.path, spooled.inbound)
+                except Exception:
+                    if self._closed:
+                        break
+                    # The database takes updates, but not this one: nobody else waits behind it.
+                    log.exception("spool_file_set_aside", file=spooled.path.name)
+                    await asyncio.to_thread(self._spool.set_aside, spooled.path)
+                    continue
+                self._spool.remove(spooled.path)
                 done += 1
-            for path in self._spool.unreadable:
-                log.error("spool_file_unreadable", file=path.name)
             return done
 
     async def stop(self, seconds: float) -> None:
@@ -163,18 +174,31 @@ class Receiver:
             await self._flush_handed()
         except DatabaseAway:
             log.warning("database_away", doing="stop")
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _ordered(self, inbound: Inbound, passive: bool) -> Received:
+    def _ended(self, key: Key, task: asyncio.Task[Received]) -> None:
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()  # told to those who wait for it; where nobody does any more, the platform comes again
+
+    async def _ordered(self, inbound: Inbound, passive: bool, *, replaying: bool = False) -> Received:
+        """The turn, after the sender's earlier ones. What cannot be a turn now takes its place in the spool before
+        the next one may begin, so that nothing overtakes it."""
         sender = (inbound.platform, inbound.account, inbound.sender)
-        queue = self._queues.setdefault(sender, asyncio.Lock())
-        try:
-            async with queue:
+        queue = self._queues.get(sender)
+        if queue is None:
+            queue = self._queues[sender] = asyncio.Lock()
+        async with queue:
+            if not replaying and self._spool.is_waiting(inbound):
+                return await self._to_spool(inbound, "behind")
+            try:
                 received: Received = await self._in_thread(lambda: self.transact(inbound, passive=passive))
-                return received
-        finally:
-            if not queue.locked() and not getattr(queue, "_waiters", None):
-                self._queues.pop(sender, None)
+            except DatabaseAway:
+                if replaying:
+                    raise
+                return await self._to_spool(inbound, "away")
+            return received
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -197,14 +221,11 @@ class Receiver:
             try:
                 with session.begin_nested():
                     reply, person = turn(session, inbound, here)
-            except (DatabaseAway, OperationalError):
-                raise  # no fault of this message: the whole transaction is tried again from the spool
-            except Exception:
+            except Exception as error:
+                if is_away(error):
+                    raise  # no fault of this message: the whole transaction is tried again from the spool
                 log.exception("turn_failed", inbox=row, kind=inbound.kind)
-                with speaking(""):
-                    reply, person = stuck(), None
-                inbox.set_aside(session, row, reply.as_json(), "passive" if passive else "none")
-                return Received(reply, row if passive else "")
+                return self._set_aside(session, inbound, row, passive)
             door = "none" if reply is None else "passive" if passive else "outbox"
             inbox.finish(session, row, person, reply.as_json() if reply else None, door)
             if inbound.kind == "unfollow":
@@ -214,51 +235,86 @@ class Receiver:
                 _queue_reply(session, row, person, reply, where.id if where else None)
             return Received(reply if passive else None, row if passive and reply else "")
 
+    def _set_aside(self, session: Session, inbound: Inbound, row: str, passive: bool) -> Received:
+        """After a turn that failed and was rolled back: the message is kept, and its person gets an apology."""
+        where = door_of(session, inbound.platform, inbound.account, inbound.sender)
+        person = session.get(Person, where.person_id) if where is not None else None
+        if inbound.kind in ("unfollow", "other"):
+            inbox.set_aside(session, row, person.id if person else None, None, "none")
+            return Received(None)
+        with speaking(person.language if person else language_for(inbound.language)):
+            reply = stuck()
+        door = "passive" if passive else "outbox" if where is not None else "none"
+        inbox.set_aside(session, row, person.id if person else None, reply.as_json(), door)
+        if where is not None and door == "outbox":
+            _queue_reply(session, row, where.person_id, reply, where.id)
+        return Received(reply, row) if passive else Received(None)
+
     def _repeated(self, session: Session, inbound: Inbound) -> Received:
         found = inbox.stored(session, inbound.platform, inbound.account, inbound.key)
         if found is None or found.reply is None or found.door != "passive":
             return Received(None)
         return Received(Reply.from_json(found.reply), found.id)
 
-    def _move_to_outbox(self, platform: str, account: str, key: str, sender: str) -> None:
-        """The answer's call was given up or the process had died: one conditional update moves the reply."""
+    def _move_to_outbox(self, platform: str, account: str, key: str, sender: str, *, again: bool = False) -> None:
+        """The answer's call was given up or the process had died: one conditional update moves the reply.
+
+        `again` = it may have been handed over all the same, and says so.
+        """
         with self._database.write() as session:
             if not inbox.take_to_outbox(session, platform, account, key):
                 return
             found = inbox.stored(session, platform, account, key)
-            if found is not None and found.reply is not None and found.person_id is not None:
-                door = door_of(session, platform, account, sender)
-                _queue_reply(
-                    session, found.id, found.person_id, Reply.from_json(found.reply), door.id if door else None
-                )
+            door = door_of(session, platform, account, sender)
+            if found is not None and found.reply is not None and door is not None:
+                _queue_reply(session, found.id, door.person_id, Reply.from_json(found.reply), door.id, again=again)
 
     def _sweep(self) -> None:
         with self._database.write() as session:
             rows = inbox.never_handed(session, SWEEP_AFTER)
         for row in rows:
             log.info("reply_swept", platform=row[0], account=row[1])
-            self._move_to_outbox(*row)
+            self._move_to_outbox(*row, again=True)
 
-    async def _follow_up(self, task: asyncio.Task[Received], inbound: Inbound, path: Path) -> None:
+    async def _give_up(self, task: asyncio.Task[Received], inbound: Inbound, key: Key) -> None:
+        """The turn takes too long for an answer: the update into the spool, its reply later by the outbox."""
+        self._given_up.add(key)
+        try:
+            path = await self._put(inbound, "late")
+        except Unavailable:
+            self._given_up.discard(key)
+            raise
+        follow = asyncio.create_task(self._follow_up(task, inbound, path, key))
+        self._late.add(follow)
+        follow.add_done_callback(self._late.discard)
+
+    async def _follow_up(self, task: asyncio.Task[Received], inbound: Inbound, path: Path, key: Key) -> None:
         """After a late turn: its reply goes by the outbox, and its spool file is done with."""
         try:
-            await task
-            await self._in_thread(lambda: self._move_to_outbox(*_where(inbound)))
+            received = await task
+            if not received.spooled:
+                await self._in_thread(lambda: self._move_to_outbox(*_where(inbound)))
+                self._spool.remove(path)
         except DatabaseAway:
             return  # the spool's replay does it when the database is back
         except Exception:
-            log.exception("late_turn_failed")
-            return
-        self._spool.remove(path, inbound)
+            log.exception("late_turn_failed")  # the spool's replay tries it once more
+        finally:
+            self._given_up.discard(key)
 
-    async def _to_spool(self, inbound: Inbound, why: str, urgent: str) -> tuple[Received, Path]:
+    async def _to_spool(self, inbound: Inbound, why: str) -> Received:
+        if (inbound.platform, inbound.account, inbound.key) not in self._given_up:
+            await self._put(inbound, why)
+        return Received(None, spooled=True)
+
+    async def _put(self, inbound: Inbound, why: str) -> Path:
         try:
             path = await self._spool.put_soon(inbound)
         except OSError as error:
             log.error("spool_refused", errno=error.errno, why=why)
             raise Unavailable from error
         log.info("spooled", why=why, file=path.name, kind=inbound.kind)
-        return Received(Reply(urgent) if urgent else None), path
+        return path
 
     async def _flush_handed(self) -> None:
         if not self._handed:
@@ -275,7 +331,9 @@ class Receiver:
             inbox.mark_handed(session, rows)
 
 
-def _queue_reply(session: Session, row: str, person: str, reply: Reply, door: str | None) -> None:
+def _queue_reply(
+    session: Session, row: str, person: str, reply: Reply, door: str | None, *, again: bool = False
+) -> None:
     outbox.enqueue(
         session,
         person,
@@ -285,6 +343,7 @@ def _queue_reply(session: Session, row: str, person: str, reply: Reply, door: st
         priority=outbox.REPLY,
         door_id=door,
         expires_at=now_of(session) + timedelta(hours=rules().messages.reply_expires_hours),
+        again=again,
     )
 
 
@@ -294,8 +353,7 @@ def _where(inbound: Inbound) -> tuple[str, str, str, str]:
 
 def _urgent(inbound: Inbound) -> str:
     """The emergency text when this message must be answered with it at once, whatever the database does."""
-    pressed = (inbound.menu or inbound.choice.removeprefix("m:")) in ("sos", "worried")
-    if not pressed and not (inbound.kind == "text" and safeguarding.is_danger(plain(inbound.text))):
+    if not is_urgent(inbound):
         return ""
     with speaking(language_for(inbound.language)):
         return safeguarding.emergency_text()

@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from handlers.message import Inbound
 from models.vault import Vault, VaultError
+
+log = structlog.get_logger(__name__)
 
 _PLACE = "spool.update"
 _STALE_SECONDS = 60.0  # a file half written for so long was left by a process that died
@@ -77,6 +81,7 @@ class Spool:
                 continue
             except (VaultError, OSError, ValueError, TypeError, KeyError):
                 self.unreadable.add(path)
+                log.error("spool_file_unreadable", file=path.name)
                 continue
             found.append(Spooled(path, inbound))
             self._note(path, inbound)

@@ -32,9 +32,9 @@ from models.outbox import enqueue
 from models.person import Door, Person, address_form, doors
 
 
-def platform_name(platform: str) -> str:
-    """How people call a platform."""
-    return {"wechat": _("微信"), "telegram": _("Telegram")}.get(platform, platform)
+def account_name(platform: str) -> str:
+    """How people call an account of a platform."""
+    return {"wechat": _("微信账号"), "telegram": _("Telegram 账号")}.get(platform, platform)
 
 
 class BindFacts(BaseModel):
@@ -92,7 +92,7 @@ def _bind_talk(facts: BindFacts) -> Talk:
 def _bind_question(facts: BindFacts) -> str:
     called = _("称呼“{called}”").format(called=facts.called) if facts.called else _("没有设称呼")
     lines = [
-        _("这个码来自一个{platform}账号（{called}）。").format(platform=platform_name(facts.platform), called=called),
+        _("这个码来自：{account}（{called}）。").format(account=account_name(facts.platform), called=called),
         _("绑定以后，两个账号都能看到和修改同一份资料。随时可以解除。"),
     ]
     if facts.has_role:
@@ -213,8 +213,8 @@ def _unbind_talk(facts: UnbindFacts) -> Talk:
         return None
     door = next(door for door in facts.doors if door.id == chosen)
     lines = [
-        _("分出去的{platform}账号会像新来的一样；它绑定以前自己登记过的，会恢复。").format(
-            platform=platform_name(door.platform)
+        _("要分出去的是：{account}。它会像新来的一样；绑定以前自己登记过的，会恢复。").format(
+            account=account_name(door.platform)
         )
     ]
     if door.together > 1:
@@ -229,7 +229,7 @@ def _unbind_talk(facts: UnbindFacts) -> Talk:
 
 
 def _door_label(door: KnownDoor) -> str:
-    label = _("{platform}（{day} 起）").format(platform=platform_name(door.platform), day=door.since)
+    label = _("{account}（{day} 起）").format(account=account_name(door.platform), day=door.since)
     return label + _("，就是这里") if door.is_here else label
 
 
@@ -263,9 +263,9 @@ UNBIND = Dialogue("unbind", UnbindFacts, _unbind_facts, _unbind_talk, _unbind)
 
 def _bound(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     return Reply(
-        _(
-            "你的账号刚刚和一个{platform}账号绑在一起了，两边现在是同一个人。不是你本人做的，请马上回复“解除绑定”。"
-        ).format(platform=platform_name(str(params["platform"])))
+        _("刚刚有一个账号和你绑在一起了：{account}。两边现在是同一个人。不是你本人做的，请马上回复“解除绑定”。").format(
+            account=account_name(str(params["platform"]))
+        )
     )
 
 
@@ -275,8 +275,8 @@ def _unbound(session: Session, person: Person, params: dict[str, Any]) -> Reply 
 
 def _unbound_other(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     return Reply(
-        _("一个{platform}账号刚刚从你的绑定里分出去了，资料留在这边。不是你本人做的，请回复“联系专员”。").format(
-            platform=platform_name(str(params["platform"]))
+        _("刚刚有一个账号从你的绑定里分出去了：{account}。资料留在这边。不是你本人做的，请回复“联系专员”。").format(
+            account=account_name(str(params["platform"]))
         )
     )
 

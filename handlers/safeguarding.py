@@ -165,7 +165,6 @@ def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     lines = [
         _("有一条求助，请马上处理。"),
         _("求助人：{who}").format(who=who),
-        _("记录号：{record}").format(record=alert.id[-8:]),
     ]
     if not here(session).sensitive_in_chat:
         lines.append(_("内容不在这里显示，请到微信或网页处理。"))

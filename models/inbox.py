@@ -16,8 +16,6 @@ from models.database import insert_once, machine_now_of, vault_of
 from models.ids import new_id
 from models.sealed import sealed_columns
 
-SET_ASIDE_AFTER = 3
-
 
 class InboxMessage(SQLModel, table=True):
     """`door` is how the reply leaves: "passive" in the webhook's answer, "outbox" later, "none" without words.
@@ -104,13 +102,13 @@ def finish(session: Session, row: str, person_id: str | None, reply: dict[str, A
     session.execute(update(_T).where(_T.c.id == row).values(**values))
 
 
-def set_aside(session: Session, row: str, reply: dict[str, Any], door: str) -> None:
+def set_aside(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
     """The turn failed and was rolled back; the message stays, with its failure counted."""
-    sealed = vault_of(session).seal_json("inbox.reply_sealed", row, reply)
+    sealed = vault_of(session).seal_json("inbox.reply_sealed", row, reply) if reply is not None else None
     session.execute(
         update(_T)
         .where(_T.c.id == row)
-        .values(state="aside", failures=_T.c.failures + 1, reply_sealed=sealed, door=door)
+        .values(state="aside", failures=_T.c.failures + 1, person_id=person_id, reply_sealed=sealed, door=door)
     )
 
 

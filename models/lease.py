@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of
@@ -37,7 +37,7 @@ def hold(session: Session, name: str, holder: str) -> int | None:
         .values(
             holder=holder,
             until=now + timedelta(seconds=LEASE_SECONDS),
-            fence=_T.c.fence + 1,
+            fence=case((_T.c.holder == holder, _T.c.fence), else_=_T.c.fence + 1),
         )
         .returning(_T.c.fence)
     ).first()
@@ -51,14 +51,15 @@ def give_up(session: Session, holder: str) -> None:
 
 def pause(session: Session, name: str, seconds: float) -> None:
     """No call of this duty before so many seconds have passed, in any process, whatever restarts."""
-    until = machine_now_of(session) + timedelta(seconds=seconds)
-    session.execute(update(_T).where(_T.c.name == name).values(paused_until=until))
+    now = machine_now_of(session)
+    session.execute(insert_once(session, Lease).values(name=name, holder="", fence=0, until=now))
+    session.execute(update(_T).where(_T.c.name == name).values(paused_until=now + timedelta(seconds=seconds)))
 
 
-def paused(session: Session, name: str) -> bool:
-    """Whether the duty is paused now."""
+def paused(session: Session, name: str) -> float:
+    """For how many seconds the duty is still paused; zero = it is not."""
     until = session.execute(select(_T.c.paused_until).where(_T.c.name == name)).scalar()
-    return until is not None and until > machine_now_of(session)
+    return max(0.0, (until - machine_now_of(session)).total_seconds()) if until is not None else 0.0
 
 
 def holders(session: Session) -> dict[str, str]:

@@ -100,8 +100,10 @@ def enqueue(
     door_id: str | None = None,
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
+    again: bool = False,
 ) -> bool:
-    """Put a message into the outbox; False when one with this key stands there already."""
+    """Put a message into the outbox; False when one with this key stands there already. `again` = the person may have
+    it from elsewhere: it is marked as sent again from the first time on."""
     row = new_id()
     result = session.execute(
         insert_once(session, OutboxMessage).values(
@@ -115,7 +117,7 @@ def enqueue(
             due_at=due_at or now_of(session),
             expires_at=expires_at,
             state="waiting",
-            resends=0,
+            resends=int(again),
             created_at=now_of(session),
             why="",
         )

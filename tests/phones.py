@@ -22,6 +22,7 @@ from wechatpy.utils import to_text
 
 from bot.app import App
 from config.settings import Settings
+from models import lease
 from models.database import Database
 
 TOKEN, AES_KEY, APPID = "transcript-token", "A" * 43, "wx0000000000000001"
@@ -234,6 +235,8 @@ class Stage:
         await app.deliverer.once()
         while await app.deliverer.once():
             pass
+        with app.database.write() as session:
+            lease.give_up(session, app.deliverer.name)  # as a process that ends does; the clock stands still here
         for platform in app.platforms.values():
             await platform.stop()
         await app.http().close()

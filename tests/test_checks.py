@@ -58,7 +58,7 @@ def test_it_takes_names_as_people_have_them(typed: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "typed",
     ["我叫王小明", "王", "买" * 21, "报名", "好的", "yes", "my name is Ann", "王小明13800138000", "王小明！", "👍", "A",
-     "x" * 61, "a b c d e f g", "怎么填", "语言", "隐私授权", "早上好", "取消一下", "<script>", "Анна", "···", "王·", "·王小明"],
+     "x" * 61, "a b c d e f g", "怎么填", "语言", "早上好", "<script>", "Анна", "···", "王·", "·王小明"],
 )  # fmt: skip
 def test_it_refuses_what_is_no_name_and_gives_an_example(typed: str) -> None:
     assert "王小明" in refusal(checks.person_name, typed)

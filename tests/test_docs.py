@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tomllib
 import types
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
 from typer.main import get_command
 
+from bot.metrics import Metrics
+from bot.platforms.base import Features, OutcomeName, Platform
+from bot.platforms.telegram import Telegram
+from bot.platforms.wechat import WeChat
 from config import settings
 from config.catalogue import rules
 from config.settings import Settings, TelegramAccount, WeChatAccount
@@ -46,7 +53,9 @@ def section(path: Path, *titles: str) -> str:
     found = re.search(rf"^(#+) [^\n]*(?:{'|'.join(map(re.escape, titles))})[^\n]*\n", read(path), re.MULTILINE)
     assert found, f"{path.name} has no section {titles}"
     rest = read(path)[found.end() :]
-    end = re.search(rf"^#{{1,{len(found[1])}}} ", re.sub(r"```.*?```", lambda m: " " * len(m[0]), rest, flags=re.S), re.M)
+    end = re.search(
+        rf"^#{{1,{len(found[1])}}} ", re.sub(r"```.*?```", lambda m: " " * len(m[0]), rest, flags=re.S), re.M
+    )
     return rest[: end.start()] if end else rest
 
 
@@ -99,13 +108,11 @@ def test_no_document_names_a_setting_that_does_not_exist(path: Path) -> None:
         assert plain in known | tests_only | {"NUANYANG_WECHAT", "NUANYANG_TELEGRAM"}, name
 
 
-def test_the_example_configuration_is_one_the_settings_take(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in __import__("os").environ if name.startswith("NUANYANG_")]:
+def test_the_example_configuration_is_one_the_settings_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("NUANYANG_")]:
         monkeypatch.delenv(name)
     example = ROOT / "docs/examples/nuanyang.toml"
-    named = dict(re.findall(r"# (\w+) = \"…\" +# secrets folder: (\w+)", read(example)))
+    named = re.findall(r"# \w+ = \"…\" +# secrets folder: (\w+)", read(example))
     values = {
         "keys": "A" * 43 + "=",
         "wechat__gd__secret": "s",
@@ -114,7 +121,7 @@ def test_the_example_configuration_is_one_the_settings_take(
         "telegram__hk__token": "123456:ABC-DEF",
         "telegram__hk__secret_token": "s",
     }
-    assert set(named.values()) == set(values)
+    assert set(named) == set(values)
     for file, value in values.items():
         (tmp_path / file).write_text(value + "\n")
     monkeypatch.setenv("NUANYANG_SECRETS", str(tmp_path))
@@ -151,7 +158,9 @@ def commands() -> set[str]:
 def test_every_command_that_is_named_exists(path: Path) -> None:
     known = commands()
     groups = {name.split()[0] for name in known if " " in name}
-    for line in re.findall(r"(?:`|^ *|/bin/|serve )nuanyang ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", read(path), re.MULTILINE):
+    for line in re.findall(
+        r"(?:`|^ *|/bin/|serve )nuanyang ([a-z][a-z-]*(?: [a-z][a-z-]*)?)", read(path), re.MULTILINE
+    ):
         words = line.split()
         name = " ".join(words) if words[0] in groups else words[0]
         assert name in known, f"nuanyang {line}"
@@ -215,19 +224,75 @@ def test_both_readmes_have_the_same_sections() -> None:
 
 
 def test_the_figures_in_the_documents_are_those_of_the_rules() -> None:
-    figures = rules()
-    for readme in READMES:
-        assert f"{figures.messages.retention_days} " in read(readme)
+    messages, registration, doors = rules().messages, rules().registration, rules().doors
     privacy = read(ROOT / "docs/privacy.md")
-    assert f"{figures.messages.retention_days} days" in privacy
-    assert f"{figures.registration.pending_minor_days} days" in privacy
-    assert figures.registration.notice_version in privacy
+    assert f"{messages.retention_days} days (`messages.retention_days`)" in privacy
+    assert f"聊天内容 {messages.retention_days} 天" in privacy
+    assert f"at most {registration.pending_minor_days} days" in privacy
+    assert f"version {registration.notice_version}, `registration.notice_version`" in privacy
+    assert f"Below {registration.minimum_age} nobody" in privacy
+    retention = section(ROOT / "docs/operating.md", "Retention")
+    assert f"| {messages.retention_days} days | `messages.retention_days`" in retention
+    assert f"after {registration.half_done_days} days | `registration.half_done_days`" in retention
+    assert f"| {registration.pending_minor_days} days | `registration.pending_minor_days`" in retention
+    assert (
+        f"| {doors.page_minutes} min, {doors.code_minutes} min | `doors.page_minutes`, `doors.code_minutes`"
+        in retention
+    )
+    assert f"| {messages.reply_expires_hours} h, then too old to send | `messages.reply_expires_hours`" in retention
+
+
+def test_every_figure_of_the_rules_that_is_named_exists() -> None:
+    for path in DOCS:
+        for part, name in re.findall(r"`(registration|doors|messages|safety)\.(\w+)`", read(path)):
+            assert name in type(getattr(rules(), part)).model_fields, f"{path.name}: {part}.{name}"
+
+
+def test_the_operating_guide_names_the_metrics_and_log_events_that_exist() -> None:
+    guide = ROOT / "docs/operating.md"
+    exposed = {
+        line.split()[2] for line in Metrics().text().decode().splitlines() if line.startswith("# TYPE nuanyang_")
+    }
+    table = re.findall(r"^\| `(nuanyang_\w+)` \|", section(guide, "Monitoring"), re.MULTILINE)
+    assert set(table) == {name for name in exposed if not name.endswith("_created")}
+    source = "".join(read(path) for folder in ("bot", "scheduler") for path in (ROOT / folder).rglob("*.py"))
+    for row in re.findall(r"^\| (`.*?) \|", section(guide, "What to do when"), re.MULTILINE):
+        for name in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", row):
+            assert name in table or f'"{name}"' in source, name
+
+
+def test_the_table_of_features_is_that_of_the_adapters() -> None:
+    guide = read(ROOT / "docs/adding-a-platform.md")
+    for adapter in (WeChat, Telegram):
+        row = "| " + " | ".join([adapter.name, *(str(value) for value in asdict(adapter.features).values())]) + " |"
+        assert row in guide, row
+    header = "| | " + " | ".join(f"`{field.name}`" for field in fields(Features)) + " |"
+    assert header in guide
+    port = {name for name, member in vars(Platform).items() if callable(member) and not name.startswith("_")}
+    assert port == set(re.findall(r"`(\w+)\([^`]*\)`", "".join(re.findall(r"^\| (`[^|]*) \|", guide, re.MULTILINE))))
+    outcomes = re.findall(r"^\| `(\w+)` \|", section(ROOT / "docs/adding-a-platform.md", "Out"), re.MULTILINE)
+    assert outcomes == list(get_args(OutcomeName))
+
+
+def test_every_dependency_has_its_line_among_the_decisions() -> None:
+    project = tomllib.loads(read(ROOT / "pyproject.toml"))
+    groups = project["dependency-groups"].values()
+    wanted = [*project["project"]["dependencies"], *(one for group in groups for one in group if isinstance(one, str))]
+    names = {re.split(r"[^a-z0-9-]", one.lower())[0] for one in wanted}
+    rows = re.findall(r"^\| ([a-z0-9, -]+) \|", section(ROOT / "docs/decisions.md", "Dependencies"), re.MULTILINE)
+    explained = {name for row in rows for name in row.split(", ")} - {"package"}
+    assert explained == names
 
 
 def test_nothing_names_a_path_of_a_machine_or_a_registry() -> None:
     here = str(ROOT.parent)
     patterns = [re.escape(here + "/") if len(ROOT.parts) > 2 else "(?!)", r"/home/[a-z]\w*/", r"/root/", r"/Users/\w+/"]
-    patterns += [r"files\.pythonhosted\.org", r"registry\.npm\w*\.\w+", r"--(?:extra-)?index-url \S", r"pypi\.\w+\.\w+/simple"]
+    patterns += [
+        r"files\.pythonhosted\.org",
+        r"registry\.npm\w*\.\w+",
+        r"--(?:extra-)?index-url \S",
+        r"pypi\.\w+\.\w+/simple",
+    ]
     wrong = re.compile("|".join(patterns))
     for path in ours():
         if path == Path(__file__) or path.suffix in (".png", ".gz", ".db", ".pyc", ".woff2"):
@@ -286,7 +351,9 @@ async def test_the_example_dialogue_talks_as_its_page_says(
 
 
 def test_the_sql_of_the_operating_guide_is_taken_by_both_databases(database: Database) -> None:
-    statements = [part for block in blocks(ROOT / "docs/operating.md", "sql") for part in block.split(";") if part.strip()]
+    statements = [
+        part for block in blocks(ROOT / "docs/operating.md", "sql") for part in block.split(";") if part.strip()
+    ]
     assert statements
     for statement in statements:
         with database.engine.begin() as connection:

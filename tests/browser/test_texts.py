@@ -12,13 +12,9 @@ ENTRY = re.compile(r'^  (?:"([^"]+)"|(\w+)): "((?:[^"\\]|\\.)*)",$', re.M)
 
 
 def _words() -> tuple[dict[str, str], dict[str, str]]:
-    source = (STATIC / "texts.js").read_text(encoding="utf-8")
     chinese, english = (
-        {match[1] or match[2]: match[3] for match in ENTRY.finditer(part)}
-        for part in (
-            source[: source.index("const en =")],
-            source[source.index("const en =") : source.index("const LANGUAGES")],
-        )
+        {match[1] or match[2]: match[3] for match in ENTRY.finditer((STATIC / name).read_text(encoding="utf-8"))}
+        for name in ("words.zh.js", "words.en.js")
     )
     return chinese, english
 
@@ -38,7 +34,7 @@ def test_the_english_words_hold_no_chinese_but_examples_to_type() -> None:
 
 def test_every_word_the_scripts_ask_for_exists_and_none_lies_unused() -> None:
     chinese, _ = _words()
-    code = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS if path.name != "texts.js")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SCRIPTS if not path.name.startswith("words."))
     asked = set(re.findall(r'\bt\("([^"]+)"', code))
     assert asked - chinese.keys() == set()
     quoted = set(re.findall(r'"([\w ]+)"', code))

@@ -4,7 +4,7 @@ import { el, field, icon, newId } from "./dom.js";
 import { Follower } from "./follow.js";
 import { confirmDialog } from "./sheet.js";
 import { checkedForm } from "./tools.js";
-import { t } from "./texts.js";
+import { t, tagOf } from "./texts.js";
 
 const HOUR = 3600;
 
@@ -111,7 +111,7 @@ export class Panel {
     return el("li", { class: ok ? "ok" : "bad" },
       at && el("span", { class: "wire-time" }, this.store.clock.time(at)),
       el("span", { class: "wire-word" }, icon(ok ? "check" : "alert", 12), t(ok ? "wire_ok" : "wire_bad")),
-      el("span", { class: "wire-line" }, line));
+      el("span", { class: "wire-line", lang: tagOf(line) }, line));
   }
 
   faultPart() {
