@@ -24,7 +24,7 @@ from sqlalchemy import text
 
 from bot import doctor_calls, preflight
 from bot.commands import keys
-from bot.commands.shared import Problem, connect
+from bot.commands.shared import Problem, connect, refuse_missing_file, refuse_old
 from bot.doctor_calls import Finding, bad, good, warn
 from bot.sandbox.loopback import is_loopback
 from config.catalogue import rules, use_rules
@@ -45,8 +45,8 @@ _BESIDE = {"NUANYANG_CONFIG", "NUANYANG_SECRETS", "NUANYANG_LANGUAGE"}
 class _Raw(Settings):
     """The configuration with accounts unread, so that one bad account does not hide the others."""
 
-    wechat: dict[str, Any] = {}  # type: ignore[assignment]
-    telegram: dict[str, Any] = {}  # type: ignore[assignment]
+    wechat: dict[str, Any] = {}
+    telegram: dict[str, Any] = {}
 
 
 async def examine(*, offline: bool = False) -> list[Finding]:
@@ -190,9 +190,7 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 
 def _accounts(settings: Settings) -> Iterator[Finding]:
-    try:
-        preflight.check_settings(settings)
-    except UnsafeSetting as error:
+    for error in preflight.unsafe(settings):
         yield bad(error.key, str(error).partition(": ")[2])
     for name, wechat in settings.wechat.items():
         key = preflight.setting("wechat", name, "ENCODING_AES_KEY")
@@ -256,8 +254,8 @@ def _data(settings: Settings) -> Iterator[Finding]:
 def _database(database: Database, *, has_keys: bool) -> Iterator[Finding]:
     key = "NUANYANG_DATABASE_URL"
     try:
-        preflight.refuse_missing_file(database)
-        preflight.refuse_old(database)
+        refuse_missing_file(database)
+        refuse_old(database)
     except Problem as problem:
         yield bad(key, str(problem))
         return

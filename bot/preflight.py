@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,23 +20,29 @@ SANDBOX_PATHS = ("/sandbox/wechat-api", "/sandbox/telegram-api")
 
 def check_settings(settings: Settings) -> None:
     """What can be told without touching anything. Raises UnsafeSetting."""
+    for problem in unsafe(settings):
+        raise problem
+
+
+def unsafe(settings: Settings) -> Iterator[UnsafeSetting]:
+    """Everything about the settings that is missing or unsafe for a service."""
     if not settings.keys:
-        raise UnsafeSetting("NUANYANG_KEYS", _("还没有设置；用 nuanyang keys new 生成一个，并妥善备份"))
+        yield UnsafeSetting("NUANYANG_KEYS", _("还没有设置；用 nuanyang keys new 生成一个，并妥善备份"))
     if not settings.wechat and not settings.telegram:
-        raise UnsafeSetting(
+        yield UnsafeSetting(
             "NUANYANG_WECHAT__<NAME>__APPID",
             _("一个账号也没有：设置一个公众号，或用 NUANYANG_TELEGRAM__<NAME>__TOKEN 设置一个 Telegram 机器人"),
         )
     for name, telegram in settings.telegram.items():
         if telegram.mode == "webhook" and telegram.secret_token is None:
-            raise UnsafeSetting(
+            yield UnsafeSetting(
                 setting("telegram", name, "SECRET_TOKEN"),
                 _("webhook 方式必须设置它，否则谁都能冒充 Telegram；也可以把 MODE 设为 polling"),
             )
     for kind, accounts in (("wechat", settings.wechat), ("telegram", settings.telegram)):
         for name, account in accounts.items():
             if is_sandbox(account.api_base):
-                raise UnsafeSetting(setting(kind, name, "API_BASE"), _("还指着沙盒：删掉它，就会用官方地址"))
+                yield UnsafeSetting(setting(kind, name, "API_BASE"), _("还指着沙盒：删掉它，就会用官方地址"))
 
 
 def setting(kind: str, name: str, field: str) -> str:

@@ -133,7 +133,7 @@ def _contact_notice(session: Session, person: Person, params: dict[str, Any]) ->
     words = words_of(session, row) if row else None
     if row is None or words is None or row.answered_at is not None:
         return None
-    text = _("{who}写给你：\n{words}").format(who=_who(session, row.asker_id), words=_shown(session, words))
+    text = _("来自{who}：\n{words}").format(who=_who(session, row.asker_id), words=_shown(session, words))
     facts = AnswerFacts(message=row.id)
     return Reply(text, asked(session, person.id, CONTACT_ANSWER.name, "go", facts, [("write", _("回复"))]))
 

@@ -18,7 +18,7 @@ from handlers.items import FURTHER, ITEMS, todo
 from handlers.message import Option, Reply
 from models import audit
 from models.person import Person, local_now
-from models.volunteer import ACTIVE, PAUSED, WAITING, Volunteer, VolunteerError, called, volunteer_of
+from models.volunteer import ACTIVE, ENDED, PAUSED, WAITING, Volunteer, VolunteerError, called, volunteer_of
 
 
 class Facts(BaseModel):
@@ -105,9 +105,12 @@ def overview(session: Session, person: Person) -> Reply:
     volunteer = volunteer_of(session, person.id)
     if volunteer is None:
         return _not_registered()
-    state = {ACTIVE: _("正式志愿者"), WAITING: _("等监护人同意"), PAUSED: _("监护人撤回了同意，已暂停")}[
-        volunteer.status
-    ]
+    state = {
+        ACTIVE: _("正式志愿者"),
+        WAITING: _("等监护人同意"),
+        PAUSED: _("监护人撤回了同意，已暂停"),
+        ENDED: _("登记授权已撤回，已停"),
+    }[volunteer.status]
     lines = [_("编号：{number}（{state}）").format(number=volunteer.number, state=state)]
     missing = []
     for item in ITEMS.values():
@@ -120,7 +123,9 @@ def overview(session: Session, person: Person) -> Reply:
     if missing:
         lines.append(_("还没填：{items}").format(items=_("、").join(missing)))
         options.append(Option("m:more_profile", _("填写更多资料")))
-    if volunteer.status != ACTIVE:
+    if volunteer.status == ENDED:
+        options.append(Option("m:consents", _("查看和撤回授权")))
+    elif volunteer.status != ACTIVE:
         options.append(Option("m:register", _("请监护人同意")))
     return Reply("\n".join(lines), (*options, Option("m:my", _("我的"))))
 

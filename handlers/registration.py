@@ -19,6 +19,7 @@ from models import consent
 from models.person import Person, local_now
 from models.volunteer import (
     ACTIVE,
+    ENDED,
     Registered,
     VolunteerError,
     age_on,
@@ -141,6 +142,9 @@ def _ended(session: Session, person: Person, why: str) -> Reply:
     options = (Option("m:profile", _("我的资料")), Option("m:my", _("我的")))
     if volunteer.status == ACTIVE:
         return Reply(known + "\n" + _("要看或改资料，点“我的资料”。"), options)
+    if volunteer.status == ENDED:
+        text = _("你撤回过登记授权，所以登记停着。想恢复，点“查看和撤回授权”。")
+        return Reply(f"{known}\n{text}", (Option("m:consents", _("查看和撤回授权")), *options))
     return Reply(f"{known}\n{invitation(session, person, volunteer)}", options)
 
 

@@ -43,9 +43,12 @@ def is_danger(words: str) -> bool:
     return any(word in (spoken if word.isascii() else tight) for word in dangers)
 
 
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
 def _plain(words: str) -> str:
     folded = unicodedata.normalize("NFKC", words).casefold()
-    visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf"))
+    visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in _UNSEEN)
     simplified = visible if visible.isascii() else str(_simplify()(visible))
     return " ".join(simplified.split())
 
@@ -82,10 +85,11 @@ def emergency(session: Session, person: Person, words: str) -> Reply:
 
     Somebody who has just cried for help goes on telling: what is written then joins that record.
     """
+    kept = "".join(c for c in words[:MAX_WORDS] if c.isspace() or unicodedata.category(c) not in _UNSEEN)
     alert = recent_alert(session, person.id)
     if alert is None:
-        return _answered(session, person, "words", words)
-    add_words(session, alert, words[:MAX_WORDS])
+        return _answered(session, person, "words", kept)
+    add_words(session, alert, kept)
     return Reply(f"{emergency_text()}\n\n{_('这句已经加到刚才那条求助里。')}")
 
 
@@ -100,7 +104,7 @@ def worried(session: Session, person: Person) -> Reply:
 
 
 def _answered(session: Session, person: Person, source: str, words: str) -> Reply:
-    alert, told = raise_alert(session, person.id, source, words[:MAX_WORDS])
+    alert, told = raise_alert(session, person.id, source, words)
     if told:
         kept = _("这条求助已经记下，正在通知负责的同事；在有人回复之前，请不要只等消息。")
     else:

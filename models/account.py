@@ -22,7 +22,7 @@ from models.contact import ContactMessage
 from models.conversation import Conversation, Prompt
 from models.database import now_of
 from models.ids import new_id
-from models.outbox import readdress
+from models.outbox import readdress, release_held
 from models.page import close_pages
 from models.person import Door, Person, doors, local_now
 from models.role import RoleGrant, grants
@@ -179,6 +179,7 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
     session.add(row)
     session.flush()
     readdress(session, gone.id, stays.id)
+    release_held(session, stays.id)  # which may have waited for want of a door
     _forget_talk(session, gone.id)
     audit.note(session, stays.id, "person.joined", gone.id, how=how, join=row.id)
     changed = tuple(door for door in (session.get(Door, key) for key in moved["door"]) if door is not None)

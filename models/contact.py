@@ -7,11 +7,13 @@ from datetime import datetime
 
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from config import regions
 from models import audit
 from models.database import now_of
 from models.ids import new_id
 from models.outbox import enqueue
-from models.role import RoleGrant, grants, holds, responsible
+from models.person import doors
+from models.role import RoleGrant, grants, holds
 from models.sealed import seal, sealed_columns, unseal
 from models.volunteer import volunteer_of
 
@@ -61,22 +63,27 @@ class ContactError(Exception):
 
 def answers_for(session: Session, person_id: str) -> list[str]:
     """Who answers for a person: those responsible for the volunteer's county; for somebody without a registration
-    the organisers with the widest scope. Never the person; empty when there is nobody."""
+    the organisers with the widest scope. Never the person; empty when nobody can be reached."""
     registered = volunteer_of(session, person_id)
-    if registered is not None and registered.county is not None:
-        found = responsible(session, registered.county)
-    else:
-        found = _widest(session)
-    return [each for each in found if each != person_id]
+    county = registered.county if registered else None
+    return reachable(session, county, but=person_id)
 
 
-def _widest(session: Session) -> list[str]:
-    query = select(RoleGrant).where(
-        RoleGrant.role == "organiser", RoleGrant.scope_kind == "region", col(RoleGrant.ended_at).is_(None)
-    )
-    held = list(session.exec(query))
-    widest = min((len(grant.scope) for grant in held), default=0)
-    return sorted({grant.person_id for grant in held if len(grant.scope) == widest})
+def reachable(session: Session, county: str | None, *, but: str) -> list[str]:
+    """Who answers for a county and can be reached now: its specialists, else the organisers nearest to it; without a
+    county the organisers with the widest scope. Whoever has left every door is passed over, and so is `but`."""
+    query = select(RoleGrant).where(RoleGrant.scope_kind == "region", col(RoleGrant.ended_at).is_(None))
+    held = [grant for grant in session.exec(query) if grant.person_id != but and doors(session, grant.person_id)]
+    if county is None:
+        organisers = [grant for grant in held if grant.role == "organiser"]
+        widest = min((len(grant.scope) for grant in organisers), default=0)
+        return sorted({grant.person_id for grant in organisers if len(grant.scope) == widest})
+    for role in ("specialist", "organiser"):
+        found = [grant for grant in held if grant.role == role and regions.within(county, grant.scope)]
+        nearest = max((len(grant.scope) for grant in found), default=0)
+        if found:
+            return sorted({grant.person_id for grant in found if len(grant.scope) == nearest})
+    return []
 
 
 def write(session: Session, asker_id: str, words: str, thread: str = "") -> tuple[ContactMessage, int]:
@@ -97,7 +104,7 @@ def _answered_by(session: Session, thread: str) -> list[str]:
     query = select(ContactMessage.author_id).where(
         ContactMessage.thread == thread, col(ContactMessage.by_asker).is_(False)
     )
-    return [person for person in sorted(set(session.exec(query))) if grants(session, person)]
+    return [each for each in sorted(set(session.exec(query))) if grants(session, each) and doors(session, each)]
 
 
 def answer(session: Session, message_id: str, by: str, words: str) -> ContactMessage:

@@ -23,6 +23,7 @@ from models.role import holds
 from models.sealed import seal
 from models.volunteer import (
     ACTIVE,
+    ENDED,
     PAUSED,
     WAITING,
     Guardianship,
@@ -158,11 +159,14 @@ def take_back(session: Session, guardian: Person, guardianship_id: str) -> None:
 def drop_pending(session: Session) -> int:
     """Erase registrations that waited longer than pending_minor_days for a guardian and were never active.
 
-    Returns how many. A job calls it daily; twice changes nothing.
+    One who ended the registration while waiting is no exception. Returns how many. A job calls it; twice changes
+    nothing.
     """
     before = now_of(session) - timedelta(days=rules().registration.pending_minor_days)
     query = select(Volunteer).where(
-        Volunteer.status == WAITING, col(Volunteer.active_since).is_(None), col(Volunteer.waiting_since) < before
+        col(Volunteer.status).in_((WAITING, ENDED)),
+        col(Volunteer.active_since).is_(None),
+        col(Volunteer.waiting_since) < before,
     )
     rows = session.exec(query).all()
     for row in rows:

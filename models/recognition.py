@@ -13,11 +13,12 @@ from config.catalogue import rules
 from models import audit
 from models.account import BadCode, CannotJoin, Joined, join, survivor
 from models.code import check_code, issue_code, use_code
+from models.contact import reachable
 from models.database import machine_now_of, now_of
 from models.ids import new_id
 from models.outbox import enqueue
 from models.person import Person, doors
-from models.role import holds, responsible
+from models.role import holds
 from models.volunteer import find_by_phone, volunteer_of
 
 STATES = ("nothing", "code", "open", "confirmed", "refused", "expired")
@@ -189,7 +190,7 @@ def _ask_responsible(session: Session, asker: Person, person: Person) -> None:
         _keep(session, asker, None, "nothing")
         return
     row = _keep(session, asker, person, "open")
-    for receiver in responsible(session, row.county) if row.county else ():
+    for receiver in reachable(session, row.county, but=asker.id) if row.county else ():
         key = f"recognition:{row.id}:{receiver}"
         enqueue(session, receiver, "notice.recognition_check", {"request": row.id}, unique_key=key)
 

@@ -17,6 +17,7 @@ from models import tables
 from models.clock import Clock
 from models.database import Database
 from models.vault import Vault
+from tests.browser.left_out import pytest_terminal_summary  # noqa: F401 a hook: xdist's controller loads this file only
 
 TEST_KEY = bytes(range(32))
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)  # 10:00 in Asia/Shanghai

@@ -34,7 +34,7 @@ def test_words_go_to_the_specialist_and_the_answer_comes_back(alin: Chat, specia
     assert "正在转给" in alin.say("下周考试，探访能改到周日吗？")
     sent = deliver(database, specialist)
     number = getattr(alin.volunteer(), "number", "")
-    assert f"林哥（志愿者 {number}）写给你：\n下周考试，探访能改到周日吗？" == sent[0].text
+    assert f"来自林哥（志愿者 {number}）：\n下周考试，探访能改到周日吗？" == sent[0].text
     specialist.press("回复")
     assert "正在转给对方" in specialist.say("可以，周日上午九点。")
     back = deliver(database, alin)
@@ -87,6 +87,26 @@ def test_whoever_is_not_registered_reaches_the_organisers_with_the_widest_scope(
         grant(database, chat, "organiser", scope)
     asker.say("联系专员", "怎么报名？")
     assert [one.sender for one in deliver(database)] == ["wide"]
+
+
+def test_a_specialist_who_left_is_passed_over_for_the_organiser(
+    alin: Chat, specialist: Chat, database: Database
+) -> None:
+    organiser = Chat(database, "organiser")
+    follow(organiser)
+    grant(database, organiser, "organiser", "4401")
+    unfollow(database, specialist)
+    alin.say("联系专员", "在吗")
+    assert [one.sender for one in deliver(database)] == ["organiser"]
+
+
+def test_a_specialist_of_their_own_county_reaches_the_organiser(specialist: Chat, database: Database) -> None:
+    organiser = Chat(database, "organiser")
+    follow(organiser)
+    grant(database, organiser, "organiser", "44")
+    specialist.register(phone="13900139000")
+    specialist.say("联系专员", "在吗")
+    assert [one.sender for one in deliver(database)] == ["organiser"]
 
 
 def test_nobody_is_asked_to_answer_themselves(specialist: Chat, database: Database) -> None:

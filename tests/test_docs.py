@@ -172,6 +172,23 @@ def test_every_command_is_explained_in_the_readme(readme: Path) -> None:
         assert f"`nuanyang {name}" in read(readme), name
 
 
+def test_units_image_and_compose_start_commands_that_exist() -> None:
+    started = re.findall(r"/bin/nuanyang (\w+)$", "".join(map(read, (ROOT / "docs/deploy").glob("*.service"))), re.M)
+    started += re.findall(r"^ *command: \[(\w+)\]$", read(ROOT / "compose.yaml"), re.MULTILINE)
+    started += re.findall(r'^CMD \["(\w+)"\]$', read(ROOT / "Dockerfile"), re.MULTILINE)
+    assert sorted(started) == ["serve", "serve", "serve", "worker", "worker"]
+    assert set(started) <= commands()
+
+
+def test_the_image_gets_everything_that_the_package_is_made_of() -> None:
+    given = set(re.findall(r"^!(.+)$", read(ROOT / ".dockerignore"), re.MULTILINE))
+    project = tomllib.loads(read(ROOT / "pyproject.toml"))
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    wanted = packages | {project["project"]["readme"], *project["project"]["license-files"], "pyproject.toml"}
+    assert given == wanted | {"requirements.lock"}
+    assert all((ROOT / name).exists() for name in given)
+
+
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_make_target_that_is_named_exists(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", read(ROOT / "Makefile"), re.MULTILINE))
@@ -358,3 +375,56 @@ def test_the_sql_of_the_operating_guide_is_taken_by_both_databases(database: Dat
     for statement in statements:
         with database.engine.begin() as connection:
             connection.execute(text(statement))
+
+
+# --- the tour of the READMEs runs ---
+
+TOUR = """平台：微信
+阿林：〔关注〕
+阿林：报名
+阿林：〔按 同意〕
+阿林：林小阳
+阿林：13800138000
+阿林：返回
+阿林：13800138000
+阿林：帮助
+阿林：〔贴纸〕
+阿林：2005-08-13
+阿林：广州天河
+阿林：〔按 提交〕
+阿林：我的
+阿林：绑定
+阿林：〔按 在这里拿一个绑定码〕
+阿林@另：〔关注〕
+阿林@另：绑定
+阿林@另：〈码1〉
+阿林@另：〔按 是我的，绑定〕
+阿林@另：我的
+阿林：〔取消关注〕
+阿林：〔关注〕
+阿林：我以前注册过
+阿林：13800138000
+阿林：2005-08-13
+〔外发〕
+阿林：〈码2〉
+阿林：我的资料
+"""
+
+
+async def test_the_tour_of_the_readmes_goes_as_they_tell(
+    database: Database, clock: StoppedClock, exchange: Exchange, tmp_path: Path
+) -> None:
+    for readme in READMES:
+        for typed in ("报名", "我的", "绑定", "返回", "帮助", "我以前注册过", "13800138000", "2005-08-13", "广州天河"):
+            assert f"`{typed}`" in section(readme, "A tour", "走一遍"), typed
+    script = tmp_path / "tour.chat"
+    script.write_text(TOUR, "utf-8")
+    stage = Stage(database, tmp_path / "spool", exchange)
+    happened = "\n".join(await Play(Script.read(script), stage, "wechat", clock).run())
+    after = {line: happened.split(f"\n{line}\n")[-1].split("\n阿林")[0] for line in TOUR.splitlines()[1:]}
+    assert "注册成功" in after["阿林：〔按 提交〕"]
+    assert "绑好了" in after["阿林@另：〔按 是我的，绑定〕"]
+    assert "（不回复）" in after["阿林：〔取消关注〕"]
+    assert "报名" in after["阿林：〔关注〕"], "whoever unfollowed comes back as somebody new"
+    assert "欢迎回来" in after["阿林：〈码2〉"]
+    assert "林小阳" in after["阿林：我的资料"]

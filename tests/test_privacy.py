@@ -81,6 +81,9 @@ def test_taking_back_the_registrations_consent_ends_serving_and_deletes_nothing(
     assert registered is not None
     assert registered.status == ENDED
     assert registered.birth_date is not None
+    assert "登记授权已撤回" in alin.say("我的资料")
+    assert "查看和撤回授权" in alin.labels()
+    assert "登记停着" in alin.say("报名")
 
 
 def test_a_consent_taken_back_can_be_given_again(alin: Chat, database: Database) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlmodel import select
 
 from handlers.safeguarding import emergency_text, is_danger
@@ -73,6 +75,17 @@ def test_a_danger_word_is_heard_however_it_is_written(words: str) -> None:
 )
 def test_everyday_words_raise_no_alarm(words: str) -> None:
     assert not is_danger(words)
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=())))
+def test_no_text_at_all_breaks_the_look_for_danger(words: str) -> None:
+    assert is_danger(words + "救命")
+
+
+def test_a_broken_character_beside_a_danger_word_is_kept_without_it(alin: Chat, database: Database) -> None:
+    alin.say("救命\x00\u200b")
+    with database.read() as session:
+        assert words_of(session, open_alerts(session)[0]) == "救命"
 
 
 def test_every_danger_word_of_the_rules_is_heard_in_both_scripts() -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import typer
+from pydantic import SecretStr
 from sqlmodel import Session
 
 from config import settings as configuration
@@ -39,7 +40,7 @@ def read_key_file(path: Path) -> tuple[bytes, ...]:
     """The keys that `nuanyang run` made for itself; raises Problem."""
     try:
         text = path.read_text("ascii")
-        return tuple(decode_key(configuration.SecretStr(part.strip())) for part in text.split(",") if part.strip())
+        return tuple(decode_key(SecretStr(part.strip())) for part in text.split(",") if part.strip())
     except (OSError, ValueError) as error:
         raise Problem(
             _("密钥文件 {path} 读不出来（{why}）：请从备份恢复它。").format(path=path, why=type(error).__name__)

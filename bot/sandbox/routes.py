@@ -28,7 +28,10 @@ MOST_REPEAT = 5
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "frame-ancestors 'self'; base-uri 'none'; object-src 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    ),
     "Cache-Control": "no-cache",
 }
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -123,9 +123,9 @@ class TelegramActs:
         return self._message(person, shown_kind, words, fields, repeat, media_url=f"/sandbox/media/{media_id}")
 
     def contact(self, person: Person, repeat: int = 0) -> Message:
-        """Share one's own phone number (an invented one of a block that is not in use)."""
+        """Share one's own phone number (invented, of the shape that mobile numbers have)."""
         self._may_write(person)
-        number = f"+8610000{person.telegram_id % 10**6:06d}"
+        number = f"+86138001{person.telegram_id % 10**5:05d}"
         contact = {"phone_number": number, "first_name": person.name, "user_id": person.telegram_id}
         return self._message(person, "text", number, {"contact": contact}, repeat)
 

@@ -140,6 +140,8 @@ class WeChatSim:
                 break
             except NoAnswer as error:
                 reason = str(error)
+                if attempt + 1 < ATTEMPTS and self.phones.memory.people.get(person.id) is person:
+                    self._state(person, message, "repeated", f"微信第 {attempt + 1} 次重试…")
                 # A refused connection must not use up three attempts within a millisecond.
                 await asyncio.sleep(min(0.5, self._cut / 10) if reason != "cut" else 0)
         if self.phones.memory.people.get(person.id) is not person:

@@ -108,7 +108,13 @@ async def test_a_repeat_arrives_while_the_first_is_at_work_and_one_reply_is_show
 
         ground.product.wechat = work
         message = await ground.act("wechat", do="text", text="在吗")
-        await ground.state_of("wechat", message, "repeated")
+        at_first = await ground.state_of("wechat", message, "repeated")
+        assert at_first["detail"] == "微信第 1 次重试…"
+
+        async def over() -> bool:
+            return (await ground.state_of("wechat", message, "repeated"))["detail"] == ""
+
+        assert await ground.until(over)
         assert most == 2
         assert [m["text"] for m in await ground.chat("wechat") if m["via"] == "passive"] == ["同一个回复"]
 
