@@ -35,6 +35,9 @@ def language() -> str:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status."""
+    if arguments == ["--version"]:
+        _tell_version()  # at once, without loading the rest
+        return 0
     from bot.commands.shared import Problem
     from models.database import DatabaseAway
     from models.vault import VaultError
@@ -91,8 +94,12 @@ def build() -> typer.Typer:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"nuanyang {version('nuanyang')}")
+        _tell_version()
         raise typer.Exit
+
+
+def _tell_version() -> None:
+    typer.echo(f"nuanyang {version('nuanyang')}")
 
 
 def _root(

@@ -111,8 +111,8 @@ COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "ba
 GLOBAL_WORDS = {
     "cancel": ("取消", "退出", "不填了", "算了", "结束", "結束", "cancel", "quit", "exit", "stop"),
     "back": ("返回", "上一步", "上一题", "上一題", "back"),
-    "menu": ("菜单", "菜單", "目录", "主菜单", "選單", "menu"),
-    "help": ("帮助", "幫助", "怎么用", "help", "?"),
+    "menu": ("菜单", "菜單", "目录", "目錄", "主菜单", "主菜單", "選單", "主選單", "menu"),
+    "help": ("帮助", "幫助", "怎么用", "怎樣用", "help", "?"),
 }
 _WORD = {spelling: word for word, spellings in GLOBAL_WORDS.items() for spelling in spellings}
 
@@ -121,29 +121,34 @@ _INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), key, always)
     for pattern, key, always in (
         (
-            r"^(联系|找|聯絡|聯繫)(专员|專員|人工|客服|真人|工作人员|工作人員)$|^contact( a person| us)?$",
+            r"^(联系|找|搵|聯絡|聯繫)(专员|專員|人工|客服|真人|工作人员|工作人員)$|^contact( a person| us)?$",
             "contact",
             True,
         ),
-        (r"^(紧急求助|緊急求助|sos)$", "sos", True),
-        (r"^我很?担心|^我很?擔心", "worried", True),
-        (r"语言|語言|language|说英文|繁體|简体", "language", False),
+        (r"^(紧急求助|緊急求助|sos|emergency( help)?)$", "sos", True),
+        (r"^我很?担心|^我很?擔心|^i(['’]m| am) (very )?worried", "worried", True),
+        (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
         (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
         (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),
-        (r"授权|授權|撤回|consent|privacy|隐私|隱私", "privacy", False),
+        (r"授权|授權|撤回|consent|privacy|隐私|隱私|私隱", "privacy", False),
         (
             r"(换|換|改|更)(了|个|個)?.{0,4}(手机|手機|电话|電話|号码|號碼)|phone number|new number",
             "change_profile",
             False,
         ),
-        (r"换了?.{0,4}(微信|账号)|以前(注册|报名)过|註冊過|registered before", "recognise", False),
-        (r"解除绑定|解除綁定|解绑|解綁|unbind", "unbind", False),
-        (r"绑定|綁定|bind|link .*account", "bind", False),
+        (
+            r"[换換]了?.{0,4}(微信|账号|帳號|帳戶)|以前(注册|报名)过|註冊過|以前(登記|報名)過|registered before",
+            "recognise",
+            False,
+        ),
+        (r"解除绑定|解除綁定|解绑|解綁|unbind|unlink", "unbind", False),
+        (r"绑定|綁定|bind|^link\b|link .*account", "bind", False),
         (r"免打扰|免打擾|勿扰|quiet", "quiet_hours", False),
         (r"暂停|暫停|pause", "pause", False),
         (r"称呼|稱呼", "address_form", False),
         (
-            r"报名|報名|注册|註冊|登记成?为?志愿者|当(义工|志愿者)|做(义工|志愿者|義工)|想当|register|sign ?up|volunteer",
+            r"报名|報名|注册|註冊|登记成?为?志愿者|登記成?為?義工|[当當做](义工|義工|志愿者|志願者)|想[当當]"
+            r"|register|sign ?up|volunteer",
             "register",
             False,
         ),
@@ -152,7 +157,11 @@ _INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^我的$|^my$", "my", False),
     )
 )
-_CODE = re.compile(r"^(监护|監護|guardian|绑定|綁定|bind)\s*[:：]?\s*([A-Za-z0-9][A-Za-z0-9 -]{6,14})$", re.IGNORECASE)
+# “link an account” is no code: one has a digit in it, or is as long as a code.
+_CODE = re.compile(
+    r"^(监护|監護|guardian|绑定|綁定|bind|link)\s*[:：]?\s*(?=.*\d|(?:[a-z0-9][ -]?){8}$)([a-z0-9][a-z0-9 -]{6,14})$",
+    re.IGNORECASE,
+)
 _ACKNOWLEDGED = re.compile(
     r"^(收到|好的?|嗯+|ok|okay|谢谢|謝謝|多谢|多謝|知道了|thanks?|thank you|\[ok\]|👌|👍)[。.!！~～\[\]a-z ]*$",
     re.IGNORECASE,
@@ -176,7 +185,7 @@ def title(name: str) -> str:
 
 def global_word(words: str) -> str | None:
     """ "cancel", "back", "menu" or "help" when the whole message is such a word."""
-    return _WORD.get(words.casefold().strip("。.!！ "))
+    return _WORD.get(words.casefold().strip("。.!！“”「」 "))
 
 
 def acknowledged(words: str) -> bool:
@@ -194,7 +203,10 @@ def begins(words: str) -> Begun | Entry | None:
         if len(words) <= 40 and pattern.search(words):
             found = ENTRIES[key]
             return Begun(found.dialogue, {}, always) if found.dialogue else found
-    return next((found for found in ENTRIES.values() if words in (found.label, _(found.label))), None)
+    plain = words.casefold()
+    return next(
+        (found for found in ENTRIES.values() if plain in (found.label.casefold(), _(found.label).casefold())), None
+    )
 
 
 def always(found: Begun | Entry) -> bool:

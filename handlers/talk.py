@@ -389,7 +389,7 @@ def _resume(session: Session, person: Person, state: State, reply: Reply) -> Rep
         dialogue = menu.dialogue(state.current.dialogue)
         if dialogue is not None and dialogue.resumes:
             rest = _again(session, person, state)
-            text = f"{reply.text}\n\n{_('我们接着刚才的：')}\n{rest.text}"
+            text = "\n".join((reply.text, "", _("我们接着刚才的："), rest.text))
             return replace(rest, text=text, links=(*reply.links, *rest.links), menu=reply.menu)
         state.runs.pop()
     return show(state, reply)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Field, Session, SQLModel
 
+from models import naming  # noqa: F401 sets the names of constraints before the first table
+
 
 def _machine() -> datetime:
     return datetime.now(UTC)
@@ -16,7 +18,7 @@ class ProgrammeClock(SQLModel, table=True):
     """How far the programme clock runs ahead of the machine's; one row, none where it was never moved."""
 
     __tablename__ = "programme_clock"
-    id: int = Field(default=1, primary_key=True)
+    id: int = Field(default=1, primary_key=True, sa_column_kwargs={"autoincrement": False})
     offset_seconds: int = 0
 
 

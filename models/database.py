@@ -18,19 +18,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlmodel import Session, SQLModel
 
+from models import naming  # noqa: F401 sets the names of constraints before the first table
 from models.clock import Clock
 from models.vault import Vault
 
 LOCK_WAIT_MS = 3_000
-
-# Set before the first table (this module is imported by every table's module).
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
 
 
 class DatabaseAway(Exception):

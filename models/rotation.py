@@ -97,7 +97,7 @@ def uses(database: Database) -> list[KeyUse]:
                 select(key_id, func.count()).where(value.is_not(None)).group_by(key_id)
             ):
                 sealed[bytes(found).hex()] += count
-        digests = dict(session.execute(select(_B.c.key_id, func.count()).group_by(_B.c.key_id)).tuples())
+        digests = _counts(session, select(_B.c.key_id, func.count()).group_by(_B.c.key_id))
         missing = _count_missing(session, vault.newest)
         codes = _open_codes(session, vault.newest, database.clock.machine())
     every = [*vault.key_ids, *sorted((sealed.keys() | digests.keys()) - set(vault.key_ids))]
@@ -340,7 +340,11 @@ def _groups(database: Database, which: Callable[[], Any]) -> Iterator[list[_Grou
 
 def _count_missing(session: Session, newest: str) -> dict[str, int]:
     query = select(_B.c.key_id, func.count()).where(_B.c.kind.in_(_kinds()), ~_twin(newest)).group_by(_B.c.key_id)
-    return dict(session.execute(query).tuples())
+    return _counts(session, query)
+
+
+def _counts(session: Session, query: Any) -> dict[str, int]:
+    return {str(key_id): int(count) for key_id, count in session.execute(query)}
 
 
 def _open_codes(session: Session, newest: str, now: datetime) -> dict[str, tuple[int, datetime]]:

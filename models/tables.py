@@ -12,7 +12,6 @@ from models import (  # noqa: F401 imported for their tables
     code,
     consent,
     contact,
-    contact,
     conversation,
     guardian,
     inbox,

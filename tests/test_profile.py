@@ -12,6 +12,7 @@ from handlers.here import Here
 from handlers.items import FURTHER, ITEMS
 from handlers.profile import CHANGE, PROFILE, Told, perform
 from models import volunteer as volunteers
+from models.account import stop_serving
 from models.database import Database
 from models.person import Person
 from models.volunteer import Volunteer
@@ -172,6 +173,16 @@ def test_a_waiting_minor_finds_the_way_to_the_guardian_in_the_overview(database:
     chat.register(born="2011-05-01")
     assert "等监护人同意" in chat.say("我的资料")
     assert "监护 " in chat.press("请监护人同意")
+
+
+def test_one_who_took_the_consent_back_reads_so_and_finds_the_way_to_give_it_again(database: Database) -> None:
+    chat = registered(database)
+    with database.write() as session:
+        stop_serving(session, session.get_one(Person, chat.person().id))
+    assert "登记授权已撤回" in chat.say("我的资料")
+    assert "m:consents" in [option.id for option in chat.said.options]
+    assert "登记停着" in chat.say("报名")
+    assert chat.said.options[0].id == "m:consents"
 
 
 def test_somebody_unregistered_is_shown_the_way(database: Database) -> None:

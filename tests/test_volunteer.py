@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session, select
 
 from models import consent, guardian, volunteer
+from models.account import stop_serving
 from models.audit import AuditEntry
 from models.code import check_code
 from models.database import Database, now_of
@@ -261,6 +262,17 @@ def test_what_waits_too_long_for_a_guardian_is_erased_once(database: Database, c
         assert guardian.drop_pending(session) == 0
         assert (row.status, other.status) == ("deleted", "active")
         assert news(session, person) == 1
+
+
+def test_a_minor_who_ended_the_registration_while_waiting_is_erased_too(
+    database: Database, clock: StoppedClock
+) -> None:
+    with database.write() as session:
+        person, row = registered(session, CHILD)
+        stop_serving(session, person)
+        clock.pass_time(timedelta(days=31))
+        assert guardian.drop_pending(session) == 1
+        assert row.status == "deleted"
 
 
 def test_coming_of_age_ends_the_need_for_a_guardian(database: Database, clock: StoppedClock) -> None:

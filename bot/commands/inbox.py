@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import structlog
 import typer
-from sqlalchemy import select, update
-from sqlmodel import Session
+from sqlalchemy import select
 
-from bot.app import App
-from bot.commands.shared import Problem, configured, opened, say
+from bot.commands.shared import Problem, aside, configured, opened, payload, say
 from config.texts import _
-from handlers.message import Inbound, Reply
-from handlers.turn import turn
-from models import audit, inbox, outbox
+from models import audit
 from models.contact import open_contacts
-from models.database import Database, vault_of
-from models.person import door_of
 from models.tables import METADATA
-from models.vault import VaultError
-
-log = structlog.get_logger(__name__)
 
 _T: Any = METADATA.tables["inbox"]
 
@@ -58,55 +48,25 @@ def show(
 ) -> None:
     """One message."""
     with opened() as database, database.write() as session:
-        row = _aside(session, message)
+        row = aside(session, message)
         say(_line(row))
         if words:
             audit.note(session, "machine", "inbox.read", row.id)
-            inbound = _payload(session, row)
+            inbound = payload(session, row)
             say(inbound.text or inbound.choice or inbound.menu or inbound.scene or inbound.media_kind or "-")
 
 
 def replay(message: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Hear a message again."""
+    from bot.app import App
+    from bot.replay import again
+
     with opened() as database:
         settings = configured()
         app = App(settings, database, spool=settings.spool, roles=())
-        if not again(database, app, message):
+        if not again(database, app.here, message):
             raise Problem(_("这条消息还是处理不了，仍搁在一边：看日志里的 replay_failed，修好后再试。"))
     say(_("已重新处理，回复在发件箱里。"))
-
-
-def again(database: Database, app: App, message: str) -> bool:
-    """The turn once more in one transaction, its reply into the outbox; False when it failed again and was counted."""
-    with database.write() as session:
-        row = _aside(session, message)
-        inbound = _payload(session, row)
-        try:
-            with session.begin_nested():
-                reply, person = turn(session, inbound, app.here(inbound))
-        except Exception:  # whatever the turn fails with, the failure is counted and the message stays
-            log.exception("replay_failed", inbox=row.id)
-            session.execute(update(_T).where(_T.c.id == row.id).values(failures=_T.c.failures + 1))
-            return False
-        session.execute(update(_T).where(_T.c.id == row.id).values(state="done"))
-        inbox.finish(session, row.id, person, reply.as_json() if reply else None, "outbox")
-        if reply is not None and person is not None:
-            _enqueue(session, row.id, person, inbound, reply)
-        audit.note(session, "machine", "inbox.replayed", row.id)
-        return True
-
-
-def _enqueue(session: Session, row: str, person: str, inbound: Inbound, reply: Reply) -> None:
-    door = door_of(session, inbound.platform, inbound.account, inbound.sender)
-    outbox.enqueue(
-        session,
-        person,
-        "reply",
-        reply.as_json(),
-        unique_key=f"replayed:{row}",
-        priority=outbox.REPLY,
-        door_id=door.id if door else None,
-    )
 
 
 def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False) -> None:
@@ -120,19 +80,3 @@ def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容
                 say("  " + each.words.replace("\n", "\n  "))
     if not waiting:
         say(_("没有等待答复的留言。"))
-
-
-def _aside(session: Session, message: str) -> Any:
-    row = session.execute(select(_T).where(_T.c.id == message, _T.c.state == "aside").with_for_update()).first()
-    if row is None:
-        raise Problem(_("没有编号为 {id} 的搁置消息：用 nuanyang inbox list 看编号。").format(id=message))
-    return row
-
-
-def _payload(session: Session, row: Any) -> Inbound:
-    if row.payload_sealed is None:
-        raise Problem(_("这条消息的内容已过保存期，不能再处理。"))
-    try:
-        return Inbound.from_json(vault_of(session).open_json("inbox.payload_sealed", row.id, row.payload_sealed))
-    except (VaultError, KeyError, TypeError, ValueError) as error:
-        raise Problem(_("这条消息的内容打不开（{why}）。").format(why=type(error).__name__)) from None

@@ -6,21 +6,26 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 from pydantic import SecretStr
+from sqlalchemy import select
 from sqlmodel import Session
 
 from config import settings as configuration
 from config.catalogue import use_rules
 from config.settings import Settings, UnsafeSetting, decode_key
 from config.texts import _
+from handlers.message import Inbound
 from models import migrate
 from models.clock import moved_by
-from models.database import Database
-from models.vault import Vault
+from models.database import Database, vault_of
+from models.tables import METADATA
+from models.vault import Vault, VaultError
 from models.volunteer import by_number
 
+_INBOX: Any = METADATA.tables["inbox"]
 KEY_FILE = Path(".nuanyang") / "keys"
 
 
@@ -120,6 +125,26 @@ def person_of(session: Session, number: str) -> str:
     if found is None:
         raise Problem(_("没有编号为 {number} 的志愿者：请核对编号（回复“我的资料”可以看到）。").format(number=number))
     return found.person_id
+
+
+def aside(session: Session, message: str) -> Any:
+    """The row of a message that was set aside, locked; raises Problem."""
+    row = session.execute(
+        select(_INBOX).where(_INBOX.c.id == message, _INBOX.c.state == "aside").with_for_update()
+    ).first()
+    if row is None:
+        raise Problem(_("没有编号为 {id} 的搁置消息：用 nuanyang inbox list 看编号。").format(id=message))
+    return row
+
+
+def payload(session: Session, row: Any) -> Inbound:
+    """What was said in it; raises Problem."""
+    if row.payload_sealed is None:
+        raise Problem(_("这条消息的内容已过保存期，不能再处理。"))
+    try:
+        return Inbound.from_json(vault_of(session).open_json("inbox.payload_sealed", row.id, row.payload_sealed))
+    except (VaultError, KeyError, TypeError, ValueError) as error:
+        raise Problem(_("这条消息的内容打不开（{why}）。").format(why=type(error).__name__)) from None
 
 
 def say(text: str) -> None:

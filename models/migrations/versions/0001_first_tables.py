@@ -100,9 +100,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_person_merged_into'), ['merged_into'], unique=False)
 
     op.create_table('programme_clock',
-    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('offset_seconds', sa.Integer(), nullable=False),
-    sa.PrimaryKeyConstraint('id')
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_programme_clock'))
     )
     op.create_table('alert',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),

@@ -1,0 +1,190 @@
+"""The spool: a file is complete or absent, nothing is overtaken, and a full disk says so."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import spool as spooling
+from bot.spool import Spool
+from handlers.message import Inbound
+from models.vault import Vault
+from tests.conftest import START
+
+
+def update(words: str, sender: str = "alin") -> Inbound:
+    return Inbound("wechat", "test", sender, words, "text", START, text=words, latitude=23.1, longitude=113.3)
+
+
+@pytest.fixture
+def spool(tmp_path: Path, vault: Vault) -> Spool:
+    made = Spool(tmp_path / "spool", vault)
+    made.open()
+    return made
+
+
+def names(spool: Spool) -> list[str]:
+    return sorted(path.name for path in spool.folder.iterdir())
+
+
+def words(spool: Spool) -> list[str]:
+    return [found.inbound.text for found in spool.scan()]
+
+
+def test_updates_come_back_whole_and_in_order_also_in_the_next_process(spool: Spool, vault: Vault) -> None:
+    wanted = [f"第{number}句" for number in range(20)]
+    for each in wanted:
+        spool.put(update(each))
+    later = Spool(spool.folder, vault)
+    later.open()
+    assert words(later) == words(spool) == wanted
+    assert later.scan()[0].inbound == update(wanted[0])
+    assert later.is_waiting(update("x"))
+    assert not later.is_waiting(update("x", "other"))
+    assert sum(later.waiting.values()) == 20
+
+
+def test_files_are_sealed_and_the_folder_is_its_owners_alone(spool: Spool) -> None:
+    path = spool.put(update("这句是秘密"))
+    assert "秘密".encode() not in path.read_bytes()
+    assert b"alin" not in path.read_bytes()
+    assert spool.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_removed_update_is_gone_and_its_sender_free(spool: Spool) -> None:
+    first, second = spool.put(update("一")), spool.put(update("二"))
+    spool.remove(first)
+    assert spool.is_waiting(update("x"))
+    spool.remove(second)
+    spool.remove(second)
+    assert not spool.is_waiting(update("x"))
+    assert not spool.waiting
+    assert names(spool) == []
+
+
+def test_a_file_half_written_is_no_update_and_an_old_one_is_removed_at_the_next_start(
+    spool: Spool, vault: Vault
+) -> None:
+    fresh, stale = spool.folder / "00000000000000000001-1.part", spool.folder / "00000000000000000002-1.part"
+    for part in (fresh, stale):
+        part.write_bytes(b"half")
+    os.utime(stale, (time.time() - 3600,) * 2)
+    later = Spool(spool.folder, vault)
+    later.open()
+    assert later.scan() == []
+    assert names(spool) == [fresh.name], "another process may be writing this one now"
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x01garbage", None])
+def test_an_unreadable_file_is_kept_and_named_once_and_the_others_are_read(
+    spool: Spool, vault: Vault, damage: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = spool.put(update("坏"))
+    spool.put(update("好"))
+    if damage is None:
+        other = Spool(spool.folder, Vault([bytes(32)]))
+        assert other.scan() == []
+        assert len(other.unreadable) == 2, "a key that is not in the ring"
+        return
+    bad.write_bytes(damage)
+    later = Spool(spool.folder, vault)
+    later.open()
+    assert words(later) == ["好"]
+    assert later.unreadable == {bad}
+    later.scan()
+    assert capsys.readouterr().out.count(bad.name) <= 1
+    assert bad.exists()
+
+
+def test_a_moved_file_does_not_open_under_another_name(spool: Spool) -> None:
+    path = spool.put(update("一"))
+    path.rename(path.with_name("00000000000000000009-9.update"))
+    assert spool.scan() == []
+    assert len(spool.unreadable) == 1
+
+
+@pytest.mark.parametrize("where", ["open", "fsync", "rename", "folder"])
+def test_a_full_disk_is_told_and_leaves_nothing_behind(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def full(*_anything: Any, **_more: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if where == "fsync":
+            patch.setattr(spooling.os, "fsync", full)
+        elif where == "folder":
+            patch.setattr(spooling, "_sync_folder", full)
+        else:
+            patch.setattr(Path, where, full)
+        with pytest.raises(OSError, match="No space left"):
+            spool.put(update("一"))
+    assert names(spool) == []
+    assert not spool.waiting
+    spool.put(update("二"))
+    assert words(spool) == ["二"]
+
+
+def test_many_threads_write_files_of_their_own_in_the_order_of_the_names(spool: Spool) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: spool.put(update(str(number), str(number % 5))), range(80)))
+    assert len(names(spool)) == 80
+    assert sorted(words(spool), key=int) == [str(number) for number in range(80)]
+    assert sum(spool.waiting.values()) == 80
+
+
+async def test_the_order_is_that_of_the_calls_and_the_sender_waits_from_the_call_on(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Spool._write
+
+    def slowest_first(self: Spool, path: Path, inbound: Inbound) -> Path:
+        time.sleep({"一": 0.1, "二": 0.05, "三": 0.0}[inbound.text])
+        return write(self, path, inbound)
+
+    monkeypatch.setattr(Spool, "_write", slowest_first)
+    writing = [asyncio.create_task(spool.put_soon(update(each))) for each in ("一", "二", "三")]
+    await asyncio.sleep(0)
+    assert spool.is_waiting(update("x"))
+    await asyncio.gather(*writing)
+    assert words(spool) == ["一", "二", "三"]
+
+
+def test_a_file_seen_before_it_was_finished_is_not_counted_twice(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = spooling._sync_folder
+
+    def scan_in_between(folder: Path) -> None:
+        assert spool.scan() == [], "not durable yet, so not yet there"
+        sync(folder)
+
+    monkeypatch.setattr(spooling, "_sync_folder", scan_in_between)
+    path = spool.put(update("一"))
+    assert sum(spool.waiting.values()) == 1
+    spool.remove(path)
+    assert not spool.waiting
+
+
+def test_what_another_process_replayed_makes_nobody_wait_here(spool: Spool, vault: Vault) -> None:
+    spool.put(update("一"))
+    other = Spool(spool.folder, vault)
+    other.open()
+    other.remove(other.scan()[0].path)
+    assert spool.is_waiting(update("x"))
+    assert spool.scan() == []
+    assert not spool.is_waiting(update("x"))
+
+
+def test_what_is_set_aside_is_kept_and_makes_nobody_wait(spool: Spool, vault: Vault) -> None:
+    spool.set_aside(spool.put(update("一")))
+    assert spool.scan() == []
+    assert not spool.waiting
+    (kept,) = spool.folder.iterdir()
+    assert kept.suffix == ".aside"
+    assert vault.open_json("spool.update", kept.stem, kept.read_bytes())["text"] == "一"
