@@ -22,7 +22,7 @@ from handlers.here import Here
 from handlers.message import Reply
 from models import lease, outbox
 from models.database import Database, DatabaseAway, is_away
-from models.person import Door, Person, doors, mark_blocked
+from models.person import Door, Person, doors, mark_blocked, rests_until
 
 log = structlog.get_logger(__name__)
 
@@ -178,6 +178,10 @@ class Deliverer:
             found = [d for d in doors(session, row.person_id) if row.door_id in (None, d.id) and d.id not in tried]
             if person is None or not found:
                 outbox.hold(session, row.id, self.name, "no open door")
+                return None
+            rest = rests_until(person, self._database.clock.now()) if row.priority >= outbox.REMINDER else None
+            if rest is not None:
+                outbox.postpone(session, row.id, self.name, rest, "quiet hours or a pause")
                 return None
             door = next((d for d in found if (d.platform, d.account) in mine), None)
             if door is None:

@@ -46,6 +46,7 @@ class Messages(_Part):
     """Retention and the usual quiet hours (local times)."""
 
     retention_days: Count
+    talk_retention_days: Count
     reply_expires_hours: Count
     quiet_from: time
     quiet_until: time

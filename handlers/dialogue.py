@@ -89,7 +89,8 @@ class Dialogue:
     """A talk with its name, what it reads before (`prepare`) and what it does at the end (`perform`).
 
     `facts` is a versioned model with defaults: it is stored, and holds no words of a language. `resumes` says that
-    a talk pushed aside by another one is taken up again by itself afterwards. Idle talks end after `idle_days`.
+    a talk pushed aside by another one is taken up again by itself afterwards. Idle talks end after
+    `idle_days`; zero = rules.toml, registration.half_done_days.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Dialogue:
     prepare: Callable[[Session, Person], BaseModel]
     talk: Callable[[Any], Talk]
     perform: Callable[[Session, Person, Any], Reply | Further]
-    idle_days: int = 21
+    idle_days: int = 0
     resumes: bool = True
 
 

@@ -127,6 +127,7 @@ _INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         ),
         (r"^(紧急求助|緊急求助|sos|emergency( help)?)$", "sos", True),
         (r"^我很?担心|^我很?擔心|^i(['’]m| am) (very )?worried", "worried", True),
+        (r"^(语言|語言|language)( language)?$", "language", True),
         (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
         (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
         (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),

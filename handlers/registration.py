@@ -182,5 +182,4 @@ REGISTRATION = Dialogue(
     prepare=prepare,
     talk=talk,
     perform=perform,
-    idle_days=rules().registration.half_done_days,
 )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
+from config.catalogue import rules
 from config.texts import _, speaking
 from handlers import late, menu
 from handlers.dialogue import (
@@ -399,7 +400,8 @@ def _idle(session: Session, run: Run) -> bool:
     dialogue = menu.dialogue(run.dialogue)
     if dialogue is None or not run.touched_at:
         return dialogue is None
-    return now_of(session) - datetime.fromisoformat(run.touched_at) > timedelta(days=dialogue.idle_days)
+    days = dialogue.idle_days or rules().registration.half_done_days
+    return now_of(session) - datetime.fromisoformat(run.touched_at) > timedelta(days=days)
 
 
 def _shown(state: State, words: str) -> str | None:

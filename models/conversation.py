@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlmodel import Field, Session, SQLModel, select
+from sqlalchemy import delete
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from models.database import insert_once, now_of, vault_of
 from models.ids import new_token
@@ -132,3 +133,10 @@ def save(session: Session, row: Conversation, state: State) -> None:
 
 def _sealed(session: Session, person_id: str, state: State) -> bytes:
     return vault_of(session).seal_json("conversation.state_sealed", person_id, state.as_json())
+
+
+def forget_abandoned(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: talks that nobody has come back to for so long; returns how many, at most `limit`."""
+    old = select(Conversation.person_id).where(Conversation.touched_at < now_of(session) - older_than).limit(limit)
+    result = session.execute(delete(Conversation).where(col(Conversation.person_id).in_(old)))
+    return int(getattr(result, "rowcount", 0))

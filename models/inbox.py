@@ -144,11 +144,12 @@ def never_handed(session: Session, older_than: timedelta, limit: int = 100) -> l
 
 
 def forget_messages(session: Session, platform: str, account: str, sender: str) -> None:
-    """Take the words out of a sender's messages; the keys stay, so that a late repeat still has no second effect."""
+    """Take the words, the sender and the person out of a sender's messages. The keys stay (they name nobody), so that
+    a late repeat still has no second effect."""
     session.execute(
         update(_T)
         .where(_T.c.platform == platform, _T.c.account == account, _T.c.sender == sender)
-        .values(payload_sealed=None, reply_sealed=None, door="none")
+        .values(payload_sealed=None, reply_sealed=None, door="none", sender="", person_id=None)
     )
 
 

@@ -227,6 +227,11 @@ def put_back(session: Session, row: str, worker: str, seconds: float, why: str, 
     return _leave(session, row, worker, state="waiting", why=why, not_before=later, **extra)
 
 
+def postpone(session: Session, row: str, worker: str, until: datetime, why: str) -> bool:
+    """The person rests (quiet hours, a pause): due again at `until`, programme time."""
+    return _leave(session, row, worker, state="waiting", why=why, due_at=until)
+
+
 def hold(session: Session, row: str, worker: str, why: str) -> bool:
     """No door takes it now: it waits for the person's next message."""
     return _leave(session, row, worker, state="held", why=why)

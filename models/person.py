@@ -5,7 +5,7 @@ A follower is a person from the first message on; registering adds a `Volunteer`
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, UniqueConstraint, delete, update
@@ -163,3 +163,16 @@ def is_quiet(person: Person, at: datetime) -> bool:
 def is_paused(person: Person, at: datetime) -> bool:
     """Whether the person pauses: no reminders, no campaigns, up to and including the day."""
     return person.paused_until is not None and at.astimezone(ZoneInfo(person.zone)).date() <= person.paused_until
+
+
+def rests_until(person: Person, at: datetime) -> datetime | None:
+    """When reminders and campaigns may reach the person again, UTC; None = now. A pause ends with its day, quiet hours
+    at their end in the person's own zone."""
+    zone = ZoneInfo(person.zone)
+    local = at.astimezone(zone)
+    if is_paused(person, at) and person.paused_until is not None:
+        local = datetime.combine(person.paused_until + timedelta(days=1), time(0, 0), zone)
+    if is_quiet(person, local):
+        end = datetime.combine(local.date(), person.quiet_until, zone)
+        local = end if end > local else datetime.combine(local.date() + timedelta(days=1), person.quiet_until, zone)
+    return local.astimezone(UTC) if local > at else None

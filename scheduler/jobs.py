@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from config.catalogue import rules
-from models import guardian, inbox, outbox
+from models import conversation, guardian, inbox, outbox
 from models.database import Database
 
 Job = Callable[[Database], int]
@@ -35,6 +35,18 @@ def forget_raw_messages(database: Database) -> int:
             return done
 
 
+def forget_abandoned_talks(database: Database) -> int:
+    """Answers of talks that nobody came back to (rules.toml, messages.talk_retention_days)."""
+    with database.write() as session:
+        return conversation.forget_abandoned(session, timedelta(days=rules().messages.talk_retention_days))
+
+
+def come_of_age(database: Database) -> int:
+    """Young volunteers who turned 18 need no guardian's consent any more."""
+    with database.write() as session:
+        return guardian.come_of_age(session)
+
+
 def drop_pending_minors(database: Database) -> int:
     """Children's data that waited for a guardian too long."""
     with database.write() as session:
@@ -46,5 +58,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
     ("expire_messages", 60, expire_messages),
     ("forget_raw_messages", 3_600, forget_raw_messages),
+    ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
+    ("come_of_age", 3_600, come_of_age),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )

@@ -74,9 +74,14 @@ def shape(connection: Connection) -> dict[str, Any]:
             "foreign": sorted(inspector.get_foreign_keys(name), key=lambda key: str(key["name"])),
             "unique": sorted(inspector.get_unique_constraints(name), key=lambda key: str(key["name"])),
             "check": sorted((str(c["name"]), c["sqltext"]) for c in inspector.get_check_constraints(name)),
-            "index": sorted(inspector.get_indexes(name), key=lambda index: str(index["name"])),
+            "index": sorted(_index(index) for index in inspector.get_indexes(name)),
         }
     return found
+
+
+def _index(index: Any) -> tuple[str, ...]:
+    where = {name: str(value) for name, value in (index.get("dialect_options") or {}).items()}
+    return str(index["name"]), str(index["column_names"]), str(index["unique"]), str(sorted(where.items()))
 
 
 def fill(connection: Connection) -> dict[str, int]:

@@ -193,7 +193,9 @@ class Phones:
 
     def wire(self, platform: PlatformName, person: Person | None, line: str, *, ok: bool) -> None:
         """One line of the protocol log; never holds a token or what anybody wrote."""
-        self.journal.add("wire", platform=platform, person=person.id if person else None, line=line, ok=ok, at=self.now().isoformat())
+        self.journal.add(
+            "wire", platform=platform, person=person.id if person else None, line=line, ok=ok, at=self.now().isoformat()
+        )
 
     def _tell(self, event: str, platform: PlatformName, person: Person, message: Message) -> None:
         fields: dict[str, Any] = {"message": message.shown()}
