@@ -51,8 +51,7 @@ lock: install-dev ## new pins and hashes from pyproject.toml
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev pyproject.toml -o requirements-dev.lock
 
 texts: install-dev ## collect new texts into config/locales for translation
-	$(BIN)/pybabel -q extract -F pyproject.toml -k _ -k N_ --no-location --sort-output --omit-header --no-wrap -o config/locales/nuanyang.pot bot handlers models scheduler config
-	for l in zh_HK en; do $(BIN)/pybabel -q update -D nuanyang -i config/locales/nuanyang.pot -d config/locales -l $$l --no-fuzzy-matching --no-wrap --init-missing --ignore-obsolete; done
+	$(BIN)/python -m config.collect_texts
 
 clean: ## remove what was installed and made
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build *.egg-info

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 from sqlalchemy.exc import DBAPIError
 
 from config.settings import UnsafeSetting
@@ -170,6 +171,12 @@ def _clean(value: Any) -> Any:
     return redact(str(value))
 
 
+def _not_the_senders_fault(record: logging.LogRecord) -> bool:
+    """aiohttp logs an error for every malformed request; whoever sends them in floods must not fill the disk."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
 class _Handler(logging.StreamHandler[Any]):
     """Standard error; a record that cannot be written is counted in one plain line, not printed with its values."""
 
@@ -217,6 +224,9 @@ def set_up(level: str = "INFO", *, pretty: bool | None = None) -> None:
     # SQLAlchemy writes parameters at INFO.
     for chatty in ("httpx", "httpcore", "telegram", "aiohttp.access", "apscheduler", "urllib3", "sqlalchemy"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    server = logging.getLogger("aiohttp.server")
+    if _not_the_senders_fault not in server.filters:
+        server.addFilter(_not_the_senders_fault)
     logging.captureWarnings(True)
     _catch_the_uncaught()
 

@@ -145,7 +145,9 @@ def _view(app: App, token: str, problem: str = "") -> View:
 
 def _guardian(app: App, page: OpenPage, language: str) -> View:
     code = str(page.facts["code"])
-    typed = f"监护 {code}"
+    with speaking(language):
+        word = _("监护")
+    typed = f"{word} {code}"
     values = {"called": page.facts.get("called", ""), "typed": typed, "qr": segno.make(typed).svg_data_uri(scale=5)}
     return View("guardian.html", 200, language, values)
 

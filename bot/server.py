@@ -76,6 +76,7 @@ def runner_for(application: web.Application, *, head_seconds: float = HEAD_SECON
     return web.AppRunner(
         application,
         access_log=None,
+        auto_decompress=False,  # no platform packs its calls: a bomb is refused unopened
         keepalive_timeout=head_seconds,
         lingering_time=LINGER_SECONDS,
         max_line_size=MAX_LINE,

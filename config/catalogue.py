@@ -58,6 +58,7 @@ class Safety(_Part):
     emergency_police: str
     emergency_medical: str
     emergency_sms: str
+    emergency_overseas: str
     youth_hotline: str
     danger_words: tuple[str, ...]
     harmless_phrases: tuple[str, ...]

@@ -5,13 +5,14 @@ The .po files are read at the first use of a language; there is nothing to compi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 
 from babel.messages.pofile import read_po
+from opencc import OpenCC
 
 SOURCE = "zh_CN"
 LANGUAGES = (SOURCE, "zh_HK", "en")
@@ -52,6 +53,22 @@ def speaking(language: str) -> Iterator[None]:
         yield
     finally:
         _language.reset(token)
+
+
+@cache
+def _converter(script: str) -> Callable[[str], str]:
+    convert: Callable[[str], str] = OpenCC(script).convert
+    return convert
+
+
+def simplified(words: str) -> str:
+    """What somebody typed, in simplified characters, for comparing."""
+    return words if words.isascii() else _converter("t2s")(words)
+
+
+def in_script(words: str) -> str:
+    """A name from our data (a region's) in the script of the language spoken now."""
+    return _converter("s2hk")(words) if _language.get() == "zh_HK" else words
 
 
 def current() -> str:

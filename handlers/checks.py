@@ -13,7 +13,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
 
 from config.catalogue import rules
-from config.texts import _
+from config.texts import _, simplified
 from handlers.dialogue import Invalid
 from models.volunteer import OLDEST, age_on
 
@@ -67,7 +67,9 @@ def person_name(words: str) -> str:
     name = " ".join(words.split())
     dotted = name.replace(" ", "").translate(_DOTS)
     hint = _("请只写姓名，例如“王小明”“阿依古丽·买买提”或“Chan Tai Man”。")
-    if _NO_NAME.search(dotted) or name.casefold() in _NO_NAMES or re.search(r"\b(i am|i'm|my name)\b", name, re.I):
+    plain = simplified(dotted)
+    said = re.search(r"\b(i am|i'm|my name)\b", name, re.IGNORECASE)
+    if said or _NO_NAME.search(plain) or simplified(name).casefold() in _NO_NAMES:
         raise Invalid(hint)
     if _CHINESE_NAME.fullmatch(dotted):
         if len(dotted.replace("·", "")) == 1:

@@ -107,6 +107,7 @@ ENTRIES: dict[str, Entry] = {
     )
 }
 
+LONGEST_WISH = 40  # characters: a longer text tells something, and is not searched for what it may want
 COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "back"}
 GLOBAL_WORDS = {
     "cancel": ("取消", "退出", "不填了", "算了", "结束", "結束", "cancel", "quit", "exit", "stop"),
@@ -200,14 +201,21 @@ def begins(words: str) -> Begun | Entry | None:
     if typed:
         guards = typed[1].casefold() in ("监护", "監護", "guardian")
         return Begun(guardian.GUARDIAN if guards else account.BIND, {"code": {"t": typed[2]}}, always=True)
-    for pattern, key, always in _INTENTS:
-        if len(words) <= 40 and pattern.search(words):
-            found = ENTRIES[key]
-            return Begun(found.dialogue, {}, always) if found.dialogue else found
+    always = next((key for pattern, key, anywhere in _INTENTS if anywhere and pattern.search(words)), None)
+    if always is not None:
+        return _found(ENTRIES[always], always=True)
     plain = words.casefold()
-    return next(
-        (found for found in ENTRIES.values() if plain in (found.label.casefold(), _(found.label).casefold())), None
-    )
+    for found in ENTRIES.values():
+        if plain in (found.label.casefold(), _(found.label).casefold()):
+            return _found(found)
+    if len(words) > LONGEST_WISH:
+        return None
+    meant = next((key for pattern, key, _anywhere in _INTENTS if pattern.search(words)), None)
+    return _found(ENTRIES[meant]) if meant is not None else None
+
+
+def _found(entry: Entry, *, always: bool = False) -> Begun | Entry:
+    return Begun(entry.dialogue, {}, always) if entry.dialogue else entry
 
 
 def always(found: Begun | Entry) -> bool:

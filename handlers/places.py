@@ -8,7 +8,7 @@ from typing import Any
 
 from config import regions
 from config.region_tree import Region
-from config.texts import _
+from config.texts import _, in_script
 from handlers.dialogue import Ask, Choice, Invalid
 
 LIST = "list"
@@ -68,7 +68,7 @@ def place(within: str = "", among: Codes = ()) -> Callable[[str], Codes]:
 def place_name(code: str) -> str:
     """A county with all above it; a code of former times stands for itself."""
     region = regions.get(code)
-    return region.full_name if region else code
+    return in_script(region.full_name) if region else code
 
 
 def _shared(words: str) -> Codes:
@@ -86,14 +86,16 @@ def _which(key: str, within: str, offered: tuple[Region, ...]) -> Ask:
     """A numbered list. Provinces and what lies in one region go by their own names, others by their full ones."""
     above = regions.get(within)
     if above is not None:
-        text = _("{place}的哪里？回复数字、名字，或重新写一个地方。").format(place=above.full_name)
+        text = _("{place}的哪里？回复数字、名字，或重新写一个地方。").format(place=in_script(above.full_name))
     elif all(region.level == 1 for region in offered):
         text = _("哪个省（自治区、直辖市、特别行政区）？回复数字或名字。")
     else:
         text = _("是下面哪一个？回复数字；都不是就重新写一个地方，带上省或市。")
     short = above is not None or all(region.level == 1 for region in offered)
     choices = tuple(
-        Choice(region.code, region.name if short else region.full_name, words=(region.name,) if short else ())
+        Choice(region.code, in_script(region.name), words=(region.name,))
+        if short
+        else Choice(region.code, in_script(region.full_name))
         for region in offered
     )
     among = () if short else tuple(region.code for region in offered)

@@ -223,7 +223,7 @@ def _exactly(phrase: str) -> Callable[[str], str]:
     """A check that takes nothing but the phrase: 是 or 好的 deletes nobody."""
 
     def check(words: str) -> str:
-        if words.strip().strip("“”\"'。.") != phrase:
+        if words.strip().strip("“”「」\"'。.") != phrase:
             raise Invalid(_("还没有删除。要删除请回复“确认删除”，不删请回复“不删了”。"))
         return "yes"
 

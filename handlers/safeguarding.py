@@ -7,17 +7,15 @@ duty people with their times come later (programme.md §12).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from opencc import OpenCC
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.texts import _
+from config.texts import SOURCE, _, current, simplified
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.free_text import free_words
 from handlers.here import here
@@ -49,14 +47,7 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 def _plain(words: str) -> str:
     folded = unicodedata.normalize("NFKC", words).casefold()
     visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in _UNSEEN)
-    simplified = visible if visible.isascii() else str(_simplify()(visible))
-    return " ".join(simplified.split())
-
-
-@cache
-def _simplify() -> Callable[[str], str]:
-    convert: Callable[[str], str] = OpenCC("t2s").convert
-    return convert
+    return " ".join(simplified(visible).split())
 
 
 @cache
@@ -69,7 +60,7 @@ def _lists(phrases: tuple[str, ...], words: tuple[str, ...]) -> tuple[tuple[str,
 def emergency_text() -> str:
     """The numbers to call. Needs no database."""
     safety = rules().safety
-    return _(
+    numbers = _(
         "如有危险请先拨打{police}／{medical}，不便说话可发短信{sms}。\n"
         "未满 18 岁，或者为一个孩子担心，还可以拨打青少年热线{youth}。"
     ).format(
@@ -78,6 +69,10 @@ def emergency_text() -> str:
         sms=safety.emergency_sms,
         youth=safety.youth_hotline,
     )
+    if current() == SOURCE:
+        return numbers
+    # Other languages are mostly read in Hong Kong, Macao and abroad, where 110 reaches nobody.
+    return numbers + "\n" + _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas)
 
 
 def emergency(session: Session, person: Person, words: str) -> Reply:
@@ -90,7 +85,8 @@ def emergency(session: Session, person: Person, words: str) -> Reply:
     if alert is None:
         return _answered(session, person, "words", kept)
     add_words(session, alert, kept)
-    return Reply(f"{emergency_text()}\n\n{_('这句已经加到刚才那条求助里。')}")
+    kept_too = _("这句已经加到刚才那条求助里。")
+    return Reply(f"{emergency_text()}\n\n{kept_too}")
 
 
 def sos(session: Session, person: Person) -> Reply:

@@ -319,8 +319,11 @@ async def test_a_head_that_drips_is_cut_off_in_time() -> None:
 
 @pytest.mark.parametrize(
     "head",
-    [b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n"]
-    + [b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n"],
+    [
+        b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 9_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: 1\r\n" % n for n in range(200)) + b"\r\n",
+    ],
     ids=["line", "field", "fields"],
 )
 async def test_a_head_that_is_too_big_is_refused(head: bytes) -> None:
@@ -333,7 +336,7 @@ async def test_a_head_that_is_too_big_is_refused(head: bytes) -> None:
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.address(sock)[1])
         writer.write(head)
-        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 4")
+        assert (await asyncio.wait_for(reader.readline(), 5)).split()[1].startswith(b"4")
         writer.close()
     finally:
         await runner.cleanup()
@@ -502,7 +505,7 @@ def put_aside(database: Database, text: str) -> str:
     with database.write() as session:
         row = inbox.enter(session, "wechat", "gd", "key1", "sender-a", "text", inbound.as_json())
         assert row is not None
-        inbox.set_aside(session, row, {"text": "抱歉"}, "passive")
+        inbox.set_aside(session, row, None, {"text": "抱歉"}, "passive")
     return row
 
 

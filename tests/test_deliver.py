@@ -182,13 +182,11 @@ async def test_a_lease_held_by_another_copy_keeps_this_one_from_sending(office: 
 
 
 async def test_a_sender_that_stops_hands_its_accounts_over_at_once(office: Office) -> None:
-    stopping = asyncio.Event()
-    other = office.worker("two")
-    running = asyncio.create_task(other.run(stopping))
-    while not other.leases:
-        await asyncio.sleep(0.01)
+    other, stopping = office.worker("two"), asyncio.Event()
+    await other.once()
+    assert set(other.leases) == {WECHAT, TELEGRAM}
     stopping.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(other.run(stopping), 5)
     office.put(office.person())
     await office.work()
     assert office.wechat.texts == ["你好"]

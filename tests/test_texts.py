@@ -5,37 +5,15 @@ from __future__ import annotations
 import ast
 import re
 import string
-import tomllib
-from functools import cache
-from pathlib import Path
 
 import opencc
 import pytest
-from babel.messages.extract import extract_from_dir
 
+from config.collect_texts import FOLDERS, ROOT, messages
 from config.texts import LANGUAGES, LOCALES, N_, SOURCE, _, catalogue, language_for, speaking
 from handlers import menu
 
-ROOT = Path(__file__).parent.parent
-FOLDERS = ("bot", "handlers", "models", "scheduler", "config")
 TRANSLATED = [language for language in LANGUAGES if language != SOURCE]
-
-
-@cache
-def messages() -> frozenset[str]:
-    """Every text marked in the code and the templates."""
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        mappings = tomllib.load(file)["tool"]["babel"]["mappings"]
-    methods = [(one["pattern"], one["method"]) for one in mappings]
-    options = {one["pattern"]: {k: v for k, v in one.items() if k not in ("pattern", "method")} for one in mappings}
-    found: set[str] = set()
-    for folder in FOLDERS:
-        for _file, _line, message, _comments, _context in extract_from_dir(
-            ROOT / folder, methods, options, keywords={"_": None, "N_": None}
-        ):
-            assert isinstance(message, str), message
-            found.add(message)
-    return frozenset(found)
 
 
 def fields(text: str) -> set[str]:

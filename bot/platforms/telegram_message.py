@@ -31,7 +31,7 @@ FEATURES = Features(
 CUT_NOTE = N_("…（内容太长，已截短）")
 SHARE_LOCATION = N_("发送我的位置")
 _ONLY_OPTIONS = N_("请选择：")
-_NO_WORDS = "（没有文字）"
+_NO_WORDS = N_("（没有文字）")
 
 _MAX_DATA_BYTES = 64
 _SHORT_LABEL = 8  # two buttons of eight Chinese characters fit beside each other on a small phone
@@ -68,7 +68,7 @@ def show(reply: Reply) -> Shown:
     body = clean_text(reply.text).strip()
     if not body and not lines:
         log.warning("telegram_reply_without_words")
-        body = _(_ONLY_OPTIONS) if markup is not None else _NO_WORDS
+        body = _(_ONLY_OPTIONS) if markup is not None else _(_NO_WORDS)
     return Shown(_fit(body, "\n".join(lines)), markup)
 
 
