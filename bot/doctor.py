@@ -87,7 +87,8 @@ def _read_settings(findings: list[Finding]) -> Settings | None:
                 accounts[kind][name] = TypeAdapter(shape).validate_python(values)
             except ValidationError as error:
                 findings += [_invalid((kind, name, *each["loc"]), each) for each in _errors(error)]
-    return Settings.model_construct(_fields_set=raw.model_fields_set, **{**dict(raw), **accounts})
+    values = {name: getattr(raw, name) for name in Settings.model_fields}
+    return Settings.model_construct(_fields_set=raw.model_fields_set, **{**values, **accounts})
 
 
 def _load(findings: list[Finding]) -> _Raw | None:

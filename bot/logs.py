@@ -41,7 +41,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"/p/[A-Za-z0-9_-]{22}", "/p/<token>"),
         (r"(?<![0-9A-Za-z])\d{17}[\dXx](?:\d{2})?(?![0-9A-Za-z])", "<id number>"),
         (r"(?<![0-9A-Za-z.:-])\+?(?:86|852|853|886)?[ -]?1[3-9]\d(?:[ -]?\d){8}(?![0-9A-Za-z])", "<phone>"),
-        (r"(?<![0-9A-Za-z])\+\d{8,15}(?![0-9A-Za-z])", "<phone>"),
+        (r"(?<![0-9A-Za-z])\+\d(?:[ -]?\d){7,14}(?![0-9A-Za-z])", "<phone>"),
         (r"(?<![0-9A-Za-z_-])o[A-Za-z0-9_-]{27}(?![0-9A-Za-z_-])", "<openid>"),
         (r"(?<![0-9A-Za-z+/_-])[A-Za-z0-9+/_-]{43}=?(?![0-9A-Za-z+/_=-])", "<key>"),
     )
@@ -124,7 +124,7 @@ def _only_the_template(_logger: Any, _name: str, event: MutableMapping[str, Any]
     args = event.pop("positional_args", None)
     event.pop("stack_info", None)
     if record.name == "py.warnings":
-        found = _WARNING.match(str(args[0]) if args else "")
+        found = _WARNING.match(str(record.msg))
         event["event"] = "python_warning"
         if found:
             event["category"] = found["category"]
@@ -168,7 +168,10 @@ def _clean(value: Any) -> Any:
         return f"<{len(value)} bytes>"
     if isinstance(value, Iterable):
         return [_clean(item) for item in value]
-    return redact(str(value))
+    try:
+        return redact(str(value))
+    except Exception as error:  # noqa: BLE001 a log line must never end the work that it tells of
+        return f"<unprintable: {type(error).__name__}>"
 
 
 def _not_the_senders_fault(record: logging.LogRecord) -> bool:

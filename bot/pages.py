@@ -17,6 +17,7 @@ import jinja2
 import segno
 import structlog
 from aiohttp import web
+from sqlmodel import Session
 
 from bot.receive import Unavailable
 from bot.routes import APP, READ_SECONDS
@@ -123,7 +124,7 @@ async def _render(request: web.Request, view: View) -> web.Response:
 def _view(app: App, token: str, problem: str = "") -> View:
     try:
         with app.database.write() as session:
-            page = open_page(session, token)
+            page = _page(session, token)
             if page is None:
                 return View("gone.html", 404, "", {})
             person = session.get(Person, page.person_id)
@@ -143,6 +144,15 @@ def _view(app: App, token: str, problem: str = "") -> View:
         return View("away.html", 503, "", {})
 
 
+def _page(session: Session, token: str) -> OpenPage | None:
+    """The page behind a token, unless the chat that it was offered in leads to somebody else by now."""
+    page = open_page(session, token)
+    if page is None or page.door_id is None:
+        return page
+    door = session.get(Door, page.door_id)
+    return page if door is not None and door.person_id == page.person_id else None
+
+
 def _guardian(app: App, page: OpenPage, language: str) -> View:
     code = str(page.facts["code"])
     with speaking(language):
@@ -154,9 +164,9 @@ def _guardian(app: App, page: OpenPage, language: str) -> View:
 
 def _inbound(app: App, token: str, typed: str) -> Inbound | None:
     with app.database.write() as session:
-        page = open_page(session, token)
+        page = _page(session, token)
         door = session.get(Door, page.door_id) if page is not None and page.door_id else None
-        if page is None or page.kind != "answer" or door is None or door.person_id != page.person_id:
+        if page is None or page.kind != "answer" or door is None:
             return None
         if onpage.question(session, page) is None:
             return None

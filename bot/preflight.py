@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from models.clock import moved_by
 from models.database import Database, DatabaseAway
 from models.rotation import unknown_keys
 
+_LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "test", "invalid")
 SANDBOX_PATHS = ("/sandbox/wechat-api", "/sandbox/telegram-api")
 
 
@@ -33,6 +35,8 @@ def unsafe(settings: Settings) -> Iterator[UnsafeSetting]:
             "NUANYANG_WECHAT__<NAME>__APPID",
             _("一个账号也没有：设置一个公众号，或用 NUANYANG_TELEGRAM__<NAME>__TOKEN 设置一个 Telegram 机器人"),
         )
+    if settings.public_url.startswith("http://") and _is_public(urlsplit(settings.public_url).hostname or ""):
+        yield UnsafeSetting("NUANYANG_PUBLIC_URL", _("一次性网页会显示个人资料，要用 https:// 开头的地址"))
     for name, telegram in settings.telegram.items():
         if telegram.mode == "webhook" and telegram.secret_token is None:
             yield UnsafeSetting(
@@ -53,6 +57,14 @@ def setting(kind: str, name: str, field: str) -> str:
 def is_sandbox(api_base: str) -> bool:
     """Whether an API_BASE is one of `nuanyang run`."""
     return urlsplit(api_base).path.rstrip("/").endswith(SANDBOX_PATHS)
+
+
+def _is_public(host: str) -> bool:
+    """Whether a host lies outside this machine and its own network."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." in host and host.rsplit(".", 1)[-1].lower() not in _LOCAL_SUFFIXES
 
 
 def check_spool(folder: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
@@ -32,6 +32,8 @@ from models.database import Database, DatabaseAway, is_away, now_of
 from models.person import Person, door_of
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 URGENT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
@@ -75,6 +77,8 @@ class Receiver:
         self._here = here
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
+        # What must go on while the database hangs, and so never waits behind anything that asks it.
+        self._quick = ThreadPoolExecutor(4, thread_name_prefix="quick")
         self._queues: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._running: dict[Key, asyncio.Task[Received]] = {}
         self._given_up: set[Key] = set()  # answered without their reply, which leaves by the outbox
@@ -95,7 +99,7 @@ class Receiver:
             task = asyncio.create_task(self._ordered(inbound, passive))
             self._running[key] = task
             task.add_done_callback(partial(self._ended, key))
-        urgent = await asyncio.to_thread(_urgent, inbound)
+        urgent = await self.quickly(partial(_urgent, inbound))
         at_once = Received(Reply(urgent) if urgent else None)
         if task is None or key in self._given_up:
             return at_once
@@ -176,6 +180,7 @@ class Receiver:
             log.warning("database_away", doing="stop")
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._quick.shutdown(wait=False)
 
     def _ended(self, key: Key, task: asyncio.Task[Received]) -> None:
         self._running.pop(key, None)
@@ -199,6 +204,10 @@ class Receiver:
                     raise
                 return await self._to_spool(inbound, "away")
             return received
+
+    async def quickly(self, work: Callable[[], _T]) -> _T:
+        """Run what needs no database in a thread that no database can hold up."""
+        return await asyncio.get_running_loop().run_in_executor(self._quick, work)
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -266,11 +275,14 @@ class Receiver:
                 return
             found = inbox.stored(session, platform, account, key)
             door = door_of(session, platform, account, sender)
-            if found is not None and found.reply is not None and door is not None:
-                _queue_reply(session, found.id, door.person_id, Reply.from_json(found.reply), door.id, again=again)
+            # After a deletion the row names no sender any more; whoever talks there now gets the reply all the same.
+            person = door.person_id if door is not None else found.person_id if found is not None else None
+            if found is not None and found.reply is not None and person is not None:
+                where = door.id if door is not None else None
+                _queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
 
     def _sweep(self) -> None:
-        with self._database.write() as session:
+        with self._database.read() as session:
             rows = inbox.never_handed(session, SWEEP_AFTER)
         for row in rows:
             log.info("reply_swept", platform=row[0], account=row[1])
@@ -309,7 +321,7 @@ class Receiver:
 
     async def _put(self, inbound: Inbound, why: str) -> Path:
         try:
-            path = await self._spool.put_soon(inbound)
+            path = await self._spool.put_soon(inbound, self._quick)
         except OSError as error:
             log.error("spool_refused", errno=error.errno, why=why)
             raise Unavailable from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -50,7 +51,7 @@ async def webhook(request: web.Request) -> web.StreamResponse:
             raw = await platform.accept(request)
         if isinstance(raw, web.StreamResponse):
             return raw
-        inbounds = await asyncio.to_thread(platform.open, raw, query)
+        inbounds = await app.receiver.quickly(partial(platform.open, raw, query))
     except Rejected as rejected:
         app.metrics.rejected.labels(kind, rejected.reason).inc()
         return web.Response(status=rejected.status, text=rejected.reason)

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,9 +135,9 @@ class Spool:
         """Whether earlier updates of this sender are still in the spool."""
         return _sender(inbound) in self.waiting
 
-    async def put_soon(self, inbound: Inbound) -> Path:
-        """`put` off the event loop; the place in the order is that of the call."""
-        return await asyncio.to_thread(self._write, self._reserve(inbound), inbound)
+    async def put_soon(self, inbound: Inbound, pool: Executor | None = None) -> Path:
+        """`put` off the event loop, in a thread of `pool`; the place in the order is that of the call."""
+        return await asyncio.get_running_loop().run_in_executor(pool, self._write, self._reserve(inbound), inbound)
 
     def _note(self, path: Path, inbound: Inbound) -> None:
         with self._lock:

@@ -16,7 +16,7 @@ from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
-from models.contact import MAX_WORDS, ContactError, ContactMessage, answer, answers_for, words_of, write
+from models.contact import MAX_WORDS, ContactError, ContactMessage, answer, answers_for, may_answer, words_of, write
 from models.person import Person, address_form
 from models.volunteer import volunteer_of
 
@@ -131,7 +131,7 @@ def _shown(session: Session, words: str) -> str:
 def _contact_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     row = session.get(ContactMessage, str(params["message"]))
     words = words_of(session, row) if row else None
-    if row is None or words is None or row.answered_at is not None:
+    if row is None or words is None or row.answered_at is not None or not may_answer(session, row, person.id):
         return None
     text = _("来自{who}：\n{words}").format(who=_who(session, row.asker_id), words=_shown(session, words))
     facts = AnswerFacts(message=row.id)

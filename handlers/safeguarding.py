@@ -23,9 +23,11 @@ from handlers.late import asked
 from handlers.message import Reply
 from models.alert import Alert, add_words, raise_alert, recent_alert, words_of
 from models.person import Person
+from models.role import grants
 from models.volunteer import volunteer_of
 
 MAX_WORDS = 2_000
+MAX_TOLD = 450  # of a record in one notice; WeChat takes 2,048 bytes
 
 
 def is_danger(words: str) -> bool:
@@ -158,7 +160,7 @@ TELL_MORE = Dialogue("tell_more", MoreFacts, _prepare, _talk, _perform)
 def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """For whoever is responsible. What was written never passes through Telegram."""
     alert = session.get(Alert, str(params["alert"]))
-    if alert is None or alert.state != "open":
+    if alert is None or alert.state != "open" or not grants(session, person.id):
         return None
     registered = volunteer_of(session, alert.person_id)
     who = _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
@@ -169,10 +171,15 @@ def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     if not here(session).sensitive_in_chat:
         lines.append(_("内容不在这里显示，请到微信或网页处理。"))
     else:
-        words = words_of(session, alert)
+        words = _fitting(words_of(session, alert))
         lines.append(_("写的话：{words}").format(words=words) if words else _("没有写话，只按了求助。"))
     lines.append(_("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police))
     return Reply("\n".join(lines))
+
+
+def _fitting(words: str) -> str:
+    """How it began and what came last: a platform would cut off the newest words without a sign."""
+    return words if len(words) <= MAX_TOLD else f"{words[: MAX_TOLD // 3]}\n……\n{words[-MAX_TOLD * 2 // 3 :]}"
 
 
 NOTICES = {"notice.alert": _alert_notice}

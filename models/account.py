@@ -172,7 +172,7 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
             setattr(each, owner, stays.id)
             session.add(each)
         moved[str(table.__tablename__)] = [each.id for each in held]
-    volunteer.move(session, gone.id, stays.id)
+    moved |= volunteer.move(session, gone.id, stays.id)
     gone.merged_into = stays.id
     session.add(gone)
     row = Join(gone=gone.id, stays=stays.id, how=how, moved=moved, at=now_of(session))
@@ -184,6 +184,16 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
     audit.note(session, stays.id, "person.joined", gone.id, how=how, join=row.id)
     changed = tuple(door for door in (session.get(Door, key) for key in moved["door"]) if door is not None)
     return Joined(stays, changed, both)
+
+
+def ever_one(session: Session, one: str, other: str) -> bool:
+    """Whether these two are or were ever one person, also where they have been parted since."""
+    known, new = {one}, {one}
+    while new:
+        query = select(Join.gone, Join.stays).where(col(Join.gone).in_(new) | col(Join.stays).in_(new))
+        new = {each for pair in session.exec(query) for each in pair} - known
+        known |= new
+    return other in known
 
 
 def leaving_with(session: Session, person: Person, door_id: str) -> tuple[Join | None, list[Door]]:
@@ -219,7 +229,12 @@ def part(session: Session, person: Person, door_id: str) -> Joined:
         for door in going:
             door.person_id = other.id
             session.add(door)
+        # They were one: that stays known (`ever_one`), though there is nothing to undo.
+        brought, now = {"door": [door.id for door in going]}, now_of(session)
+        session.add(Join(gone=other.id, stays=person.id, how="bind", moved=brought, at=now, undone_at=now))
     session.flush()
+    # Whoever holds the parted door may have a code in hand that would lead back in.
+    close_codes(session, person.id, "bind")
     audit.note(session, person.id, "person.parted", other.id, doors=len(going))
     return Joined(other, tuple(going), row is not None and volunteer_of(session, other.id) is not None)
 
@@ -238,7 +253,7 @@ def _undo(session: Session, row: Join) -> Person:
             if held is not None and getattr(held, owner) == row.stays:
                 setattr(held, owner, row.gone)
                 session.add(held)
-    volunteer.move_back(session, row.gone, row.stays)
+    volunteer.move_back(session, row.gone, row.stays, row.moved)
     session.flush()
     return gone
 
@@ -246,7 +261,8 @@ def _undo(session: Session, row: Join) -> Person:
 def _lock(session: Session, *people: Person) -> None:
     """Two joins of the same people wait for each other here, always in the same order, and then see what is true."""
     keys = sorted({person.id for person in people})
-    query = select(Person).where(col(Person.id).in_(keys)).order_by(Person.id).with_for_update()
+    # key_share: other turns may go on adding rows that refer to these people, or each would wait for the other.
+    query = select(Person).where(col(Person.id).in_(keys)).order_by(Person.id).with_for_update(key_share=True)
     session.flush()
     session.exec(query.execution_options(populate_existing=True)).all()
 

@@ -14,7 +14,7 @@ from models import audit
 from models.contact import answers_for
 from models.database import now_of
 from models.ids import new_id
-from models.outbox import EMERGENCY, enqueue
+from models.outbox import EMERGENCY, enqueue, is_waiting
 from models.sealed import seal, sealed_columns, unseal
 
 SOURCES = ("words", "sos", "worried")
@@ -79,15 +79,17 @@ def add_words(session: Session, alert: Alert, words: str) -> None:
     alert.more_sealed = seal(session, "alert.more_sealed", alert.id, f"{before}\n{words}" if before else words)
     session.add(alert)
     audit.note(session, alert.person_id, "alert.words_added", alert.id)
-    # A new key each time, so that whoever was told hears of every addition.
+    # A new key each time, so that whoever was told hears of every addition; one that waits already will hold it.
     key = new_id()
     for receiver in answers_for(session, alert.person_id):
+        if is_waiting(session, receiver, "notice.alert", f"alert:{alert.id}:"):
+            continue
         enqueue(
             session,
             receiver,
             "notice.alert",
             {"alert": alert.id},
-            unique_key=f"alert:{key}:{receiver}",
+            unique_key=f"alert:{alert.id}:{key}:{receiver}",
             priority=EMERGENCY,
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, func, update
+from sqlalchemy import CheckConstraint, delete, func, update
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
@@ -127,10 +127,22 @@ def use_code(session: Session, row: str) -> bool:
     return bool(getattr(result, "rowcount", 0))
 
 
-def close_codes(session: Session, person_id: str) -> None:
-    """Make a person's unused codes unusable."""
+def close_codes(session: Session, person_id: str, kind: str | None = None) -> None:
+    """Make a person's unused codes unusable, of one kind if named."""
+    statement = update(OneTimeCode).where(col(OneTimeCode.person_id) == person_id, col(OneTimeCode.used_at).is_(None))
+    if kind is not None:
+        statement = statement.where(col(OneTimeCode.kind) == kind)
+    session.execute(statement.values(expires_at=machine_now_of(session)))
+
+
+def forget_codes(session: Session, older_than: timedelta) -> int:
+    """Retention: codes that ended so long ago, with their places in the index, and counted tries; returns how many
+    codes. Until then a late one is told why it does not count."""
+    before = machine_now_of(session) - older_than
+    old = select(OneTimeCode.id).where(OneTimeCode.expires_at < before)
     session.execute(
-        update(OneTimeCode)
-        .where(col(OneTimeCode.person_id) == person_id, col(OneTimeCode.used_at).is_(None))
-        .values(expires_at=machine_now_of(session))
+        delete(sealed.BlindIndex).where(col(sealed.BlindIndex.kind) == "code", col(sealed.BlindIndex.row_id).in_(old))
     )
+    session.execute(delete(CodeTry).where(col(CodeTry.at) < before))
+    result = session.execute(delete(OneTimeCode).where(col(OneTimeCode.expires_at) < before))
+    return int(getattr(result, "rowcount", 0))

@@ -170,7 +170,7 @@ def written_with(session: Session, asker_id: str) -> list[ContactMessage]:
 def forget_words(session: Session, asker_id: str) -> None:
     """Take the words out of all of a person's threads; that something was written stays."""
     for row in written_with(session, asker_id):
-        row.words_sealed = None
+        row.words_sealed = row.county = None
         session.add(row)
     session.flush()
 

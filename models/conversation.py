@@ -135,6 +135,12 @@ def _sealed(session: Session, person_id: str, state: State) -> bytes:
     return vault_of(session).seal_json("conversation.state_sealed", person_id, state.as_json())
 
 
+def forget_prompts(session: Session, older_than: timedelta) -> int:
+    """Retention: questions whose time to be answered ended so long ago; returns how many."""
+    result = session.execute(delete(Prompt).where(col(Prompt.expires_at) < now_of(session) - older_than))
+    return int(getattr(result, "rowcount", 0))
+
+
 def forget_abandoned(session: Session, older_than: timedelta, limit: int = 500) -> int:
     """Retention: talks that nobody has come back to for so long; returns how many, at most `limit`."""
     old = select(Conversation.person_id).where(Conversation.touched_at < now_of(session) - older_than).limit(limit)

@@ -10,6 +10,7 @@ from models.account import family
 from models.code import OneTimeCode, close_codes
 from models.conversation import Conversation, Prompt
 from models.database import now_of
+from models.ids import new_id
 from models.inbox import InboxMessage, forget_messages
 from models.outbox import withdraw
 from models.page import Page, close_pages
@@ -49,17 +50,18 @@ def delete_person(session: Session, person: Person) -> Person:
     """
     if is_last_organiser(session, person.id):
         raise LastOrganiser
+    fresh = _new_owner(session, person)
     for each in family(session, person.id):
         _forget(session, each)
+        _forget_settings(session, session.get_one(Person, each))
     for grant in session.exec(
         select(RoleGrant).where(RoleGrant.person_id == person.id, col(RoleGrant.ended_at).is_(None))
     ).all():
         grant.ended_at = now_of(session)
         session.add(grant)
-    set_address_form(session, person, None)
     person.deleted_at = now_of(session)
     session.add(person)
-    fresh = _new_owner(session, person)
+    session.flush()
     audit.note(session, person.id, "person.deleted", person.id)
     return fresh
 
@@ -83,6 +85,13 @@ def _forget(session: Session, person_id: str) -> None:
         session.execute(delete(table).where(col(table.person_id) == person_id))
 
 
+def _forget_settings(session: Session, person: Person) -> None:
+    plain = Person(created_at=person.created_at)
+    for name in ("language", "zone", "quiet_from", "quiet_until", "paused_until", "campaigns_off"):
+        setattr(person, name, getattr(plain, name))
+    set_address_form(session, person, None)
+
+
 def _forget_as_guardian(session: Session, person_id: str) -> None:
     """Who deletes their data agrees for nobody any more; a minor is paused by that until somebody agrees again."""
     person = session.get_one(Person, person_id)
@@ -101,7 +110,8 @@ def _new_owner(session: Session, person: Person) -> Person:
     session.flush()
     for door in session.exec(select(Door).where(Door.person_id == person.id)).all():
         forget_messages(session, door.platform, door.account, door.sender)
-        door.person_id = fresh.id
+        # A new id too: past attempts and joins name the old one, and may not lead from the record to the account.
+        door.id, door.person_id = new_id(), fresh.id
         session.add(door)
     session.flush()
     return fresh

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from config.catalogue import rules
 from models import audit, consent
+from models.account import ever_one
 from models.code import issue_code
 from models.database import now_of
 from models.ids import new_id
@@ -42,7 +43,7 @@ CODE = "guardian"
 class GuardianError(Exception):
     """This consent cannot stand; `reason` is what the dialogue chooses its words by.
 
-    "gone" — the registration is no more, or waits for nobody; "own" — the minor acts for himself or herself;
+    "gone" — the registration is no more, or waits for nobody; "own" — whoever acts is, or once was, bound to the minor;
     "phone" — the guardian's number is the minor's; "minor" — the guardian is registered as below 18;
     "scope" — the specialist's scope does not cover the minor's county.
     """
@@ -83,7 +84,9 @@ def invite(session: Session, volunteer: Volunteer, label: str) -> Invitation:
 
 def waiting(session: Session, volunteer_id: str) -> Volunteer | None:
     """The registration, if it needs a guardian's word now."""
-    row = session.get(Volunteer, volunteer_id)
+    # Locked, so that of two words at the same moment the second one sees what the first one did.
+    query = select(Volunteer).where(Volunteer.id == volunteer_id).with_for_update(key_share=True)
+    row = session.exec(query.execution_options(populate_existing=True)).first()
     return row if row is not None and row.merged_into is None and row.status in (WAITING, PAUSED) else None
 
 
@@ -168,7 +171,7 @@ def drop_pending(session: Session) -> int:
         col(Volunteer.active_since).is_(None),
         col(Volunteer.waiting_since) < before,
     )
-    rows = session.exec(query).all()
+    rows = session.exec(query.with_for_update(skip_locked=True, key_share=True)).all()
     for row in rows:
         audit.note(session, "programme", "guardian.never_answered", row.id)
         _drop(session, row)
@@ -182,7 +185,8 @@ def come_of_age(session: Session) -> int:
     # A day of grace, since the last time zone has its birthday before UTC.
     born_by = _years_before((now_of(session) + timedelta(days=1)).date(), youngest)
     query = select(Volunteer).where(col(Volunteer.status).in_((WAITING, PAUSED)), col(Volunteer.birth_date) <= born_by)
-    grown = [row for row in session.exec(query) if not _needs(session, row)]
+    locked = query.with_for_update(skip_locked=True, key_share=True)
+    grown = [row for row in session.exec(locked).all() if not _needs(session, row)]
     for row in grown:
         activate(session, row)
         audit.note(session, "programme", "volunteer.of_age", row.id)
@@ -194,7 +198,7 @@ def _checked(session: Session, by: Person, volunteer_id: str, told: Guardian) ->
     volunteer = waiting(session, volunteer_id)
     if volunteer is None:
         raise GuardianError("gone")
-    if volunteer.person_id == by.id:
+    if ever_one(session, by.id, volunteer.person_id):
         raise GuardianError("own")
     if told.phone == phone_of(session, volunteer):
         raise GuardianError("phone")

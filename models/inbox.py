@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, select, update
+from sqlalchemy import CheckConstraint, UniqueConstraint, delete, select, update
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of, vault_of
@@ -154,12 +154,16 @@ def forget_messages(session: Session, platform: str, account: str, sender: str) 
 
 
 def forget_old(session: Session, older_than: timedelta, limit: int = 500) -> int:
-    """Retention: take the words out of messages older than this; returns how many, at most `limit`."""
+    """Retention: messages older than this; returns how many, at most `limit`. Of one that was set aside it stays that
+    there was one. The others go with their keys: no repeat comes so late, and a platform may begin its numbers anew.
+    """
     before = machine_now_of(session) - older_than
-    old = select(_T.c.id).where(
-        _T.c.received_at < before, _T.c.payload_sealed.is_not(None) | _T.c.reply_sealed.is_not(None)
+    aside = select(_T.c.id).where(_T.c.received_at < before, _T.c.state == "aside", _T.c.sender != "")
+    emptied = session.execute(
+        update(_T)
+        .where(_T.c.id.in_(aside.limit(limit)))
+        .values(payload_sealed=None, reply_sealed=None, sender="", person_id=None)
     )
-    result = session.execute(
-        update(_T).where(_T.c.id.in_(old.limit(limit))).values(payload_sealed=None, reply_sealed=None)
-    )
-    return int(getattr(result, "rowcount", 0))
+    old = select(_T.c.id).where(_T.c.received_at < before, _T.c.state == "done")
+    gone = session.execute(delete(_T).where(_T.c.id.in_(old.limit(limit))))
+    return int(getattr(emptied, "rowcount", 0)) + int(getattr(gone, "rowcount", 0))

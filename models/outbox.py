@@ -125,6 +125,19 @@ def enqueue(
     return getattr(result, "rowcount", 0) == 1
 
 
+def is_waiting(session: Session, person_id: str, kind: str, key_start: str) -> bool:
+    """Whether such a message waits to be sent as soon as it can be, and will be worded after this transaction: the row
+    is locked, and claims pass over it until then."""
+    query = (
+        select(_T.c.id)
+        .where(_T.c.person_id == person_id, _T.c.kind == kind, _T.c.unique_key.startswith(key_start, autoescape=True))
+        .where(or_(_T.c.state == "held", and_(_T.c.state == "waiting", _T.c.not_before.is_(None))))
+        .limit(1)
+        .with_for_update()
+    )
+    return session.execute(query).first() is not None
+
+
 def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:
     """Take due rows for people with an open door at one of these (platform, account) as `sending` with a deadline,
     the most urgent first; other workers pass over them."""
@@ -259,7 +272,14 @@ def sweep(session: Session) -> int:
     lost = session.execute(
         update(_T)
         .where(dead)
-        .values(state="uncertain", claimed_by=None, deadline=None, why="worker gone", ended_at=now_of(session))
+        .values(
+            state="uncertain",
+            claimed_by=None,
+            deadline=None,
+            why="worker gone",
+            ended_at=now_of(session),
+            params_sealed=None,
+        )
     )
     return int(getattr(again, "rowcount", 0)) + int(getattr(lost, "rowcount", 0))
 
@@ -284,12 +304,22 @@ def release_held(session: Session, person_id: str) -> int:
 
 
 def withdraw(session: Session, person_id: str, *, why: str, door_id: str | None = None) -> int:
-    """End what waits for a person (of one door, if named): the person left, or the reason is gone."""
-    where = [_T.c.person_id == person_id, _T.c.state.in_(("waiting", "held"))]
+    """End what is under way for a person (of one door, if named): the person left, or the reason is gone. A call that
+    is being made ends in its attempt; the row never waits again."""
+    where = [_T.c.person_id == person_id, _T.c.state.in_(("waiting", "sending", "held"))]
     if door_id is not None:
         where.append(_T.c.door_id == door_id)
     result = session.execute(
-        update(_T).where(*where).values(state="withdrawn", why=why, ended_at=now_of(session), params_sealed=None)
+        update(_T)
+        .where(*where)
+        .values(
+            state="withdrawn",
+            why=why,
+            ended_at=now_of(session),
+            params_sealed=None,
+            claimed_by=None,
+            deadline=None,
+        )
     )
     return int(getattr(result, "rowcount", 0))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, update
+from sqlalchemy import CheckConstraint, delete, update
 from sqlmodel import Field, Session, SQLModel, col
 
 from config.catalogue import rules
@@ -105,3 +105,9 @@ def close_pages(session: Session, person_id: str, kind: str | None = None) -> No
     if kind is not None:
         statement = statement.where(col(Page.kind) == kind)
     session.execute(statement.values(used_at=machine_now_of(session)))
+
+
+def forget_pages(session: Session, older_than: timedelta) -> int:
+    """Retention: pages that ended so long ago, since what they would show is kept in them; returns how many."""
+    result = session.execute(delete(Page).where(col(Page.expires_at) < machine_now_of(session) - older_than))
+    return int(getattr(result, "rowcount", 0))

@@ -69,9 +69,17 @@ def door_of(session: Session, platform: str, account: str, sender: str) -> Door 
 def open_door(
     session: Session, platform: str, account: str, sender: str, language: str, *, zone: str
 ) -> tuple[Door, Person]:
-    """The door of a sender with its person; both are made at the first message."""
+    """The door of a sender with its person; both are made at the first message.
+
+    The door stays locked until the transaction ends: whom it leads to cannot change under a turn.
+    """
     now = now_of(session)
-    door = door_of(session, platform, account, sender)
+    door = session.exec(
+        select(Door)
+        .where(Door.platform == platform, Door.account == account, Door.sender == sender)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).first()
     if door is None:
         door, person = _new_door(session, platform, account, sender, language, zone)
         if person is not None:

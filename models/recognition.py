@@ -98,6 +98,7 @@ def answer_code(session: Session, asker: Person, typed: str) -> Joined:
         raise BadCode("used")
     joined = join(session, asker, survivor(session, found.person_id), "recognition")
     _decide_all(session, asker.id, "confirmed", None)
+    _tell_old_doors(session, joined)
     return joined
 
 
@@ -110,7 +111,7 @@ def to_decide(session: Session, request_id: str, by: str) -> Recognition:
     covered = row.county is not None and any(
         holds(session, by, role, row.county) for role in ("specialist", "organiser")
     )
-    if not covered or by == row.asker:
+    if not covered or by == survivor(session, row.asker).id:
         raise NotToDecide("not_yours")
     return row
 
@@ -130,6 +131,7 @@ def confirm(session: Session, request_id: str, by: str) -> None:
     session.add(row)
     _decide_all(session, row.asker, "confirmed", by)
     enqueue(session, joined.person.id, "notice.recognised", {}, unique_key=f"recognised:{row.id}")
+    _tell_old_doors(session, joined)
     audit.note(session, by, "recognition.confirmed", stays.id, request=row.id)
 
 
@@ -150,13 +152,13 @@ def open_requests(session: Session) -> list[Recognition]:
 
 
 def forget_requests(session: Session, person_id: str) -> None:
-    """End what is open about or from a person (their data is deleted)."""
-    query = select(Recognition).where(
-        (col(Recognition.asker) == person_id) | (col(Recognition.found) == person_id),
-        col(Recognition.state).in_(("open", "code")),
-    )
+    """End what is open about or from a person (their data is deleted), and forget where the person lived."""
+    query = select(Recognition).where((col(Recognition.asker) == person_id) | (col(Recognition.found) == person_id))
     for row in session.exec(query).all():
-        row.state = "expired"
+        if row.state in ("open", "code"):
+            row.state = "expired"
+        if row.found == person_id:
+            row.county = None
         session.add(row)
 
 
@@ -209,6 +211,17 @@ def _keep(session: Session, asker: Person, found: Person | None, state: str) -> 
     session.flush()
     audit.note(session, asker.id, "recognition.asked", row.id)
     return row
+
+
+def _tell_old_doors(session: Session, joined: Joined) -> None:
+    """Whoever reads at the old doors hears that another account has joined them, and can part it again."""
+    new = {door.id for door in joined.moved}
+    platform = next((door.platform for door in joined.moved), "")
+    for door in doors(session, joined.person.id):
+        if door.id not in new:
+            key = f"notice.bound:{door.id}:{new_id()}"
+            params = {"platform": platform}
+            enqueue(session, joined.person.id, "notice.bound", params, unique_key=key, door_id=door.id)
 
 
 def _decide_all(session: Session, asker: str, state: str, by: str | None) -> None:

@@ -221,7 +221,7 @@ def register(session: Session, person: Person, answers: Registered) -> Volunteer
     session.flush()
     set_name(session, row, answers.name)
     set_phone(session, row, answers.phone)
-    audit.note(session, person.id, "volunteer.registered", row.id, status=row.status, county=row.county)
+    audit.note(session, person.id, "volunteer.registered", row.id, status=row.status)
     for other in _with_phone(session, answers.phone):
         if other.id != row.id and other.birth_date == answers.birth_date:
             audit.note(session, person.id, "volunteer.possible_duplicate", row.id, other=other.id)
@@ -320,23 +320,25 @@ def blank(session: Session, volunteer: Volunteer) -> None:
     session.flush()
 
 
-def move(session: Session, from_person: str, to_person: str) -> None:
-    """Two people are one: `from_person`'s registration becomes `to_person`'s.
+def move(session: Session, from_person: str, to_person: str) -> dict[str, list[str]]:
+    """Two people are one: `from_person`'s registration becomes `to_person`'s. Returns what changed hands, by table.
 
     Where both are registered, the receiving one counts and the other is set aside, out of the phone index.
     """
-    for held in session.exec(select(Guardianship).where(Guardianship.guardian_person == from_person)).all():
+    given = session.exec(select(Guardianship).where(Guardianship.guardian_person == from_person)).all()
+    for held in given:
         held.guardian_person, held.moved_from = to_person, from_person
         session.add(held)
-    _move_registration(session, from_person, to_person)
+    registered = _move_registration(session, from_person, to_person)
     _end_own_consent(session, to_person)
+    return {"guardianship": [held.id for held in given], "volunteer": registered}
 
 
-def _move_registration(session: Session, from_person: str, to_person: str) -> None:
+def _move_registration(session: Session, from_person: str, to_person: str) -> list[str]:
     row = volunteer_of(session, from_person)
     kept = volunteer_of(session, to_person)
     if row is None:
-        return
+        return []
     if kept is None:
         row.person_id, row.moved_from = to_person, from_person
     else:
@@ -346,6 +348,7 @@ def _move_registration(session: Session, from_person: str, to_person: str) -> No
     session.add(row)
     session.flush()
     audit.note(session, to_person, "volunteer.moved", row.id, set_aside=kept is not None)
+    return [row.id] if kept is None else []
 
 
 def _end_own_consent(session: Session, person_id: str) -> None:
@@ -369,16 +372,16 @@ def _end_own_consent(session: Session, person_id: str) -> None:
     session.flush()
 
 
-def move_back(session: Session, from_person: str, to_person: str) -> None:
-    """Undo `move(session, from_person, to_person)`."""
-    taken = select(Guardianship).where(
-        Guardianship.guardian_person == to_person, Guardianship.moved_from == from_person
+def move_back(session: Session, from_person: str, to_person: str, taken: dict[str, list[str]]) -> None:
+    """Undo `move(session, from_person, to_person)`, which returned `taken`."""
+    given = select(Guardianship).where(
+        Guardianship.guardian_person == to_person, col(Guardianship.id).in_(taken.get("guardianship", []))
     )
-    for held in session.exec(taken).all():
+    for held in session.exec(given).all():
         held.guardian_person, held.moved_from = from_person, None
         session.add(held)
     moved = session.exec(
-        _counting().where(Volunteer.person_id == to_person, Volunteer.moved_from == from_person)
+        _counting().where(Volunteer.person_id == to_person, col(Volunteer.id).in_(taken.get("volunteer", [])))
     ).first()
     if moved is not None:
         moved.person_id, moved.moved_from = from_person, None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from config.catalogue import rules
-from models import conversation, guardian, inbox, outbox
+from models import code, conversation, guardian, inbox, outbox, page
 from models.database import Database
 
 Job = Callable[[Database], int]
@@ -41,6 +41,15 @@ def forget_abandoned_talks(database: Database) -> int:
         return conversation.forget_abandoned(session, timedelta(days=rules().messages.talk_retention_days))
 
 
+def forget_ended(database: Database) -> int:
+    """One-time codes and pages and questions asked outside a talk, once nobody can use them any more; what they hold
+    goes with them (rules.toml, messages.retention_days)."""
+    age = timedelta(days=rules().messages.retention_days)
+    with database.write() as session:
+        codes, pages = code.forget_codes(session, age), page.forget_pages(session, age)
+        return codes + pages + conversation.forget_prompts(session, age)
+
+
 def come_of_age(database: Database) -> int:
     """Young volunteers who turned 18 need no guardian's consent any more."""
     with database.write() as session:
@@ -59,6 +68,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("expire_messages", 60, expire_messages),
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
+    ("forget_ended", 3_600, forget_ended),
     ("come_of_age", 3_600, come_of_age),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )

@@ -209,6 +209,11 @@ class House:
         self._loop.close()
         gc.unfreeze()
 
+    async def call(self, work: Callable[[], None]) -> None:
+        """Run something on the house's loop, and the turn of the loop after it."""
+        self._loop.call_soon_threadsafe(work)
+        await self._there(asyncio.sleep(0))
+
     async def _start(self) -> None:
         self._runner = runner_for(self._app.web)
         await self._runner.setup()

@@ -116,6 +116,7 @@ def _guard(xml: bytes) -> None:
 def _translate(kind: str, facts: Facts, account: str) -> Inbound:
     sent_at = datetime.fromtimestamp(int(_word(facts, "CreateTime")), UTC)
     sender = _name(facts, "FromUserName")
+    _name(facts, "ToUserName")  # the reply will need it: refused now, not when the message has had its effect
 
     def inbound(what: InboundKind, **more: Any) -> Inbound:
         return Inbound("wechat", account, sender, _key(facts, sender), what, sent_at, **more)

@@ -108,6 +108,7 @@ def test_the_key_that_opened_a_message_is_named() -> None:
         ("AAAAA", 400, "shape"),
         (seal(b"hello")[:-24], 400, "shape"),
     ],
+    ids=("other appid", "no appid", "other key", "long length", "length 6", "padding 33", "padding 1", "4", "5", "cut"),
 )
 def test_a_frame_that_contradicts_itself_is_refused(sealed: str, status: int, reason: str) -> None:
     with pytest.raises(Rejected) as refusal:
