@@ -17,6 +17,7 @@ from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 from bot import pages, routes
 from bot.deliver import Deliverer
 from bot.metrics import Metrics
+from bot.parts import PARTS, Parts
 from bot.platforms.base import Platform
 from bot.platforms.telegram import Telegram
 from bot.platforms.wechat import WeChat
@@ -33,7 +34,8 @@ from scheduler.ticker import Ticker
 log = structlog.get_logger(__name__)
 
 ALL_ROLES = ("web", "open", "deliver", "tick")
-STOP_SECONDS = 8.0  # a graceful stop ends within 10 s
+STOP_SECONDS = 6.0  # for everything at once; open requests are drained after it, and the whole stop has 10 s
+FLUSH_SECONDS = 1.0  # of these, for writing down which replies were handed over
 
 
 class App:
@@ -65,10 +67,19 @@ class App:
         self.deliverer = Deliverer(database, self.platforms, self._here, self.name, observe=self._observe_sent)
         self.ticker = Ticker(database, observe=lambda job, outcome: self.metrics.jobs.labels(job, outcome).inc())
         self.stopping = asyncio.Event()
-        self.started_at: datetime | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self.web = web.Application(middlewares=[routes.count_requests, routes.plain_errors], client_max_size=64 * 1024)
-        self.web[routes.APP] = self
+        self.parts = Parts(
+            name=self.name,
+            roles=roles,
+            database=database,
+            platforms=self.platforms,
+            receiver=self.receiver,
+            spool=self.spool,
+            metrics=self.metrics,
+            ticker=self.ticker,
+        )
+        self.web[PARTS] = self.parts
         if "web" in roles:
             routes.add(self.web)
             pages.add(self.web)
@@ -113,7 +124,7 @@ class App:
         await self.receiver.receive(inbound, passive=False)
 
     async def _on_startup(self, _app: web.Application) -> None:
-        self.started_at = datetime.now(UTC)
+        self.parts.started_at = datetime.now(UTC)
         await asyncio.to_thread(self.spool.open)
         self._spawn(self.receiver.keep_up(self.stopping), "keep_up")
         if "deliver" in self.roles:
@@ -157,16 +168,16 @@ class App:
         task.add_done_callback(done)
 
     async def _on_shutdown(self, _app: web.Application) -> None:
+        """Everything stops side by side under one deadline; what is not done by then is cut."""
         self.stopping.set()
         self.ticker.stop()
-        async with asyncio.TaskGroup() as group:
-            for platform in self.platforms.values():
-                group.create_task(platform.stop())
-            group.create_task(self.receiver.stop(STOP_SECONDS))
-        if self._tasks:
-            _done, left = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
-            for task in left:
-                task.cancel()
+        for kind, account in self.platforms:
+            self._spawn(self.platforms[kind, account].stop(), f"stop {kind}")
+        self._spawn(self.receiver.stop(STOP_SECONDS - FLUSH_SECONDS), "stop receiver")
+        _done, left = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+        for task in left:
+            log.warning("stop_cut_task", task=task.get_name())
+            task.cancel()
 
     async def _on_cleanup(self, _app: web.Application) -> None:
         if self._http is not None:

@@ -26,7 +26,7 @@ from bot import doctor_calls, preflight
 from bot.commands import keys
 from bot.commands.shared import Problem, connect, refuse_missing_file, refuse_old
 from bot.doctor_calls import Finding, bad, good, warn
-from bot.sandbox.loopback import is_loopback
+from bot.loopback import is_loopback
 from config.catalogue import rules, use_rules
 from config.settings import Settings, TelegramAccount, UnsafeSetting, WeChatAccount
 from config.texts import LANGUAGES, SOURCE, _, catalogue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 import aiohttp_jinja2
@@ -19,17 +19,15 @@ import structlog
 from aiohttp import web
 from sqlmodel import Session
 
+from bot.parts import PARTS, Parts
 from bot.receive import Unavailable
-from bot.routes import APP, READ_SECONDS
+from bot.routes import READ_SECONDS
 from config.texts import _, current, speaking
 from handlers import onpage
 from handlers.message import Inbound
 from models.database import DatabaseAway
 from models.page import OpenPage, open_page, use_page
 from models.person import Door, Person
-
-if TYPE_CHECKING:
-    from bot.app import App
 
 log = structlog.get_logger(__name__)
 
@@ -72,28 +70,28 @@ async def style(_request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     """Show the page behind a token."""
-    app: App = request.app[APP]
+    parts = request.app[PARTS]
     token = request.match_info["token"]
-    return await _render(request, await asyncio.to_thread(_view, app, token))
+    return await _render(request, await asyncio.to_thread(_view, parts, token))
 
 
 async def answer(request: web.Request) -> web.Response:
     """Take the answer of a question page; it becomes a message of the person."""
-    app: App = request.app[APP]
+    parts = request.app[PARTS]
     token = request.match_info["token"]
     typed = await _typed(request)
     try:
-        inbound = await asyncio.to_thread(_inbound, app, token, typed)
+        inbound = await asyncio.to_thread(_inbound, parts, token, typed)
         if inbound is None:
-            return await _render(request, await asyncio.to_thread(_view, app, token))
-        language, problem = await asyncio.to_thread(_check, app, inbound)
+            return await _render(request, await asyncio.to_thread(_view, parts, token))
+        language, problem = await asyncio.to_thread(_check, parts, inbound)
         if problem:
-            view = await asyncio.to_thread(_view, app, token, problem)
+            view = await asyncio.to_thread(_view, parts, token, problem)
             return await _render(request, view)
-        await app.receiver.receive(inbound, passive=False)
+        await parts.receiver.receive(inbound, passive=False)
     except (DatabaseAway, Unavailable):
         return await _render(request, View("away.html", 503, "", {}))
-    await asyncio.to_thread(_use, app, token)
+    await asyncio.to_thread(_use, parts, token)
     return await _render(request, View("done.html", 200, language, {}))
 
 
@@ -121,9 +119,9 @@ async def _render(request: web.Request, view: View) -> web.Response:
     return response
 
 
-def _view(app: App, token: str, problem: str = "") -> View:
+def _view(parts: Parts, token: str, problem: str = "") -> View:
     try:
-        with app.database.write() as session:
+        with parts.database.write() as session:
             page = _page(session, token)
             if page is None:
                 return View("gone.html", 404, "", {})
@@ -139,7 +137,7 @@ def _view(app: App, token: str, problem: str = "") -> View:
             if page.kind == "data":
                 with speaking(language):
                     return View("data.html", 200, language, {"sections": onpage.data(session, page)})
-            return _guardian(app, page, language)
+            return _guardian(page, language)
     except DatabaseAway:
         return View("away.html", 503, "", {})
 
@@ -153,7 +151,7 @@ def _page(session: Session, token: str) -> OpenPage | None:
     return page if door is not None and door.person_id == page.person_id else None
 
 
-def _guardian(app: App, page: OpenPage, language: str) -> View:
+def _guardian(page: OpenPage, language: str) -> View:
     code = str(page.facts["code"])
     with speaking(language):
         word = _("监护")
@@ -162,8 +160,8 @@ def _guardian(app: App, page: OpenPage, language: str) -> View:
     return View("guardian.html", 200, language, values)
 
 
-def _inbound(app: App, token: str, typed: str) -> Inbound | None:
-    with app.database.write() as session:
+def _inbound(parts: Parts, token: str, typed: str) -> Inbound | None:
+    with parts.database.write() as session:
         page = _page(session, token)
         door = session.get(Door, page.door_id) if page is not None and page.door_id else None
         if page is None or page.kind != "answer" or door is None:
@@ -182,15 +180,15 @@ def _inbound(app: App, token: str, typed: str) -> Inbound | None:
         )
 
 
-def _check(app: App, inbound: Inbound) -> tuple[str, str]:
+def _check(parts: Parts, inbound: Inbound) -> tuple[str, str]:
     """The language to speak, and what is wrong with the answer (empty = nothing), before the page is used up."""
-    with app.database.read() as session:
+    with parts.database.read() as session:
         return onpage.problem(session, inbound)
 
 
-def _use(app: App, token: str) -> None:
+def _use(parts: Parts, token: str) -> None:
     try:
-        with app.database.write() as session:
+        with parts.database.write() as session:
             page = open_page(session, token)
             if page is not None:
                 use_page(session, page.id)

@@ -6,24 +6,21 @@ import asyncio
 import time
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from aiohttp import web
 from sqlalchemy import text
 
+from bot.parts import PARTS
 from bot.platforms.base import Rejected
 from bot.receive import Unavailable
 from config.texts import speaking
 from models import lease
 from models.database import DatabaseAway
 
-if TYPE_CHECKING:
-    from bot.app import App
-
 log = structlog.get_logger(__name__)
 
-APP: web.AppKey[Any] = web.AppKey("app")
 READ_SECONDS = 5.0  # a body that takes longer is not a platform's
 TICK_SECONDS = 180.0
 
@@ -40,9 +37,9 @@ def add(app: web.Application) -> None:
 async def webhook(request: web.Request) -> web.StreamResponse:
     """One call of a platform: read → receive → render (stops 1, 2 and 6 of the six)."""
     arrived = time.monotonic()
-    app: App = request.app[APP]
+    parts = request.app[PARTS]
     kind = request.path.split("/", 2)[1]
-    platform = app.platforms.get((kind, request.match_info["name"].lower()))
+    platform = parts.platforms.get((kind, request.match_info["name"].lower()))
     if platform is None:
         raise web.HTTPNotFound
     query = dict(request.query)
@@ -51,17 +48,17 @@ async def webhook(request: web.Request) -> web.StreamResponse:
             raw = await platform.accept(request)
         if isinstance(raw, web.StreamResponse):
             return raw
-        inbounds = await app.receiver.quickly(partial(platform.open, raw, query))
+        inbounds = await parts.receiver.quickly(partial(platform.open, raw, query))
     except Rejected as rejected:
-        app.metrics.rejected.labels(kind, rejected.reason).inc()
+        parts.metrics.rejected.labels(kind, rejected.reason).inc()
         return web.Response(status=rejected.status, text=rejected.reason)
     except TimeoutError:
-        app.metrics.rejected.labels(kind, "slow").inc()
+        parts.metrics.rejected.labels(kind, "slow").inc()
         return web.Response(status=408, text="slow")
     if not inbounds:
         return web.Response(text="")
     try:
-        received = [await app.receiver.receive(inbound, arrived=arrived) for inbound in inbounds]
+        received = [await parts.receiver.receive(inbound, arrived=arrived) for inbound in inbounds]
     except Unavailable:
         # Not kept anywhere: the platform must come again.
         return web.Response(status=503, text="unavailable")
@@ -71,7 +68,7 @@ async def webhook(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     await response.write_eof()
     for one in received:
-        app.receiver.handed(one.row)
+        parts.receiver.handed(one.row)
     await platform.acknowledge(inbounds[-1], raw, last.reply)
     return response
 
@@ -83,10 +80,10 @@ async def healthz(_request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """Ready: database, leases, last tick. 503 names what is not."""
-    app: App = request.app[APP]
+    parts = request.app[PARTS]
 
     def look() -> dict[str, str]:
-        with app.database.read() as session:
+        with parts.database.read() as session:
             session.execute(text("SELECT 1"))
             return lease.holders(session)
 
@@ -97,27 +94,27 @@ async def readyz(request: web.Request) -> web.Response:
             holders = await asyncio.to_thread(look)
     except (DatabaseAway, TimeoutError):
         problems.append("database")
-    tick = app.ticker.last_tick
-    if "tick" in app.roles and app.started_at is not None:
-        silent = (datetime.now(UTC) - (tick or app.started_at)).total_seconds()
+    tick = parts.ticker.last_tick
+    if "tick" in parts.roles and parts.started_at is not None:
+        silent = (datetime.now(UTC) - (tick or parts.started_at)).total_seconds()
         if silent > TICK_SECONDS:
             problems.append("ticker")
     body = {
         "ready": not problems,
         "problems": problems,
         "leases": sorted(holders),
-        "mine": sorted(name for name, holder in holders.items() if holder == app.name),
+        "mine": sorted(name for name, holder in holders.items() if holder == parts.name),
         "last_tick": tick.isoformat() if tick else None,
-        "spooled": sum(app.spool.waiting.values()),
+        "spooled": sum(parts.spool.waiting.values()),
     }
     return web.json_response(body, status=503 if problems else 200)
 
 
 async def metrics(request: web.Request) -> web.Response:
     """Figures for Prometheus."""
-    app: App = request.app[APP]
-    app.metrics.spooled.set(sum(app.spool.waiting.values()))
-    return web.Response(body=app.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+    parts = request.app[PARTS]
+    parts.metrics.spooled.set(sum(parts.spool.waiting.values()))
+    return web.Response(body=parts.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
 @web.middleware
@@ -134,7 +131,7 @@ async def count_requests(request: web.Request, handler: Any) -> web.StreamRespon
         status = error.status
         raise
     finally:
-        request.app[APP].metrics.requests.labels(route, str(status)).inc()
+        request.app[PARTS].metrics.requests.labels(route, str(status)).inc()
 
 
 @web.middleware

@@ -1,4 +1,4 @@
-"""Safeguarding: every cry for help is kept at once, and never closed by the programme itself.
+"""Safeguarding: every cry for help is kept at once, and closed by a person who says why, never by the programme.
 
 The route of duty people with its times (programme.md §12) comes later; until then whoever is responsible is told.
 """
@@ -15,7 +15,9 @@ from models.contact import answers_for
 from models.database import now_of
 from models.ids import new_id
 from models.outbox import EMERGENCY, enqueue, is_waiting
+from models.role import ROLES, holds
 from models.sealed import seal, sealed_columns, unseal
+from models.volunteer import volunteer_of
 
 SOURCES = ("words", "sos", "worried")
 STATES = ("open", "closed")
@@ -25,7 +27,8 @@ RECENT = timedelta(minutes=30)
 class Alert(SQLModel, table=True):
     """`source`: danger words in a message, the entry 紧急求助, or 我很担心TA. Times are programme time.
 
-    The record outlives a deletion of the person's data: the law asks for it (未成年人保护法).
+    The record outlives a deletion of the person's data: the law asks for it (未成年人保护法). `closing_sealed` is what
+    whoever closed it wrote.
     """
 
     __tablename__ = "alert"
@@ -40,9 +43,20 @@ class Alert(SQLModel, table=True):
     more_sealed: bytes | None = None
     at: datetime
     state: str = Field(default="open", index=True)
+    closed_by: str | None = Field(default=None, foreign_key="person.id")
+    closed_at: datetime | None = None
+    closing_sealed: bytes | None = None
 
 
-sealed_columns("alert", "id", "words_sealed", "more_sealed")
+sealed_columns("alert", "id", "words_sealed", "more_sealed", "closing_sealed")
+
+
+class CannotClose(Exception):
+    """`reason`: "gone" = no open record of this id; "not_yours" = not this person's to close; "empty" = no words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def raise_alert(session: Session, person_id: str, source: str, words: str = "") -> tuple[Alert, int]:
@@ -106,3 +120,31 @@ def words_of(session: Session, alert: Alert) -> str:
 def open_alerts(session: Session) -> list[Alert]:
     """What nobody has closed, the oldest first."""
     return list(session.exec(select(Alert).where(Alert.state == "open").order_by(col(Alert.at), Alert.id)))
+
+
+def close_alert(session: Session, alert_id: str, by: str, words: str) -> Alert:
+    """A person who answers for the one in need says how it ended. Raises CannotClose.
+
+    Nobody closes their own cry for help, and whoever is responsible must cover the county: a specialist or organiser
+    there; for somebody who is not registered, any organiser.
+    """
+    query = select(Alert).where(Alert.id == alert_id).with_for_update()
+    row = session.exec(query.execution_options(populate_existing=True)).first()
+    if row is None or row.state != "open":
+        raise CannotClose("gone")
+    if by == row.person_id or not _covers(session, by, row.person_id):
+        raise CannotClose("not_yours")
+    if not words.strip():
+        raise CannotClose("empty")
+    row.state, row.closed_by, row.closed_at = "closed", by, now_of(session)
+    row.closing_sealed = seal(session, "alert.closing_sealed", row.id, words.strip())
+    session.add(row)
+    audit.note(session, by, "alert.closed", row.id)
+    return row
+
+
+def _covers(session: Session, by: str, person_id: str) -> bool:
+    registered = volunteer_of(session, person_id)
+    if registered is None:
+        return holds(session, by, "organiser")
+    return any(holds(session, by, role, registered.county) for role in ROLES)

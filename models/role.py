@@ -116,10 +116,13 @@ def grant(
 
 
 def end_grant(session: Session, grant_id: str, by: str) -> None:
-    """End a role. Raises GrantError for one that is not held, or when it would leave no organiser at all."""
+    """End a role. Raises GrantError for one that is not held, that lies outside of what `by` may grant, or when it would
+    leave no organiser at all."""
     row = session.get(RoleGrant, grant_id)
     if row is None or row.ended_at is not None:
         raise GrantError("no such grant is in force")
+    if not _may_grant(session, by, row.scope_kind, row.scope):
+        raise GrantError("--by must name an organiser whose region covers this scope")
     others = session.exec(
         select(RoleGrant).where(
             RoleGrant.role == "organiser", col(RoleGrant.ended_at).is_(None), RoleGrant.id != grant_id

@@ -15,12 +15,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 from telegram import Bot, BotCommand, BotCommandScopeChat, LinkPreviewOptions, MenuButtonCommands, Message
 from telegram.error import InvalidToken, TelegramError
 
+from bot.loopback import is_loopback
 from bot.platforms.base import Outcome, Rejected
 from bot.platforms.telegram_message import FEATURES, show
 from bot.platforms.telegram_outcome import outcome_of
@@ -195,6 +197,12 @@ class Telegram:
             log.error("telegram_webhook_without_secret", account=self.account)
         elif self._public_url.startswith("https://"):
             self._begin(self._set_webhook())
+        elif all(is_loopback(urlsplit(url).netloc) for url in (self._public_url, self._settings.api_base)):
+            log.info(
+                "telegram_played_here",
+                account=self.account,
+                hint="Telegram is played on this machine and knows where to call; the real one needs https",
+            )
         else:
             log.warning(
                 "telegram_webhook_not_set",

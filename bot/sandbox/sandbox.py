@@ -11,8 +11,9 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
+from bot.loopback import is_loopback
 from bot.sandbox.faults import Faults
-from bot.sandbox.loopback import is_loopback, loopback_only
+from bot.sandbox.loopback import loopback_only
 from bot.sandbox.media import MediaStore
 from bot.sandbox.phones import Phones
 from bot.sandbox.routes import PageRoutes, plain_errors

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.sandbox.loopback import is_loopback
+from bot.loopback import is_loopback
 from bot.sandbox.media import File, MediaStore
 from bot.sandbox.memory import Message, MessageKind, Person
 from bot.sandbox.phones import Phones

@@ -418,7 +418,7 @@ async def test_the_webhook_is_set_in_the_background_until_it_succeeds(
 
 
 async def test_no_webhook_is_set_without_a_public_https_address(server: TestServer, api: BotApi) -> None:
-    for public_url in ("", "http://127.0.0.1:8080"):
+    for public_url in ("", "http://bot.example.org"):
         platform = telegram(str(server.make_url("")).rstrip("/"), public_url=public_url)
         with structlog.testing.capture_logs() as logs:
             await platform.start(nobody)
@@ -426,6 +426,23 @@ async def test_no_webhook_is_set_without_a_public_https_address(server: TestServ
         await asyncio.sleep(0.05)
         await platform.stop()
     assert api.calls == []
+
+
+async def test_a_telegram_that_is_played_on_this_machine_is_no_reason_to_warn(server: TestServer, api: BotApi) -> None:
+    platform = telegram(str(server.make_url("")).rstrip("/"), public_url="http://127.0.0.1:8080")
+    with structlog.testing.capture_logs() as logs:
+        await platform.start(nobody)
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("telegram_played_here", "info")]
+    await platform.stop()
+    assert api.calls == []
+
+
+async def test_a_local_address_is_no_webhook_for_the_real_telegram() -> None:
+    platform = telegram("https://telegram.invalid", public_url="http://127.0.0.1:8080")
+    with structlog.testing.capture_logs() as logs:
+        await platform.start(nobody)
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("telegram_webhook_not_set", "warning")]
+    await platform.stop()
 
 
 async def test_polling_gets_updates_over_http_and_stops_at_once(server: TestServer, api: BotApi) -> None:

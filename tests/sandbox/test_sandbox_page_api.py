@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from bot.loopback import is_loopback
 from bot.sandbox.journal import Journal
-from bot.sandbox.loopback import is_loopback
 from bot.sandbox.sandbox import Sandbox
 
 

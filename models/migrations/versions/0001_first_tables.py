@@ -112,8 +112,12 @@ def upgrade() -> None:
     sa.Column('more_sealed', sa.LargeBinary(), nullable=True),
     sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('closed_by', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('closed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('closing_sealed', sa.LargeBinary(), nullable=True),
     sa.CheckConstraint("source IN ('words', 'sos', 'worried')", name=op.f('ck_alert_source')),
     sa.CheckConstraint("state IN ('open', 'closed')", name=op.f('ck_alert_state')),
+    sa.ForeignKeyConstraint(['closed_by'], ['person.id'], name=op.f('fk_alert_closed_by_person')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_alert_person_id_person')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_alert'))
     )
