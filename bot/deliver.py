@@ -183,7 +183,10 @@ class Deliverer:
             if rest is not None:
                 outbox.postpone(session, row.id, self.name, rest, "quiet hours or a pause")
                 return None
-            door = next((d for d in found if (d.platform, d.account) in mine), None)
+            usable = [d for d in found if (d.platform, d.account) in mine]
+            # The doors take turns only where a doubled message is better than none: in an emergency.
+            turn = row.resends % len(usable) if usable and row.priority == outbox.EMERGENCY else 0
+            door = usable[turn] if usable else None
             if door is None:
                 outbox.put_back(session, row.id, self.name, 1.0, "another sender's account")
                 return None

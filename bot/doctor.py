@@ -28,7 +28,7 @@ from bot.commands.shared import Problem, connect, refuse_missing_file, refuse_ol
 from bot.doctor_calls import Finding, bad, good, warn
 from bot.loopback import is_loopback
 from config.catalogue import rules, use_rules
-from config.settings import Settings, TelegramAccount, UnsafeSetting, WeChatAccount
+from config.settings import Settings, TelegramAccount, UnsafeSetting, WeChatAccount, told
 from config.texts import LANGUAGES, SOURCE, _, catalogue
 from models import migrate, rotation
 from models.clock import moved_by
@@ -104,7 +104,7 @@ def _load(findings: list[Finding]) -> _Raw | None:
             fields = _Raw.model_fields
             defaults |= {name: fields[name].get_default(call_default_factory=True) for name in named}
         except UnsafeSetting as error:
-            findings.append(bad(error.key, str(error).partition(": ")[2]))
+            findings.append(bad(error.key, error.problem))
             return None
         except (OSError, ValueError) as error:
             key = os.environ.get("NUANYANG_CONFIG") or "nuanyang.toml"
@@ -113,14 +113,12 @@ def _load(findings: list[Finding]) -> _Raw | None:
 
 
 def _errors(error: ValidationError) -> list[Any]:
-    return list(error.errors(include_input=False, include_context=False))
+    return list(error.errors(include_input=False))
 
 
 def _invalid(path: tuple[int | str, ...], error: Any) -> Finding:
     key = "NUANYANG_" + "__".join(str(part).upper() for part in path if not isinstance(part, int))
-    if error["type"] == "missing":
-        return bad(key, _("没有设置"), _("设置它"))
-    return bad(key, str(error["msg"]).removeprefix("Value error, "), _("改正它"))
+    return bad(key, told(error), _("设置它") if error["type"] == "missing" else _("改正它"))
 
 
 def _unknown_variables() -> Iterator[Finding]:
@@ -154,7 +152,7 @@ def _files() -> Iterator[Finding]:
 
 def _plain_settings(settings: Settings) -> Iterator[Finding]:
     local = datetime.now(ZoneInfo(settings.timezone))
-    yield good("NUANYANG_TIMEZONE", f"{settings.timezone}，{local:%Y-%m-%d %H:%M}")
+    yield good("NUANYANG_TIMEZONE", _("{zone}，{now}").format(zone=settings.timezone, now=f"{local:%Y-%m-%d %H:%M}"))
     yield from _public_url(settings)
     try:
         if settings.rules_file is not None:
@@ -162,7 +160,7 @@ def _plain_settings(settings: Settings) -> Iterator[Finding]:
         rules()
         yield good("NUANYANG_RULES_FILE", str(settings.rules_file or _("用自带的规则")))
     except UnsafeSetting as error:
-        yield bad(error.key, str(error).partition(": ")[2], _("改正这个文件；写法见 config/rules.toml"))
+        yield bad(error.key, error.problem, _("改正这个文件；写法见 config/rules.toml"))
     for language in LANGUAGES:
         yield _locale(language)
 
@@ -192,7 +190,7 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 def _accounts(settings: Settings) -> Iterator[Finding]:
     for error in preflight.unsafe(settings):
-        yield bad(error.key, str(error).partition(": ")[2])
+        yield bad(error.key, error.problem)
     for name, wechat in settings.wechat.items():
         key = preflight.setting("wechat", name, "ENCODING_AES_KEY")
         value = wechat.encoding_aes_key.get_secret_value()
@@ -214,7 +212,7 @@ def _spool(folder: Path) -> Iterator[Finding]:
     try:
         preflight.check_spool(folder)
     except UnsafeSetting as error:
-        yield bad(key, str(error).partition(": ")[2])
+        yield bad(key, error.problem)
         return
     free = shutil.disk_usage(folder).free
     room = _("可写；剩余 {free} MB").format(free=free // 1_048_576)
@@ -241,7 +239,7 @@ def _data(settings: Settings) -> Iterator[Finding]:
     try:
         database = connect(settings, vault)
     except UnsafeSetting as error:
-        yield bad(error.key, str(error).partition(": ")[2])
+        yield bad(error.key, error.problem)
         return
     try:
         yield from _database(database, has_keys=bool(settings.keys))

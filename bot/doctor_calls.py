@@ -141,7 +141,9 @@ async def _wechat(http: aiohttp.ClientSession, name: str, account: WeChatAccount
 
 def _reached(key: str, base: str, answer: _Answer) -> Iterator[Finding]:
     if answer.problem:
-        yield bad(key, f"{base}：{answer.problem}", _("检查网络、防火墙、代理和这个地址"))
+        yield bad(
+            key, _("{item}：{value}").format(item=base, value=answer.problem), _("检查网络、防火墙、代理和这个地址")
+        )
         return
     yield good(key, _("{base} 能访问").format(base=base))
     if answer.skew is not None:

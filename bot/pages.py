@@ -121,7 +121,7 @@ async def _render(request: web.Request, view: View) -> web.Response:
 
 def _view(parts: Parts, token: str, problem: str = "") -> View:
     try:
-        with parts.database.write() as session:
+        with parts.database.read() as session:
             page = _page(session, token)
             if page is None:
                 return View("gone.html", 404, "", {})
@@ -161,7 +161,7 @@ def _guardian(page: OpenPage, language: str) -> View:
 
 
 def _inbound(parts: Parts, token: str, typed: str) -> Inbound | None:
-    with parts.database.write() as session:
+    with parts.database.read() as session:
         page = _page(session, token)
         door = session.get(Door, page.door_id) if page is not None and page.door_id else None
         if page is None or page.kind != "answer" or door is None:

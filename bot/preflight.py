@@ -110,4 +110,4 @@ def check_keys(database: Database) -> None:
     unknown = unknown_keys(database)
     if unknown:
         lacking = _("缺少加密过现有数据的密钥（编号 {ids}）；从备份补上")
-        raise UnsafeSetting("NUANYANG_KEYS", lacking.format(ids="、".join(sorted(unknown))))
+        raise UnsafeSetting("NUANYANG_KEYS", lacking.format(ids=_("、").join(sorted(unknown))))

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from config.settings import UnsafeSetting
+from config.settings import UnsafeSetting, told
+from config.texts import _
 
 HERE = Path(__file__).parent
 Count = Annotated[int, Field(ge=0)]
@@ -92,14 +93,17 @@ def rules() -> Rules:
         try:
             own = tomllib.loads(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UnsafeSetting("NUANYANG_RULES_FILE", f"cannot be read: {error}") from None
+            raise UnsafeSetting("NUANYANG_RULES_FILE", _("读不出来（{why}）").format(why=error)) from None
         for part, values in own.items():
             if not isinstance(values, dict) or part not in figures:
-                raise UnsafeSetting("NUANYANG_RULES_FILE", f"has no part [{part}]; see config/rules.toml")
+                raise UnsafeSetting(
+                    "NUANYANG_RULES_FILE", _("没有 [{part}] 这一部分：见 config/rules.toml").format(part=part)
+                )
             figures[part] = {**figures[part], **values}
     try:
         return Rules.model_validate(figures)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UnsafeSetting("NUANYANG_RULES_FILE", f"{where}: {first['msg']}") from None
+        problem = _("{item}：{value}").format(item=where, value=told(first))
+        raise UnsafeSetting("NUANYANG_RULES_FILE", problem) from None

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -24,6 +25,8 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from config.texts import N_, _
 
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 WECHAT_API = "https://api.weixin.qq.com"
@@ -34,16 +37,17 @@ class UnsafeSetting(Exception):
     """A setting that is missing, malformed or unsafe. `str()` is one line that names it and the way to mend it."""
 
     def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"{key}: {problem}")
+        super().__init__(_("{item}：{value}").format(item=key, value=problem))
         self.key = key
+        self.problem = problem
 
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ValueError("must be an address such as https://example.org")
+        raise ValueError(_("要写成完整的地址，如 https://example.org"))
     if parts.query or parts.fragment:
-        raise ValueError("must not have a ?query or a #fragment")
+        raise ValueError(_("地址里不能有 ? 或 # 后面的部分"))
     return value.rstrip("/")
 
 
@@ -63,14 +67,14 @@ class WeChatAccount(BaseModel):
     @classmethod
     def _not_empty(cls, value: SecretStr) -> SecretStr:
         if not value.get_secret_value().strip():
-            raise ValueError("must not be empty")
+            raise ValueError(_("不能为空"))
         return value
 
     @field_validator("encoding_aes_key", "previous_aes_key")
     @classmethod
     def _aes_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9+/]{43}", value.get_secret_value()):
-            raise ValueError("must be the 43 letters and digits shown as EncodingAESKey in the account's console")
+            raise ValueError(_("要填公众平台里的 EncodingAESKey，43 位字母和数字"))
         return value
 
     _url = field_validator("api_base")(_base_url)
@@ -90,14 +94,14 @@ class TelegramAccount(BaseModel):
     @classmethod
     def _token(cls, value: SecretStr) -> SecretStr:
         if not re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_-]{3,100}", value.get_secret_value()):
-            raise ValueError("must be the bot's token from BotFather, such as 123456:ABC-DEF")
+            raise ValueError(_("要填 BotFather 给的 token，如 123456:ABC-DEF"))
         return value
 
     @field_validator("secret_token")
     @classmethod
     def _secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", value.get_secret_value()):
-            raise ValueError("must be 1–256 letters, digits, _ or -")
+            raise ValueError(_("要用 1–256 个字母、数字、_ 或 -"))
         return value
 
     _url = field_validator("api_base")(_base_url)
@@ -135,7 +139,7 @@ class Settings(BaseSettings):
     def _database(cls, value: SecretStr) -> SecretStr:
         url = value.get_secret_value()
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("must begin with sqlite:/// or postgresql+psycopg://")
+            raise ValueError(_("要以 sqlite:/// 或 postgresql+psycopg:// 开头"))
         return value
 
     @field_validator("timezone")
@@ -144,7 +148,7 @@ class Settings(BaseSettings):
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError("must be a zone's name such as Asia/Shanghai") from error
+            raise ValueError(_("要写时区的名称，如 Asia/Shanghai")) from error
         return value
 
     @field_validator("public_url")
@@ -174,7 +178,7 @@ class Settings(BaseSettings):
         named = {str(name).lower(): account for name, account in value.items()}
         for name in named:
             if not ACCOUNT_NAME.match(name):
-                raise ValueError("an account's name has 1–32 letters, digits, _ or -")
+                raise ValueError(_("账号的名称要用 1–32 个字母、数字、_ 或 -"))
         return named
 
     @classmethod
@@ -190,7 +194,7 @@ class Settings(BaseSettings):
         folder = _secrets_folder()
         if folder is not None:
             if not folder.is_dir():
-                raise UnsafeSetting("NUANYANG_SECRETS", "names no folder; create it or unset the variable")
+                raise UnsafeSetting("NUANYANG_SECRETS", _("指的文件夹不存在：建立它，或去掉这个变量"))
             sources.append(
                 NestedSecretsSettingsSource(
                     file_secret_settings,
@@ -202,7 +206,7 @@ class Settings(BaseSettings):
             )
         named = os.environ.get("NUANYANG_CONFIG")
         if named and not Path(named).is_file():
-            raise UnsafeSetting("NUANYANG_CONFIG", "names no file; create it or unset the variable")
+            raise UnsafeSetting("NUANYANG_CONFIG", _("指的文件不存在：建立它，或去掉这个变量"))
         sources.append(TomlConfigSettingsSource(settings_cls, Path(named or "nuanyang.toml")))
         return tuple(sources)
 
@@ -218,7 +222,7 @@ def decode_key(key: SecretStr) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != 32:
-        raise ValueError("each key must be 32 bytes as urlsafe base64; `nuanyang keys new` makes one")
+        raise ValueError(_("每个密钥要是 32 字节的 urlsafe base64；用 nuanyang keys new 生成"))
     return raw
 
 
@@ -227,8 +231,8 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False)[0]
-        raise UnsafeSetting(_env_name(first["loc"]), _plain(first["type"], first["msg"])) from None
+        first = error.errors(include_input=False)[0]
+        raise UnsafeSetting(_env_name(first["loc"]), told(first)) from None
     except (OSError, ValueError) as error:
         # A broken TOML file: its parser's message names line and column, never the value.
         raise UnsafeSetting(os.environ.get("NUANYANG_CONFIG") or "nuanyang.toml", str(error).split("\n")[0]) from None
@@ -239,7 +243,26 @@ def _env_name(path: tuple[int | str, ...]) -> str:
     return "NUANYANG_" + "__".join(words)
 
 
-def _plain(kind: str, message: str) -> str:
-    if kind == "missing":
-        return "is missing; set it"
-    return message.removeprefix("Value error, ")
+def told(error: ErrorDetails) -> str:
+    """What pydantic found, in the words of the terminal's language; the value itself is never told."""
+    known = {
+        "missing": N_("没有设置"),
+        "int_parsing": N_("要写一个整数"),
+        "int_type": N_("要写一个整数"),
+        "float_parsing": N_("要写一个数"),
+        "greater_than_equal": N_("不能小于 {ge}"),
+        "greater_than": N_("要大于 {gt}"),
+        "less_than_equal": N_("不能大于 {le}"),
+        "less_than": N_("要小于 {lt}"),
+        "literal_error": N_("只能写 {expected}"),
+        "extra_forbidden": N_("没有这个设置"),
+        "string_type": N_("要写一段文字"),
+        "string_too_short": N_("不能少于 {min_length} 个字"),
+        "string_too_long": N_("不能多于 {max_length} 个字"),
+        "dict_type": N_("要按账号的名称分开写，写法见 docs/operating.md"),
+        "model_type": N_("要按账号的名称分开写，写法见 docs/operating.md"),
+    }
+    words = known.get(error["type"])
+    if words is None:
+        return str(error["msg"]).removeprefix("Value error, ")
+    return _(words).format(**error.get("ctx", {}))

@@ -144,7 +144,7 @@ def _who(session: Session, person_id: str) -> str:
     form = address_form(session, asker) if asker else None
     registered = volunteer_of(session, person_id)
     number = _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
-    return f"{form}（{number}）" if form else number
+    return _("{what}（{number}）").format(what=form, number=number) if form else number
 
 
 def _answer_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

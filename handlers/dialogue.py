@@ -21,6 +21,9 @@ from models.person import Person
 Answer = dict[str, Any]  # {"c": value} chosen · {"m": [values]} several · {"t": raw text} · {"s": True} skipped
 Talk = Generator["Ask", Any, Any]
 
+# What agrees to a notice when it is typed; a bare 收到, 好的 or ok never does (programme §13).
+AGREE = ("同意", "是", "yes", "agree", "i agree")
+
 
 class Invalid(Exception):
     """What was said does not fit; the text tells the person what to say instead."""
@@ -60,7 +63,8 @@ class Ask:
     `check` turns typed text into a value or raises Invalid; without it only the choices are accepted. A shared
     location reaches `check` as "geo:LAT,LON" (WGS-84) when `location` is set. `many` collects several choices.
     `numeric` says that a small number is itself an answer here, so numbers are not taken for choices.
-    `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat.
+    `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat; what is typed
+    there all the same is turned away, unless `keeps_typed` (a cry for help is never turned away).
     """
 
     key: str
@@ -72,6 +76,7 @@ class Ask:
     skippable: bool = False
     numeric: bool = False
     sensitive: bool = False
+    keeps_typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

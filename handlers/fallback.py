@@ -16,7 +16,7 @@ def unknown(session: Session, person: Person, state: State, words: str) -> Reply
     if menu.acknowledged(words):
         return talk.show(state, Reply(_("好的。想做什么，回复“菜单”。")), keep=True)
     text = _("这句我没看懂。回复“菜单”看看能做什么；要找真人，回复“联系专员”，我会把你的话转过去。")
-    return talk.show(state, Reply(text, menu.options("register", "my", "contact")))
+    return talk.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
 
 
 def empty(session: Session, person: Person, state: State) -> Reply:

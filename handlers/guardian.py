@@ -19,7 +19,7 @@ from stdnum import luhn
 from config.catalogue import rules
 from config.texts import _, current
 from handlers.checks import mobile_number, person_name
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.dialogue import AGREE, Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.invitation import called_gently
 from handlers.late import asked
 from handlers.message import Option, Reply
@@ -279,11 +279,11 @@ def _relations() -> tuple[Choice, ...]:
 
 
 def _yes_or_no() -> tuple[Choice, ...]:
-    return (Choice("yes", _("同意")), Choice("no", _("不同意")))
+    return (Choice("yes", _("同意"), words=AGREE), Choice("no", _("不同意")))
 
 
 def _right_or_not() -> tuple[Choice, ...]:
-    return (Choice("yes", _("是这位")), Choice("no", _("不是")))
+    return (Choice("yes", _("是这位"), words=("是",)), Choice("no", _("不是"), words=("不是这位",)))
 
 
 def _whom(called: str, county: str) -> str:

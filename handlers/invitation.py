@@ -38,13 +38,15 @@ def invitation(session: Session, person: Person, volunteer: Volunteer) -> str:
 
 
 def called_gently(session: Session, person: Person, volunteer: Volunteer) -> str:
-    """A minor's form of address, else the given name alone: what others may read of him or her."""
+    """A minor's form of address, else the given name alone, in Latin letters the initials: what others may read of
+    him or her, just enough for a guardian to know who it is."""
     chosen = address_form(session, person)
     if chosen:
         return chosen
     name = name_of(session, volunteer)
-    if name.isascii() or " " in name:
-        return name.split()[0]
+    if any(c.isalpha() and c < "\u2e80" for c in name):
+        # Nothing tells which word is the surname: it comes first in “Lee Ka Yan” and last in “Mary Lee”.
+        return " ".join(f"{word[0].upper()}." for word in name.split())
     if "·" in name:
         return name.split("·")[0]
     given = name[2:] if name.startswith(_LONG_SURNAMES) and len(name) > 2 else name[1:]

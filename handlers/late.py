@@ -27,7 +27,8 @@ def asked(
 ) -> tuple[Option, ...]:
     """Buttons (value, label) whose press begins the dialogue with these facts and that answer given.
 
-    Where no talk of the person is under way, a typed number means them as well.
+    Where no talk of the person is under way, a typed number means them as well, and so does any word that the
+    dialogue takes for that choice, when this is its first question under these facts.
     """
     prompt = new_token()
     now = now_of(session)
@@ -54,18 +55,32 @@ def asked(
 
 def answered(session: Session, person_id: str, prompt: str, index: str) -> tuple[Prompt, str] | None:
     """The question and the value behind a pressed button, used up; None when it is not this person's to answer now."""
-    row = session.get(Prompt, prompt)
-    if row is None or row.person_id != person_id or row.expires_at <= now_of(session):
-        return None
-    values = json.loads(row.choices)
-    if not index.isdecimal() or len(index) > 3 or int(index) >= len(values):
+    row = _of(session, person_id, prompt)
+    values = values_of(row) if row else []
+    if row is None or not index.isdecimal() or len(index) > 3 or int(index) >= len(values):
         return None
     used = session.execute(
         update(Prompt)
         .where(col(Prompt.id) == prompt, col(Prompt.answered_at).is_(None))
         .values(answered_at=now_of(session))
     )
-    return (row, str(values[int(index)])) if getattr(used, "rowcount", 0) else None
+    return (row, values[int(index)]) if getattr(used, "rowcount", 0) else None
+
+
+def waiting(session: Session, person_id: str, prompt: str) -> Prompt | None:
+    """A question that this person may still answer."""
+    row = _of(session, person_id, prompt)
+    return row if row is not None and row.answered_at is None else None
+
+
+def values_of(prompt: Prompt) -> list[str]:
+    """What its buttons mean, in the order in which they were shown."""
+    return [str(value) for value in json.loads(prompt.choices)]
+
+
+def _of(session: Session, person_id: str, prompt: str) -> Prompt | None:
+    row = session.get(Prompt, prompt)
+    return row if row is not None and row.person_id == person_id and row.expires_at > now_of(session) else None
 
 
 def facts_of(session: Session, prompt: Prompt) -> dict[str, object]:

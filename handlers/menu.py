@@ -307,22 +307,27 @@ def overview(session: Session, person: Person, *, talking: bool) -> Reply:
     role = role_of(session, person)
     lines = [_("菜单")]
     for column in columns()[role]:
-        lines.append(f"{column.label}：" + _("、").join(entry.label for entry in column.entries))
+        entries = _("、").join(entry.label for entry in column.entries)
+        lines.append(_("{item}：{value}").format(item=column.label, value=entries))
     if talking:
         lines.append(_("刚才的问题还等着你：直接回答就行，或回复“取消”。"))
         return Reply("\n".join(lines), menu=role)
-    first = () if volunteer_of(session, person.id) is not None else ("register",)
-    return Reply("\n".join(lines), options(*first, "my", "contact", "sos"), menu=role)
+    return Reply("\n".join(lines), options(*first_steps(session, person), "my", "contact", "sos"), menu=role)
 
 
-def help_text(*, talking: bool) -> Reply:
+def first_steps(session: Session, person: Person) -> tuple[str, ...]:
+    """What is offered before all else: registering, to whoever is not registered yet."""
+    return () if volunteer_of(session, person.id) is not None else ("register",)
+
+
+def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
     """What works everywhere."""
     lines = [
         _("随时可以回复："),
         _("“取消”结束现在的对话，“返回”改上一题，“菜单”看能做什么。"),
         _("“联系专员”会有真人回复你。遇到危险请先拨打110或120。"),
     ]
-    return Reply("\n".join(lines), () if talking else options("register", "my", "contact"))
+    return Reply("\n".join(lines), () if talking else options(*first_steps(session, person), "my", "contact"))
 
 
 def nothing_to(word: str) -> Reply:

@@ -136,15 +136,15 @@ def _set_quiet(session: Session, person: Person, span: Span) -> Reply:
     if span.start == span.end:
         return Reply(_("免打扰已经关闭，提醒随时会发来。想再打开，回复“免打扰”。"))
     return Reply(
-        _("好的，每天 {start} 到 {end} 不打扰你（按{zone}时间）。").format(
+        _("好的，每天 {start} 到 {end} 不打扰你（按{zone}）。").format(
             start=f"{span.start:%H:%M}", end=f"{span.end:%H:%M}", zone=_zone(person.zone)
         )
     )
 
 
 def _zone(name: str) -> str:
-    known = {"Asia/Shanghai": _("北京"), "Asia/Hong_Kong": _("香港"), "Asia/Macau": _("澳门")}
-    return known.get(name, f" {name} ")
+    known = {"Asia/Shanghai": _("北京时间"), "Asia/Hong_Kong": _("香港时间"), "Asia/Macau": _("澳门时间")}
+    return known.get(name) or _(" {zone} 时间").format(zone=name)
 
 
 QUIET = Dialogue("quiet_hours", QuietFacts, _quiet_facts, _quiet_talk, _set_quiet)

@@ -116,7 +116,7 @@ def _consent_talk(facts: ConsentFacts) -> Talk:
 
 def _what(row: Given) -> str:
     what = _(KIND_WORDS[row.kind])
-    return f"{what}（{row.number}）" if row.number else what
+    return _("{what}（{number}）").format(what=what, number=row.number) if row.number else what
 
 
 def _line(row: Given) -> str:

@@ -159,7 +159,7 @@ def _check_talk(facts: CheckFacts) -> Talk:
 
 
 def _words() -> tuple[Choice, ...]:
-    return Choice("yes", _("是本人")), Choice("no", _("不是")), Choice("later", _("再核实"))
+    return Choice("yes", _("是本人"), words=("是",)), Choice("no", _("不是")), Choice("later", _("再核实"))
 
 
 def _check(session: Session, person: Person, command: Word) -> Reply:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from config.catalogue import rules
 from config.texts import _, current
 from handlers.checks import birth_date, mobile_number, person_name, written_number
-from handlers.dialogue import Ask, Choice, Dialogue, Refused, Talk
+from handlers.dialogue import AGREE, Ask, Choice, Dialogue, Refused, Talk
 from handlers.invitation import invitation
 from handlers.message import Option, Reply
 from handlers.places import ask_county, place_name
@@ -65,7 +65,7 @@ def talk(facts: Facts) -> Talk:
         return Ended("known")
     version = rules().registration.notice_version
     # The value holds the version: after a new notice a half-done registration asks for consent again.
-    agree = Choice(f"agree:{version}", _("同意"))
+    agree = Choice(f"agree:{version}", _("同意"), words=AGREE)
     answer = yield Ask(
         "consent", _notice(version), (agree, Choice("no", _("不同意")), Choice("before", _("我以前注册过")))
     )

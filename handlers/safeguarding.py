@@ -142,6 +142,7 @@ def _talk(facts: MoreFacts) -> Talk:
         _("请写下发生了什么：谁、在哪里、现在安全吗？知道多少写多少，只有负责的同事能看到。"),
         check=free_words(MAX_WORDS),
         sensitive=True,
+        keeps_typed=True,
     )
     return More(facts.alert, words)
 

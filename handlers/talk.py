@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ from models.page import issue_page
 from models.person import Door, Person
 
 MAX_TALKS = 3
+_BETWEEN = re.compile("[,，、;；\n]")
 SKIP, DONE, RESUME, DISCARD = "~skip", "~done", "~resume", "~discard"
 
 
@@ -148,7 +150,7 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
     dialogue = menu.dialogue(run.dialogue) if run else None
     if run is None or dialogue is None:
         state.runs[:] = [run for run in state.runs if menu.dialogue(run.dialogue)]
-        option = _shown(state, words)
+        option = _shown(state, words) or _shown_late(session, person, state, words)
         return press(session, person, state, option, "") if option else None
     if not run.waiting:
         return _again(session, person, state)
@@ -160,7 +162,14 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
         return press(session, person, state, option, "")
     try:
         given = typed(run, asked, words)
-        if asked and asked.sensitive and not on_page and not here(session).sensitive_in_chat and "t" in given:
+        if (
+            asked
+            and asked.sensitive
+            and not asked.keeps_typed
+            and not on_page
+            and not here(session).sensitive_in_chat
+            and "t" in given
+        ):
             return _again(session, person, state, _("这一题请不要写在聊天里。") + "\n\n")
         return _give(session, person, state, dialogue, run, given)
     except Invalid as refusal:
@@ -173,7 +182,7 @@ def global_word(session: Session, person: Person, state: State, word: str) -> Re
     if word == "menu":
         return show(state, menu.overview(session, person, talking=run is not None), keep=True)
     if word == "help":
-        reply = menu.help_text(talking=run is not None)
+        reply = menu.help_text(session, person, talking=run is not None)
         return _again(session, person, state, reply.text + "\n\n") if run else show(state, reply)
     if run is None:
         return show(state, menu.nothing_to(word))
@@ -231,16 +240,24 @@ def typed(run: Run, asked: Ask | None, words: str) -> Answer:
 def _several(run: Run, asked: Ask, words: str) -> list[str]:
     """The choices that were typed; numbers mean the list as it was shown."""
     shown = [value for value in run.values if value not in (SKIP, DONE)]
-    parts = [part for part in words.replace("，", " ").replace("、", " ").replace(",", " ").split() if part]
-    values: list[str] = []
-    for part in parts:
+
+    def one(part: str) -> str | None:
         if part.isdecimal() and len(part) <= 3 and 1 <= int(part) <= len(shown):
-            values.append(shown[int(part) - 1])
-            continue
+            return shown[int(part) - 1]
         choice = chosen(asked.choices, part)
-        if choice is None:
-            raise Invalid(_("没看懂“{part}”。可以一次选几项，例如回复：1 3").format(part=part[:20]))
-        values.append(choice.value)
+        return choice.value if choice else None
+
+    whole = one(words)
+    if whole is not None:
+        return [whole]
+    values: list[str] = []
+    for part in filter(None, map(str.strip, _BETWEEN.split(words))):
+        # A label may have spaces in it (“Sign language”), so spaces divide only what is no label.
+        for piece in [part] if one(part) is not None else part.split():
+            value = one(piece)
+            if value is None:
+                raise Invalid(_("没看懂“{part}”。可以一次选几项，例如回复：1 3").format(part=piece[:20]))
+            values.append(value)
     if not values:
         raise Invalid(_("请至少选一项，或回复“跳过”。"))
     return values
@@ -411,3 +428,18 @@ def _shown(state: State, words: str) -> str | None:
         return state.shown[int(number) - 1][0]
     matching: Iterator[str] = (option for option, label in state.shown if folded(label) == plain)
     return next(matching, None)
+
+
+def _shown_late(session: Session, person: Person, state: State, words: str) -> str | None:
+    """The button of a question asked outside a talk, by any word that its talk takes for that choice (“是”, “yes”)."""
+    for prompt in dict.fromkeys(option.partition(":")[0] for option, _label in state.shown if option[:2] != "m:"):
+        question = late.waiting(session, person.id, prompt)
+        dialogue = menu.dialogue(question.dialogue) if question else None
+        if question is None or dialogue is None:
+            continue
+        at = replay(dialogue, dialogue.facts.model_validate(late.facts_of(session, question)), {})
+        choice = chosen(at.ask.choices, words) if isinstance(at, Waiting) and at.ask.key == question.question else None
+        values = late.values_of(question)
+        if choice is not None and choice.value in values:
+            return f"{prompt}:{values.index(choice.value)}"
+    return None

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from config import regions
 from config.services import Kind, labels
-from config.texts import N_
+from config.texts import N_, _
 from models import alert, consent, contact
 from models.alert import Alert
 from models.person import Person, address_form, doors
@@ -114,7 +114,7 @@ def _registration(session: Session, person: Person) -> list[Row]:
 
 
 def _many(kind: Kind, keys: list[str] | None) -> str | None:
-    return "、".join(labels(kind, keys)) if keys else None
+    return _("、").join(labels(kind, keys)) if keys else None
 
 
 def _guardians(session: Session, person: Person) -> list[Row]:

@@ -116,8 +116,8 @@ def grant(
 
 
 def end_grant(session: Session, grant_id: str, by: str) -> None:
-    """End a role. Raises GrantError for one that is not held, that lies outside of what `by` may grant, or when it would
-    leave no organiser at all."""
+    """End a role. Raises GrantError for one that is not in force, that lies outside of what `by` may grant, or when
+    that would leave no organiser at all."""
     row = session.get(RoleGrant, grant_id)
     if row is None or row.ended_at is not None:
         raise GrantError("no such grant is in force")

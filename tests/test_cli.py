@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -20,6 +21,7 @@ import pytest
 from aiohttp import web
 from sqlmodel import select
 
+from bot import app as composition
 from bot import replay, server
 from bot.cli import language, run
 from bot.terminal import Chat, heard
@@ -27,11 +29,14 @@ from config.settings import Settings
 from handlers.here import Here
 from handlers.message import Inbound
 from models import inbox, migrate
+from models.alert import Alert, open_alerts, raise_alert
 from models.audit import AuditEntry
-from models.database import Database
+from models.database import Database, now_of
 from models.inbox import InboxMessage
-from models.person import open_door
+from models.person import doors, open_door
+from models.recognition import Recognition
 from models.role import RoleGrant
+from models.sealed import unseal
 from models.vault import Vault
 from models.volunteer import Volunteer
 from tests.conftest import START, TEST_KEY
@@ -293,6 +298,55 @@ def test_run_moves_the_clock_and_serve_then_refuses_the_database(tmp_path: Path)
     assert nuanyang(tmp_path, "serve").returncode == 1
 
 
+async def test_what_does_not_stop_is_cut_at_one_deadline_for_all(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(composition, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(composition, "FLUSH_SECONDS", 0.1)
+    app = composition.App(Settings(), database, spool=tmp_path / "spool", roles=())
+    cut: list[str] = []
+
+    async def deaf(name: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cut.append(name)
+            raise
+
+    app.web.freeze()
+    app._spawn(deaf("task"), "task")
+    turn = asyncio.create_task(deaf("turn"))
+    app.receiver._late.add(turn)
+    began = time.monotonic()
+    await app.web.shutdown()
+    assert 0.4 < time.monotonic() - began < 0.9
+    await asyncio.sleep(0)
+    assert cut == ["task"]
+    turn.cancel()
+
+
+def test_run_starts_without_a_warning_and_keeps_the_menus_of_a_sandbox_that_is_emptied(tmp_path: Path) -> None:
+    port = free_port()
+    with started(tmp_path, "run", "--port", str(port), NUANYANG_KEYS=None) as process:
+        wait_for(f"http://127.0.0.1:{port}/readyz")
+        api = f"http://127.0.0.1:{port}/sandbox/api"
+
+        def menu() -> list[str]:
+            return [column["name"] for column in json.loads(wait_for(f"{api}/state"))["accounts"]["wechat"]["menu"]]
+
+        ends = time.monotonic() + 20
+        while not menu() and time.monotonic() < ends:
+            time.sleep(0.1)
+        assert menu() == ["去服务", "我的", "找帮助"]
+        asked = urllib.request.Request(f"{api}/reset", b"{}", {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=30) as response:
+            assert response.status == 200
+        assert menu() == ["去服务", "我的", "找帮助"]
+        process.send_signal(signal.SIGINT)
+        _stdout, stderr = process.communicate(timeout=15)
+    assert stderr == ""
+
+
 async def test_a_head_that_drips_is_cut_off_in_time() -> None:
     application = web.Application()
     runner = server.runner_for(application, head_seconds=1.0)
@@ -301,8 +355,6 @@ async def test_a_head_that_drips_is_cut_off_in_time() -> None:
     await web.SockSite(runner, sock).start()
     port = server.address(sock)[1]
     try:
-        import asyncio
-
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         began = time.monotonic()
         for byte in b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"a" * 100:
@@ -327,8 +379,6 @@ async def test_a_head_that_drips_is_cut_off_in_time() -> None:
     ids=["line", "field", "fields"],
 )
 async def test_a_head_that_is_too_big_is_refused(head: bytes) -> None:
-    import asyncio
-
     runner = server.runner_for(web.Application())
     await runner.setup()
     sock = server.listen("127.0.0.1", 0)
@@ -480,6 +530,23 @@ def test_grants_are_listed_by_number_without_names_and_can_be_ended(
     assert "最后一位" in capsys.readouterr().err
 
 
+def test_an_organiser_ends_no_role_outside_of_their_region(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register(here, "1000000001", "1000000002", "1000000003")
+    run(["grant", "1000000001", "organiser", "--region", "44", "--first"])
+    run(["grant", "1000000002", "organiser", "--region", "4403", "--by", "1000000001", "--operator", "--reason", "二"])
+    run(["grant", "1000000003", "specialist", "--region", "440106", "--by", "1000000001"])
+    with on_database(here) as database, database.read() as session:
+        held = {row.role + row.scope: row.id for row in session.exec(select(RoleGrant)).all()}
+    capsys.readouterr()
+    for outside in ("specialist440106", "organiser44"):
+        assert run(["grant", "--end", held[outside], "--by", "1000000002"]) == 1
+        assert "--by" in capsys.readouterr().err
+    with on_database(here) as database, database.read() as session:
+        assert all(row.ended_at is None for row in session.exec(select(RoleGrant)))
+    assert run(["grant", "--end", held["specialist440106"], "--by", "1000000001"]) == 0
+    assert run(["grant", "--end", held["organiser4403"], "--by", "1000000001"]) == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -544,6 +611,125 @@ def test_a_message_that_fails_again_stays_aside_and_is_counted(
 def test_contacts_say_when_nobody_waits(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["contacts"]) == 0
     assert "没有" in capsys.readouterr().out
+
+
+def cry(folder: Path, number: str, words: str = "救命，有人打我") -> str:
+    with on_database(folder) as database, database.write() as session:
+        found = session.exec(select(Volunteer).where(Volunteer.number == number)).one()
+        return raise_alert(session, found.person_id, "words", words)[0].id
+
+
+def test_cries_for_help_are_listed_without_words_and_reading_them_leaves_a_line(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["alerts"]) == 0
+    assert "没有" in capsys.readouterr().out
+    register(here, "1000000001")
+    key = cry(here, "1000000001")
+    assert run(["alerts"]) == 0
+    listed = capsys.readouterr().out
+    assert "\t".join([key, ""]) in listed
+    assert "1000000001\t440106" in listed
+    assert "救命" not in listed
+    assert "林小青" not in listed
+    assert reads(here, "alert.read") == []
+    assert run(["alerts", "--words"]) == 0
+    assert "救命，有人打我" in capsys.readouterr().out
+    assert reads(here, "alert.read") == [("machine", key)]
+
+
+def reads(folder: Path, action: str) -> list[tuple[str, str]]:
+    with on_database(folder) as database, database.read() as session:
+        query = select(AuditEntry).where(AuditEntry.action == action)
+        return [(entry.actor, entry.subject) for entry in session.exec(query)]
+
+
+def test_a_cry_for_help_is_closed_only_by_a_person_who_answers_for_it_and_says_how(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(here, "1000000001", "1000000002", "1000000003", "1000000004")
+    run(["grant", "1000000001", "organiser", "--region", "44", "--first"])
+    run(["grant", "1000000002", "specialist", "--region", "440106", "--by", "1000000001"])
+    run(["grant", "1000000003", "specialist", "--region", "440305", "--by", "1000000001"])
+    key = cry(here, "1000000002")
+    capsys.readouterr()
+    close = ["alerts", "--close", key]
+    for refused in (
+        close,
+        [*close, "--by", "1000000001"],
+        [*close, "--by", "1000000001", "--note", " "],
+        [*close, "--by", "1000000002", "--note", "我自己没事了"],  # the one who cried for help
+        [*close, "--by", "1000000003", "--note", "别的区"],
+        [*close, "--by", "1000000004", "--note", "没有角色"],
+        [*close, "--by", "7777777777", "--note", "没有这个人"],
+        ["alerts", "--close", "nonsense", "--by", "1000000001", "--note", "写错编号"],
+        ["alerts", "--by", "1000000001"],
+    ):
+        assert run(refused) == 1, refused
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    with on_database(here) as database, database.read() as session:
+        assert [row.state for row in open_alerts(session)] == ["open"]
+    assert run([*close, "--by", "1000000001", "--note", "已到家里，人平安"]) == 0
+    assert run([*close, "--by", "1000000001", "--note", "再来一次"]) == 1
+    with on_database(here) as database, database.read() as session:
+        assert open_alerts(session) == []
+        row = session.exec(select(Alert)).one()
+        assert row.closing_sealed is not None
+        assert "平安".encode() not in row.closing_sealed
+        assert unseal(session, "alert.closing_sealed", row.id, row.closing_sealed) == "已到家里，人平安"
+        assert row.closed_at is not None
+        actor = row.closed_by
+    assert reads(here, "alert.closed") == [(actor, key)]
+
+
+def returning(folder: Path, number: str) -> str:
+    """Somebody in a new account says to be this volunteer; nobody answered yet."""
+    with on_database(folder) as database, database.write() as session:
+        found = session.exec(select(Volunteer).where(Volunteer.number == number)).one()
+        _door, asker = open_door(session, "wechat", "gd", f"new-{number}", "zh_CN", zone="Asia/Shanghai")
+        now = now_of(session)
+        row = Recognition(
+            asker=asker.id, found=found.person_id, state="open", county=found.county, at=now, tried_at=now
+        )
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def test_whoever_comes_back_is_confirmed_or_refused_by_somebody_responsible(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["recognitions"]) == 0
+    assert "没有" in capsys.readouterr().out
+    register(here, "1000000001", "1000000002", "1000000003")
+    run(["grant", "1000000001", "organiser", "--region", "44", "--first"])
+    mine, wrong = returning(here, "1000000002"), returning(here, "1000000003")
+    capsys.readouterr()
+    assert run(["recognitions"]) == 0
+    listed = capsys.readouterr().out
+    assert [line.split("\t")[2:] for line in listed.splitlines()] == [
+        ["1000000002", "440106"],
+        ["1000000003", "440106"],
+    ]
+    assert "林小青" not in listed
+    for refused in (
+        ["recognitions", "--confirm", mine],
+        ["recognitions", "--by", "1000000001"],
+        ["recognitions", "--confirm", mine, "--refuse", mine, "--by", "1000000001"],
+        ["recognitions", "--confirm", mine, "--by", "1000000003"],
+        ["recognitions", "--confirm", "nonsense", "--by", "1000000001"],
+    ):
+        assert run(refused) == 1, refused
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert run(["recognitions", "--confirm", mine, "--by", "1000000001"]) == 0
+    assert run(["recognitions", "--refuse", wrong, "--by", "1000000001"]) == 0
+    assert run(["recognitions", "--refuse", wrong, "--by", "1000000001"]) == 1
+    with on_database(here) as database, database.read() as session:
+        states = {row.id: row.state for row in session.exec(select(Recognition))}
+        assert states == {mine: "confirmed", wrong: "refused"}
+        came_back = session.exec(select(Volunteer).where(Volunteer.number == "1000000002")).one()
+        assert {door.sender for door in doors(session, came_back.person_id)} == {"sender1000000002", "new-1000000002"}
+    assert len(reads(here, "recognition.confirmed")) == len(reads(here, "recognition.refused")) == 1
 
 
 # The terminal

@@ -398,6 +398,20 @@ async def test_an_uncertain_emergency_is_sent_until_it_is_certain_at_growing_dis
     assert len(office.wechat.sent) == 5
 
 
+async def test_in_an_emergency_the_doors_take_turns_while_nothing_is_certain(
+    office: Office, clock: StoppedClock
+) -> None:
+    person = office.person("alin", TELEGRAM)
+    office.put(person, priority=EMERGENCY)
+    office.telegram.outcomes = [Outcome("uncertain", "timeout")]  # the door that was used last
+    await office.work()
+    clock.at += timedelta(seconds=6)
+    office.deliverer._renew_at = 0
+    await office.work()
+    assert (len(office.wechat.sent), len(office.telegram.sent)) == (1, 1)
+    assert office.state() == "sent"
+
+
 async def test_a_pause_of_the_account_outlives_the_process_and_concerns_no_other_account(
     office: Office, clock: StoppedClock
 ) -> None:

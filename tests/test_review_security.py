@@ -8,12 +8,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 
-from bot import preflight
+from bot import pages, preflight
 from bot import receive as receiving
 from bot.receive import Receiver
 from bot.spool import Spool
@@ -508,3 +509,19 @@ def test_the_references_of_a_door_stay_valid_after_a_deletion(database: Database
         named = session.get_one(Attempt, attempt).door_id
         assert session.get(Door, named) is None
     assert "菜单" in alin.say("菜单")
+
+
+def test_looking_at_a_page_takes_no_lock_that_turns_wait_for(database: Database) -> None:
+    """Anybody may ask for an address that is none, as often as they like."""
+    alin = Chat(database)
+    alin.say("我的数据")
+    token = alin.said.links[0].url.rsplit("/", 1)[1]
+    parts: Any = SimpleNamespace(database=database)
+    with database.write() as session:
+        session.add(Person(created_at=START))
+        session.flush()
+        began = time.monotonic()
+        assert pages._view(parts, "x" * 22).status == 404
+        assert pages._view(parts, token).status == 200
+        assert pages._inbound(parts, "x" * 22, "词") is None
+        assert time.monotonic() - began < 1

@@ -342,10 +342,10 @@ def test_a_registration_moves_to_the_person_it_belongs_to_and_back(database: Dat
     with database.write() as session:
         old, row = registered(session, ADULT)
         new = somebody(session)
-        volunteer.move(session, old.id, new.id)
+        taken = volunteer.move(session, old.id, new.id)
         assert volunteer.volunteer_of(session, new.id) == row
         assert volunteer.find_by_phone(session, ADULT.phone) == [new.id]
-        volunteer.move_back(session, old.id, new.id)
+        volunteer.move_back(session, old.id, new.id, taken)
         assert volunteer.volunteer_of(session, new.id) is None
         assert volunteer.volunteer_of(session, old.id) == row
 
@@ -354,12 +354,12 @@ def test_of_two_registrations_of_one_person_one_is_set_aside_and_can_come_back(d
     with database.write() as session:
         old, aside = registered(session, ADULT)
         new, kept = registered(session, ADULT)
-        volunteer.move(session, old.id, new.id)
+        taken = volunteer.move(session, old.id, new.id)
         assert volunteer.volunteer_of(session, new.id) == kept
         assert volunteer.volunteer_of(session, old.id) is None
         assert volunteer.find_by_phone(session, ADULT.phone) == [new.id]
         assert volunteer.by_number(session, aside.number) is None
-        volunteer.move_back(session, old.id, new.id)
+        volunteer.move_back(session, old.id, new.id, taken)
         assert volunteer.volunteer_of(session, old.id) == aside
         assert volunteer.find_by_phone(session, ADULT.phone) == [old.id, new.id]
 
@@ -378,7 +378,7 @@ def test_a_guardians_wards_move_with_the_guardian_and_back(database: Database) -
         _person, row = registered(session, MINOR)
         by = agreed(session, row)
         new = somebody(session)
-        volunteer.move(session, by.id, new.id)
+        taken = volunteer.move(session, by.id, new.id)
         assert [ward.id for _held, ward in guardian.wards(session, new.id)] == [row.id]
-        volunteer.move_back(session, by.id, new.id)
+        volunteer.move_back(session, by.id, new.id, taken)
         assert [ward.id for _held, ward in guardian.wards(session, by.id)] == [row.id]

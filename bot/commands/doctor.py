@@ -34,7 +34,8 @@ def doctor(
         words = {"good": _("好"), "warn": _("注意"), "bad": _("错误")}
         for finding in findings:
             mend = f" → {finding.mend}" if finding.mend else ""
-            say(f"[{words[finding.level]}] {finding.key}：{finding.text}{mend}")
+            line = _("{item}：{value}").format(item=finding.key, value=finding.text)
+            say(f"[{words[finding.level]}] {line}{mend}")
         counts = {level: sum(finding.level == level for finding in findings) for level in words}
         say(
             _("共 {bad} 个错误，{warn} 个注意，{good} 项正常。").format(

@@ -60,7 +60,7 @@ def rotate(
             )
         )
         if report.unreadable or report.unmatched:
-            places = "、".join(sorted(report.unreadable)) or "blind_index"
+            places = _("、").join(sorted(report.unreadable)) or "blind_index"
             raise Problem(
                 _("有 {count} 处用 NUANYANG_KEYS 里的密钥打不开（{places}）：补上当时的密钥再运行一次。").format(
                     count=sum(report.unreadable.values()) + report.unmatched, places=places
@@ -79,7 +79,7 @@ def status() -> None:
             words.append(_("摘要 {count} 条").format(count=use.digests))
             if not use.newest and use.missing:
                 words.append(_("待补摘要 {count} 条").format(count=use.missing))
-            say("，".join(words))
+            say(_("，").join(words))
         _tell_removable(database)
         if not is_backed_up(database):
             note(_("密钥还没有确认备份：备份后运行 nuanyang keys backed-up。"))
@@ -91,7 +91,7 @@ def backed_up() -> None:
         with database.write() as session:
             for key_id in database.vault.key_ids:
                 audit.note(session, "machine", BACKED_UP, key_id)
-        say(_("已记下：密钥 {keys} 有备份。").format(keys="、".join(database.vault.key_ids)))
+        say(_("已记下：密钥 {keys} 有备份。").format(keys=_("、").join(database.vault.key_ids)))
 
 
 def is_backed_up(database: Database) -> bool:

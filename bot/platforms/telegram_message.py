@@ -120,7 +120,8 @@ def _label(label: str) -> str:
 
 def _as_line(link: Link) -> str:
     label = _label(link.label)
-    return f"{label}：{clean_text(link.url)}" if label else clean_text(link.url)
+    url = clean_text(link.url)
+    return _("{item}：{value}").format(item=label, value=url) if label else url
 
 
 def _fit(body: str, tail: str) -> str:
