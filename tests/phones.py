@@ -257,8 +257,10 @@ def wechat_xml(name: str, kind: str, inner: str, number: int) -> str:
     msgid = "" if kind == "event" else f"<MsgId>{number}</MsgId>"
     # Events have no id: their time in seconds is part of their key, so each gets a second of its own.
     return (
-        f"<xml><ToUserName><![CDATA[gh_000000000001]]></ToUserName><FromUserName><![CDATA[{openid(name)}]]></FromUserName>"
-        f"<CreateTime>{1_790_000_000 + number - 70_000_000}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{inner}{msgid}</xml>"
+        "<xml><ToUserName><![CDATA[gh_000000000001]]></ToUserName>"
+        f"<FromUserName><![CDATA[{openid(name)}]]></FromUserName>"
+        f"<CreateTime>{1_790_000_000 + number - 70_000_000}</CreateTime>"
+        f"<MsgType><![CDATA[{kind}]]></MsgType>{inner}{msgid}</xml>"
     )
 
 
