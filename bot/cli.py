@@ -17,6 +17,7 @@ USAGE, FAILED, UNEXPECTED, INTERRUPTED = 2, 1, 70, 130
 
 def main() -> None:
     """The entry point."""
+    os.umask(0o077)  # database, spool and keys are for this user alone
     with speaking(language()):
         sys.exit(run(sys.argv[1:]))
 

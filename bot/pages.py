@@ -83,7 +83,7 @@ async def answer(request: web.Request) -> web.Response:
     try:
         inbound = await asyncio.to_thread(_inbound, parts, token, typed)
         if inbound is None:
-            return await _render(request, await asyncio.to_thread(_view, parts, token))
+            return await _render(request, await asyncio.to_thread(_view, parts, token, pressed=True))
         language, problem = await asyncio.to_thread(_check, parts, inbound)
         if problem:
             view = await asyncio.to_thread(_view, parts, token, problem)
@@ -119,7 +119,9 @@ async def _render(request: web.Request, view: View) -> web.Response:
     return response
 
 
-def _view(parts: Parts, token: str, problem: str = "") -> View:
+def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False) -> View:
+    """What stands behind a token. Personal data is shown only after a press: a program that follows links (a mail
+    scanner, a preview) fetches, it does not press."""
     try:
         with parts.database.read() as session:
             page = _page(session, token)
@@ -134,6 +136,8 @@ def _view(parts: Parts, token: str, problem: str = "") -> View:
                     return View("gone.html", 404, language, {})
                 values = {"question": question, "problem": problem, "max": MAX_ANSWER}
                 return View("question.html", 422 if problem else 200, language, values)
+            if page.kind == "data" and not pressed:
+                return View("closed.html", 200, language, {})
             if page.kind == "data":
                 with speaking(language):
                     return View("data.html", 200, language, {"sections": onpage.data(session, page)})

@@ -41,6 +41,7 @@ class Doors(_Part):
     code_tries: Count
     code_pause_minutes: Count
     page_minutes: Count
+    blocked_days: Count
 
 
 class Messages(_Part):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
@@ -35,6 +37,17 @@ def leave(session: Session, door: Door) -> None:
     close_codes(session, person_id)
     close_pages(session, person_id)
     contact.forget_words(session, person_id)
+
+
+def leave_blocked(session: Session, older_than: timedelta, limit: int = 100) -> int:
+    """Doors of which a platform said long ago that the person left, without an event that says so: closed as if they
+    had unfollowed. Returns how many, at most `limit`."""
+    before = now_of(session) - older_than
+    left = session.exec(select(Door).where(col(Door.blocked_at) < before).order_by(col(Door.blocked_at)).limit(limit))
+    found = list(left)
+    for door in found:
+        leave(session, door)
+    return len(found)
 
 
 def is_last_organiser(session: Session, person_id: str) -> bool:

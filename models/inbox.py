@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, delete, select, update
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, delete, select, text, update
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of, vault_of
@@ -28,6 +28,12 @@ class InboxMessage(SQLModel, table=True):
         UniqueConstraint("platform", "account", "key"),
         CheckConstraint("state IN ('done', 'aside')", name="state"),
         CheckConstraint("door IN ('passive', 'outbox', 'none')", name="door"),
+        Index(
+            "ix_inbox_never_handed",
+            "received_at",
+            sqlite_where=text("door = 'passive' AND handed_at IS NULL"),
+            postgresql_where=text("door = 'passive' AND handed_at IS NULL"),
+        ),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     platform: str

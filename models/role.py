@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from config import regions
@@ -27,6 +27,16 @@ class RoleGrant(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"role IN {ROLES}", name="role"),
         CheckConstraint(f"scope_kind IN {SCOPES}", name="scope_kind"),
+        Index(
+            "uq_role_grant_standing",
+            "person_id",
+            "role",
+            "scope_kind",
+            "scope",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     person_id: str = Field(foreign_key="person.id", index=True)

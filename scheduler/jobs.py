@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from config.catalogue import rules
-from models import code, conversation, guardian, inbox, outbox, page
+from models import code, conversation, erasure, guardian, inbox, outbox, page
 from models.database import Database
 
 Job = Callable[[Database], int]
@@ -50,6 +50,12 @@ def forget_ended(database: Database) -> int:
         return codes + pages + conversation.forget_prompts(session, age)
 
 
+def leave_blocked_doors(database: Database) -> int:
+    """Doors that platforms called left or blocked for long (rules.toml, doors.blocked_days)."""
+    with database.write() as session:
+        return erasure.leave_blocked(session, timedelta(days=rules().doors.blocked_days))
+
+
 def come_of_age(database: Database) -> int:
     """Young volunteers who turned 18 need no guardian's consent any more."""
     with database.write() as session:
@@ -69,6 +75,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
     ("forget_ended", 3_600, forget_ended),
+    ("leave_blocked_doors", 3_600, leave_blocked_doors),
     ("come_of_age", 3_600, come_of_age),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )

@@ -539,6 +539,26 @@ def test_many_choices_are_ticked_by_buttons_or_typed_at_once(chat: Chat, registe
     assert chat.say("跳过") == "完成 (None,)"
 
 
+def test_a_label_with_spaces_is_typed_whole_alone_or_among_others(chat: Chat, register: Register) -> None:
+    def talk(facts: Facts) -> Talk:
+        choices = (Choice("sign", "Sign language"), Choice("read", "Reading aloud"), Choice("law", "Law"))
+        return ((yield Ask("skills", "What can you do?", choices=choices, many=True)),)
+
+    register(dialogue(talk))
+    for typed, said in (
+        ("sign language", ("sign",)),
+        ("Sign language, law", ("sign", "law")),
+        ("Sign language、Reading aloud", ("sign", "read")),
+        ("law 2", ("read", "law")),
+        ("1 3", ("sign", "law")),
+        ("reading aloud,1 law", ("sign", "read", "law")),
+    ):
+        begin(chat)
+        assert chat.say(typed) == f"完成 ({said},)", typed
+    begin(chat)
+    assert "没看懂“language”" in chat.say("law, language")
+
+
 def test_the_numbers_of_many_choices_mean_the_list_that_was_shown(chat: Chat, register: Register) -> None:
     def talk(*values: str) -> Callable[[Facts], Talk]:
         def made(facts: Facts) -> Talk:
@@ -753,7 +773,7 @@ def test_facts_are_frozen_at_the_start(chat: Chat, register: Register) -> None:
 
 
 def offer(facts: Facts) -> Talk:
-    can = yield Ask("can", "能去吗？", choices=(Choice("yes", "能去"), Choice("no", "去不了")))
+    can = yield Ask("can", "能去吗？", choices=(Choice("yes", "能去", words=("可以",)), Choice("no", "去不了")))
     why = "" if can == "yes" else (yield Ask("why", "为什么？", check=anything))
     return (facts.known, can, why)
 
@@ -806,6 +826,26 @@ def test_a_typed_number_means_the_late_question_only_while_nothing_else_is_asked
     begin(chat)
     ask_late(chat)
     assert "学校" in chat.say("1")
+
+
+@pytest.mark.parametrize("typed", ["能去", "yes", "YES", "可以"])
+def test_a_late_question_hears_every_word_that_its_talk_takes_for_a_choice(
+    chat: Chat, register: Register, typed: str
+) -> None:
+    register(dialogue(offer, "offer"))
+    ask_late(chat)
+    assert chat.say(typed) == "完成 ('小宇', 'yes', '')"
+    assert "没看懂" in chat.say("可以"), "it was answered"
+
+
+def test_words_that_answer_no_late_question_are_heard_as_usual(
+    chat: Chat, register: Register, clock: StoppedClock
+) -> None:
+    register(dialogue(offer, "offer"))
+    ask_late(chat, lasts=timedelta(days=2))
+    assert chat.say("好的").startswith("好的。想做什么"), "a bare 好的 accepts nothing"
+    clock.pass_time(timedelta(days=2))
+    assert "没看懂" in chat.say("可以")
 
 
 def test_a_late_answer_of_somebody_else_or_out_of_time_is_not_taken(

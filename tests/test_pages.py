@@ -262,7 +262,10 @@ async def test_the_data_page_shows_a_persons_own_copy_as_often_as_its_time_allow
     with database.write() as session:
         token = issue_page(session, chat.person().id, "data", {})
     for _time in range(2):
-        answer = await web.get(f"/p/{token}")
+        closed = await web.get(f"/p/{token}")
+        # A program that follows links fetches; a person presses.
+        assert (closed.status, "王小明" in await closed.text()) == (200, False)
+        answer = await web.post(f"/p/{token}", data={"open": "1"})
         assert answer.status == 200
         assert "王小明" in await answer.text()
     assert (await post(web, f"/p/{token}", "x"))[0] == 200, "nothing can be answered there, so it is only shown"

@@ -69,6 +69,26 @@ def test_the_resumed_question_is_asked_in_the_new_language(alin: Chat) -> None:
     assert said.endswith("Your mobile number, please.")
 
 
+@pytest.mark.parametrize(
+    ("language", "zone", "said"),
+    [
+        ("zh_CN", "Asia/Shanghai", "（按北京时间）"),
+        ("zh_CN", "Asia/Tokyo", "（按 Asia/Tokyo 时间）"),
+        ("en", "Asia/Hong_Kong", "(Hong Kong time)"),
+        ("en", "Asia/Tokyo", "(Asia/Tokyo time)"),
+    ],
+)
+def test_the_zone_of_quiet_hours_is_named_as_the_language_writes_it(
+    alin: Chat, language: str, zone: str, said: str
+) -> None:
+    with alin.database.write() as session:
+        person = session.get_one(Person, alin.person().id)
+        person.language, person.zone = language, zone
+        session.add(person)
+    alin.say("免打扰")
+    assert said in alin.say("22:00-08:00")
+
+
 def test_quiet_hours_are_typed_or_taken_from_the_list(alin: Chat) -> None:
     assert "21:00–08:30" in alin.say("免打扰")
     assert "22:00 到 08:00" in alin.say("22:00-08:00")

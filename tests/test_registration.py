@@ -51,6 +51,34 @@ def test_seven_messages_make_a_volunteer(database: Database, platform: str) -> N
         assert volunteers.phone_of(session, row) == "+8613800138000"
 
 
+@pytest.mark.parametrize("typed", ["同意", "是", "yes", "I agree", "Agree", "1"])
+def test_a_clear_yes_agrees_to_the_notice(database: Database, typed: str) -> None:
+    chat = Chat(database)
+    chat.say("报名")
+    assert "请写你的姓名" in chat.say(typed)
+
+
+@pytest.mark.parametrize("typed", ["好的", "好", "收到", "ok", "[OK]", "嗯", "知道了", "我同意吗"])
+def test_a_bare_acknowledgement_agrees_to_nothing(database: Database, typed: str) -> None:
+    chat = Chat(database)
+    chat.say("报名")
+    assert "同意吗" in chat.say(typed)
+    assert chat.labels() == ["同意", "不同意", "我以前注册过"]
+
+
+def test_whoever_is_registered_is_not_offered_to_register(database: Database) -> None:
+    chat = Chat(database)
+    for words in ("今天天气不错", "帮助"):
+        chat.say(words)
+        assert chat.labels() == ["报名注册", "我的", "联系专员"]
+    chat.register()
+    for words in ("今天天气不错", "帮助"):
+        chat.say(words)
+        assert chat.labels() == ["我的", "联系专员"]
+    chat.act("media", media_kind="sticker")
+    assert chat.labels() == ["我的", "联系专员"]
+
+
 def test_the_consent_is_kept_with_version_language_and_time(database: Database) -> None:
     chat = Chat(database)
     chat.register()

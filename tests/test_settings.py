@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import UnsafeSetting, load
+from config.texts import speaking
 from tests.test_cli import KEY, TELEGRAM, WECHAT
 
 
@@ -127,7 +128,7 @@ def test_a_file_or_folder_that_is_named_must_be_there(monkeypatch: pytest.Monkey
 
 def test_a_broken_file_is_named_with_its_line(alone: Path) -> None:
     (alone / "nuanyang.toml").write_text('host = "x"\nport = = 3\n')
-    with pytest.raises(UnsafeSetting, match=r"nuanyang.toml: .*line 2"):
+    with pytest.raises(UnsafeSetting, match=r"nuanyang.toml：.*line 2"):
         load()
 
 
@@ -137,3 +138,27 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = repr(load()) + str(load())
     for secret in (KEY, "hunter2", "ABC-DEF", "AAAAA", WECHAT["NUANYANG_WECHAT__GD__ENCODING_AES_KEY"]):
         assert secret not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "chinese", "english"),
+    [
+        ("NUANYANG_PORT", "70000", "不能大于 65535", "must not be greater than 65535"),
+        ("NUANYANG_PORT", "eighty", "要写一个整数", "must be a whole number"),
+        ("NUANYANG_TIMEZONE", "Nowhere", "时区的名称", "name of a time zone"),
+        ("NUANYANG_LOG_LEVEL", "LOUD", "只能写 'DEBUG'", "must be 'DEBUG'"),
+        ("NUANYANG_TELEGRAM__HK__TYPO", "x", "没有这个设置", "is no setting"),
+        ("NUANYANG_WECHAT__HN__APPID", "wx1", "没有设置", "not set"),
+        ("NUANYANG_CONFIG", "/nonexistent/x.toml", "文件不存在", "names no file"),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, chinese: str, english: str
+) -> None:
+    put(monkeypatch, **{**WECHAT, **TELEGRAM, name: value})
+    for language, said in (("zh_CN", chinese), ("en", english)):
+        with speaking(language), pytest.raises(UnsafeSetting) as refused:
+            load()
+        assert said in refused.value.problem
+        mark = "：" if language == "zh_CN" else ": "
+        assert str(refused.value) == f"{refused.value.key}{mark}{refused.value.problem}"
