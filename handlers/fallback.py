@@ -15,6 +15,9 @@ def unknown(session: Session, person: Person, state: State, words: str) -> Reply
     """Free text that fits nothing."""
     if menu.acknowledged(words):
         return talk.show(state, Reply(_("好的。想做什么，回复“菜单”。")), keep=True)
+    if state.ended_now:
+        # It answered the talk that has just been ended for want of time: the way back to it says enough.
+        return talk.show(state, Reply("", menu.options(*menu.keys_of(state.parked), "contact")))
     text = _("这句我没看懂。回复“菜单”看看能做什么；要找真人，回复“联系专员”，我会把你的话转过去。")
     return talk.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
 

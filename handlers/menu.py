@@ -12,6 +12,7 @@ from config.texts import N_, SOURCE, _, language_for, speaking
 from handlers import account, contact, guardian, preferences, privacy, profile, recognition, registration, safeguarding
 from handlers.dialogue import Answer, Dialogue
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
+from models.conversation import Run
 from models.person import Person
 from models.role import grants
 from models.volunteer import volunteer_of
@@ -129,6 +130,8 @@ _INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(紧急求助|緊急求助|sos|emergency( help)?)$", "sos", True),
         (r"^我很?担心|^我很?擔心|^i(['’]m| am) (very )?worried", "worried", True),
         (r"^(语言|語言|language)( language)?$", "language", True),
+        (r"^(我的数据|我的數據|我的資料副本|my data)$", "my_data", True),
+        (r"^(我的|my|me)$", "my", True),
         (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
         (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
         (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),
@@ -160,6 +163,7 @@ _INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
     )
 )
 # “link an account” is no code: one has a digit in it, or is as long as a code.
+_LANGUAGES = {"english": "en", "繁體": "zh_HK", "繁体": "zh_HK", "简体": "zh_CN", "簡體": "zh_CN"}
 _CODE = re.compile(
     r"^(监护|監護|guardian|绑定|綁定|bind|link)\s*[:：]?\s*(?=.*\d|(?:[a-z0-9][ -]?){8}$)([a-z0-9][a-z0-9 -]{6,14})$",
     re.IGNORECASE,
@@ -185,6 +189,12 @@ def title(name: str) -> str:
     return next((_(found.label) for found in ENTRIES.values() if found.dialogue and found.dialogue.name == name), name)
 
 
+def keys_of(runs: list[Run]) -> tuple[str, ...]:
+    """The entries that begin these talks."""
+    names = {run.dialogue for run in runs}
+    return tuple(entry.key for entry in ENTRIES.values() if entry.dialogue and entry.dialogue.name in names)
+
+
 def global_word(words: str) -> str | None:
     """ "cancel", "back", "menu" or "help" when the whole message is such a word."""
     return _WORD.get(words.casefold().strip("。.!！“”「」 "))
@@ -201,6 +211,9 @@ def begins(words: str) -> Begun | Entry | None:
     if typed:
         guards = typed[1].casefold() in ("监护", "監護", "guardian")
         return Begun(guardian.GUARDIAN if guards else account.BIND, {"code": {"t": typed[2]}}, always=True)
+    language = _LANGUAGES.get(words.casefold().removesuffix("中文"))
+    if language is not None:
+        return Begun(preferences.LANGUAGE, {"language": {"c": language}}, always=True)
     always = next((key for pattern, key, anywhere in _INTENTS if anywhere and pattern.search(words)), None)
     if always is not None:
         return _found(ENTRIES[always], always=True)
@@ -220,7 +233,7 @@ def _found(entry: Entry, *, always: bool = False) -> Begun | Entry:
 
 def always(found: Begun | Entry) -> bool:
     """Whether it is heard even in the middle of another talk."""
-    return found.always if isinstance(found, Begun) else found.key in ("sos", "worried")
+    return found.always if isinstance(found, Begun) else found.key in ("sos", "worried", "my", "my_data")
 
 
 def scene(value: str) -> Begun | None:

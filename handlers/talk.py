@@ -75,6 +75,7 @@ def end_idle(session: Session, state: State) -> str:
     if not ended:
         return _("抱歉，刚才的对话因为系统更新已经结束。")
     state.parked = ended
+    state.ended_now = True
     title = menu.title(state.parked[-1].dialogue)
     return _("好久不见！上次的“{title}”搁置太久，我先结束了；填过的还留着，回复“{title}”就能接着来。").format(
         title=title
@@ -106,7 +107,8 @@ def open_entry(session: Session, person: Person, state: State, found: menu.Entry
     reply = found.say(session, person) if found.say is not None else menu.not_yet(found)
     if reply.options or state.current is None:
         return show(state, reply)
-    return _again(session, person, state, reply.text + "\n\n")
+    again = _again(session, person, state, reply.text + "\n\n")
+    return replace(again, links=(*reply.links, *again.links), menu=reply.menu or again.menu)
 
 
 def scene(session: Session, person: Person, state: State, value: str) -> Reply | None:

@@ -43,7 +43,7 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
         ended = "" if is_urgent(inbound) else talk.end_idle(session, state)
         reply = answer(session, person, state, inbound)
     if ended:
-        reply = replace(reply, text=f"{ended}\n\n{reply.text}")
+        reply = replace(reply, text=f"{ended}\n\n{reply.text}".strip())
     # Joined to another person, or deleted: nobody talks under this id any more, and its talk was forgotten with it.
     if person.merged_into is None and person.deleted_at is None:
         save(session, row, state)

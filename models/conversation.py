@@ -79,6 +79,7 @@ class State:
     runs: list[Run] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
     parked: list[Run] = field(default_factory=list)
+    ended_now: bool = False  # within this turn only, not stored
 
     @property
     def current(self) -> Run | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -276,3 +277,103 @@ def test_the_command_exits_with_one_where_something_is_red_and_speaks_json(tmp_p
     findings = json.loads(ended.stdout)
     assert {"level", "key", "text", "mend"} == set(findings[0])
     assert any(finding["key"] == "NUANYANG_KEYS" and finding["level"] == "bad" for finding in findings)
+
+
+CONFIGURATION = """
+keys = ["{key}"]
+database_url = "sqlite:///{folder}/serve.db"
+spool = "{folder}/spool"
+public_url = "{base}"
+
+[wechat.gd]
+appid = "wxba5fad812f8e6fb9"
+secret = "secret"
+token = "AAAAA"
+encoding_aes_key = "q1Os1ZMe0nG28KUEx9lg3HjK7V5QyXvi212fzsgDqgz"
+api_base = "{base}"
+
+[telegram.hk]
+token = "123456:ABC-DEF"
+secret_token = "hook"
+api_base = "{base}"
+"""
+NOTHING: dict[str, str | None] = {
+    name: None for name in (*WECHAT, *TELEGRAM, *(f"NUANYANG_{name}" for name in ("KEYS", "DATABASE_URL", "SPOOL")))
+}
+
+
+def write_configuration(folder: Path, base: str, *changes: tuple[str, str]) -> None:
+    """A filled-in nuanyang.toml as the operating guide describes it, with changes of some of its text."""
+    words = CONFIGURATION.format(key=KEY, folder=folder, base=base)
+    for old, new in changes:
+        assert old in words
+        words = words.replace(old, new)
+    (folder / "nuanyang.toml").write_text(words)
+    (folder / "nuanyang.toml").chmod(0o600)
+
+
+def examined(folder: Path, *arguments: str) -> tuple[int, dict[tuple[str, str], str]]:
+    """What the real command says with `--json` and nothing set but the file: its status, and text by (key, level)."""
+    ended = nuanyang(folder, "doctor", "--json", *arguments, **NOTHING)
+    assert ended.stderr == ""
+    return ended.returncode, {(one["key"], one["level"]): one["text"] for one in json.loads(ended.stdout)}
+
+
+def test_without_any_configuration_the_command_says_what_is_missing(tmp_path: Path) -> None:
+    status, found = examined(tmp_path, "--offline")
+    assert status == 1
+    for key in ("NUANYANG_KEYS", "NUANYANG_WECHAT__<NAME>__APPID", "NUANYANG_DATABASE_URL"):
+        assert (key, "bad") in found
+    ended = nuanyang(tmp_path, "doctor", **NOTHING)
+    assert ended.returncode == 1
+    assert ended.stderr == ""
+    assert "[错误] NUANYANG_KEYS：" in ended.stdout
+    assert "nuanyang keys new" in ended.stdout
+
+
+async def test_a_filled_in_file_ends_with_zero_and_names_what_it_saw(
+    configure: Configure, played: Played, tmp_path: Path
+) -> None:
+    write_configuration(tmp_path, played.base)
+    status, found = await asyncio.to_thread(examined, tmp_path)
+    assert [key for key, level in found if level == "bad"] == []
+    assert status == 0
+    assert ("NUANYANG_WECHAT__GD__SECRET", "good") in found
+    assert ("NUANYANG_TELEGRAM__HK__TOKEN", "good") in found
+    assert ("NUANYANG_KEYS", "good") in found or ("NUANYANG_KEYS", "warn") in found
+    ended = await asyncio.to_thread(lambda: nuanyang(tmp_path, "doctor", **NOTHING))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "共 0 个错误" in ended.stdout
+    assert KEY not in ended.stdout
+    assert "ABC-DEF" not in ended.stdout
+
+
+def test_offline_asks_no_endpoint_of_a_filled_in_file(configure: Configure, tmp_path: Path) -> None:
+    write_configuration(tmp_path, f"http://127.0.0.1:{free_port()}")
+    status, found = examined(tmp_path, "--offline")
+    assert status == 0
+    assert found[("接口", "warn")] == "没有检查（--offline）"
+    status, found = examined(tmp_path)
+    assert status == 1
+    assert ("NUANYANG_WECHAT__GD__API_BASE", "bad") in found
+
+
+BROKEN_FILES: list[tuple[tuple[str, str], str]] = [
+    ((f'keys = ["{KEY}"]', "keys = 5"), "NUANYANG_KEYS"),
+    ((f'keys = ["{KEY}"]', ""), "NUANYANG_KEYS"),
+    (('token = "AAAAA"', ""), "NUANYANG_WECHAT__GD__TOKEN"),
+    (("[wechat.gd]", "[wechat]"), "NUANYANG_WECHAT__APPID"),
+    (('public_url = "http:', "public_url = = http:"), "nuanyang.toml"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "key"), BROKEN_FILES, ids=[key + str(i) for i, (_c, key) in enumerate(BROKEN_FILES)]
+)
+def test_a_broken_file_is_named_by_the_command_and_ends_with_one(
+    configure: Configure, tmp_path: Path, change: tuple[str, str], key: str
+) -> None:
+    write_configuration(tmp_path, "http://127.0.0.1:9", change)
+    status, found = examined(tmp_path, "--offline")
+    assert status == 1
+    assert (key, "bad") in found, found

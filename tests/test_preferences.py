@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime, time
 
 import pytest
 
+from config import texts
 from handlers.dialogue import Invalid
 from handlers.preferences import Span, day_ahead, form_of_address, hours, months_on
 from models.database import Database
 from models.person import Person, address_form, is_paused, is_quiet
 from tests.chatting import Chat
 
+CATALOGUE = texts.catalogue
 ENGLISH = {
     "请写你的手机号。": "Your mobile number, please.",
     "好的，以后用{language}和你说话。": "We speak {language} now.",
@@ -79,8 +81,10 @@ def test_the_resumed_question_is_asked_in_the_new_language(alin: Chat) -> None:
     ],
 )
 def test_the_zone_of_quiet_hours_is_named_as_the_language_writes_it(
-    alin: Chat, language: str, zone: str, said: str
+    alin: Chat, monkeypatch: pytest.MonkeyPatch, language: str, zone: str, said: str
 ) -> None:
+    monkeypatch.setattr("config.texts.catalogue", CATALOGUE)
+    alin.act("follow")
     with alin.database.write() as session:
         person = session.get_one(Person, alin.person().id)
         person.language, person.zone = language, zone
