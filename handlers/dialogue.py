@@ -48,12 +48,15 @@ class TalkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing to choose. `words` are also accepted; `drops` = choosing it forgets these answers and asks again."""
+    """One thing to choose. `words` are also accepted; `drops` = choosing it forgets these answers and asks again.
+    `before` are other values that this choice was stored by; such an answer stays as it is.
+    """
 
     value: str
     label: str
     words: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,9 @@ def value_of(ask: Ask, answer: Answer) -> Any:
         return None
     if "m" in answer or "c" in answer:
         given = answer["m"] if "m" in answer else [answer["c"]]
-        known = tuple(choice.value for choice in ask.choices if choice.value in given)
+        known = tuple(
+            value for choice in ask.choices for value in dict.fromkeys((choice.value, *choice.before)) if value in given
+        )
         if not known or (len(given) > 1 and not ask.many):
             raise Invalid("")
         return known if ask.many else known[0]

@@ -18,8 +18,9 @@ from stdnum import luhn
 
 from config.catalogue import rules
 from config.texts import _, current
+from handlers.agreement import agreeing, agrees, language_agreed
 from handlers.checks import mobile_number, person_name
-from handlers.dialogue import AGREE, Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.invitation import called_gently
 from handlers.late import asked
 from handlers.message import Option, Reply
@@ -67,12 +68,13 @@ class LookUp:
 
 @dataclass(frozen=True)
 class Decide:
-    """The guardian's decision; `told` is None for a no."""
+    """The guardian's decision; `told` is None for a no, `consent` the answer to the explanation."""
 
     volunteer: str
     code: str
     called: str
     told: Guardian | None
+    consent: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ def talk(facts: Facts) -> Talk:
         text = _("撤回以后，{called}的志愿服务马上暂停。确定撤回吗？").format(called=ward.called)
         sure = yield Ask("sure", text, (Choice("yes", _("确定撤回")), Choice("no", _("不撤回"))))
         return TakeBack(ward.guardianship, ward.called) if sure == "yes" else None
-    if (yield Ask("agree", _explained(facts.called), _yes_or_no())) == "no":
+    agreed = yield Ask("agree", _explained(facts.called), _yes_or_no())
+    if not agrees(agreed):
         return Decide(facts.volunteer, facts.code, facts.called, None)
     told = yield from _about_guardian(
         _("请写你的姓名。"), _("你是{called}的什么人？").format(called=facts.called), _("请写你的手机号。")
@@ -114,7 +117,7 @@ def talk(facts: Facts) -> Talk:
         called=facts.called
     )
     sure = yield Ask("adult", text, (Choice("yes", _("确认同意")), Choice("no", _("先不同意"))))
-    return Decide(facts.volunteer, facts.code, facts.called, told) if sure == "yes" else None
+    return Decide(facts.volunteer, facts.code, facts.called, told, agreed) if sure == "yes" else None
 
 
 def perform(session: Session, person: Person, command: LookUp | Decide | TakeBack) -> Reply:
@@ -154,7 +157,7 @@ def _decided(session: Session, person: Person, checked: Checked, command: Decide
             _("好的，没有登记同意，我会告诉{called}。改变主意时，请孩子重新报名。").format(called=command.called)
         )
     try:
-        agree(session, person, command.volunteer, command.told, current())
+        agree(session, person, command.volunteer, command.told, language_agreed(command.consent))
     except GuardianError as error:
         return _not_agreed(error, command.called)
     use_code(session, checked.row)
@@ -279,7 +282,7 @@ def _relations() -> tuple[Choice, ...]:
 
 
 def _yes_or_no() -> tuple[Choice, ...]:
-    return (Choice("yes", _("同意"), words=AGREE), Choice("no", _("不同意")))
+    return (agreeing(rules().registration.notice_version, "yes"), Choice("no", _("不同意")))
 
 
 def _right_or_not() -> tuple[Choice, ...]:

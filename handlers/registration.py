@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.texts import _, current
+from config.texts import _
+from handlers.agreement import agreeing, agrees, language_agreed
 from handlers.checks import birth_date, mobile_number, person_name, written_number
-from handlers.dialogue import AGREE, Ask, Choice, Dialogue, Refused, Talk
+from handlers.dialogue import Ask, Choice, Dialogue, Refused, Talk
 from handlers.invitation import invitation
 from handlers.message import Option, Reply
 from handlers.places import ask_county, place_name
@@ -39,10 +40,11 @@ class Facts(BaseModel):
 
 @dataclass(frozen=True)
 class Submit:
-    """Register with these answers; `version` is the privacy notice that was agreed to."""
+    """Register with these answers; `version` is the privacy notice that was agreed to, `consent` the answer to it."""
 
     version: str
     answers: Registered
+    consent: str
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ def talk(facts: Facts) -> Talk:
     if facts.registered:
         return Ended("known")
     version = rules().registration.notice_version
-    # The value holds the version: after a new notice a half-done registration asks for consent again.
-    agree = Choice(f"agree:{version}", _("同意"), words=AGREE)
-    answer = yield Ask(
-        "consent", _notice(version), (agree, Choice("no", _("不同意")), Choice("before", _("我以前注册过")))
+    agreed = yield Ask(
+        "consent",
+        _notice(version),
+        (agreeing(version), Choice("no", _("不同意")), Choice("before", _("我以前注册过"))),
     )
-    if answer != agree.value:
-        return Ended("declined" if answer == "no" else "before")
+    if not agrees(agreed):
+        return Ended("declined" if agreed == "no" else "before")
     name = yield Ask("name", _("请写你的姓名，和证件上一致。"), check=person_name)
     phone = yield Ask("phone", _("请写你的手机号。"), check=mobile_number)
     born = yield Ask("birth_date", _("你的出生日期？例如 2005-08-13。"), check=birth_date(facts.today))
@@ -94,7 +96,7 @@ def talk(facts: Facts) -> Talk:
             Choice("county", _("改所在地"), drops=county.keys),
         ),
     )
-    return Submit(version, answers)
+    return Submit(version, answers, agreed)
 
 
 def perform(session: Session, person: Person, command: Submit | Ended) -> Reply:
@@ -109,7 +111,7 @@ def perform(session: Session, person: Person, command: Submit | Ended) -> Reply:
         if error.reason == "county":
             raise Refused("county", _("行政区划有变动，请再选一次所在地。")) from None
         raise Refused("birth_date", _("这个出生日期现在不能注册，请检查一下。")) from None
-    consent.give(session, person.id, "registration", command.version, current())
+    consent.give(session, person.id, "registration", command.version, language_agreed(command.consent))
     if volunteer.status != ACTIVE:
         text = _("资料已收到。你的志愿者编号：{number}").format(number=volunteer.number)
         return Reply(f"{text}\n{invitation(session, person, volunteer)}", (Option("m:my", _("我的")),))

@@ -25,6 +25,7 @@ from handlers.dialogue import (
     advance,
     back,
     chosen,
+    drops_of,
     folded,
     replay,
 )
@@ -195,10 +196,16 @@ def global_word(session: Session, person: Person, state: State, word: str) -> Re
     if dialogue is None:
         state.runs.pop()
         return show(state, menu.nothing_to(word))
-    at = back(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
+    if run.undo and run.waiting == run.undo_at:
+        # Chosen to correct something, and thought better of it: what was answered stands, and the summary is shown.
+        run.answers = {**run.answers, **run.undo}
+        at: Waiting | Finished | None = replay_run(dialogue, run)
+    else:
+        at = back(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
     if at is None:
         return _again(session, person, state, _("已经是第一个问题了。不想继续可以回复“取消”。") + "\n\n")
     run.draft = []
+    run.undo, run.undo_at = {}, ""
     return _step(session, person, state, dialogue, run, at)
 
 
@@ -287,13 +294,25 @@ def _chosen(session: Session, person: Person, state: State, run: Run, value: str
 
 
 def _give(session: Session, person: Person, state: State, dialogue: Dialogue, run: Run, given: Answer) -> Reply:
+    before = replay_run(dialogue, run)
     try:
         at = advance(dialogue, dialogue.facts.model_validate(run.facts), run.answers, run.waiting, given)
     except Invalid as refusal:
         return _missed(session, person, state, run, str(refusal))
+    _keep_for_undo(run, before, at, given)
     run.misses = 0
     run.draft = []
     return _step(session, person, state, dialogue, run, at)
+
+
+def _keep_for_undo(run: Run, before: Waiting | Finished, at: Waiting | Finished, given: Answer) -> None:
+    """Remember what a correction drops until the summary comes again, so that 返回 takes the correction back."""
+    dropped = drops_of(before.ask, given) if isinstance(before, Waiting) and before.ask.key == run.waiting else ()
+    if dropped and isinstance(at, Waiting):
+        run.undo = {key: run.answers[key] for key in dropped if key in run.answers}
+        run.undo_at = at.ask.key
+    elif isinstance(at, Finished) or any(choice.drops for choice in at.ask.choices):
+        run.undo, run.undo_at = {}, ""
 
 
 def _step(
@@ -442,6 +461,8 @@ def _shown_late(session: Session, person: Person, state: State, words: str) -> s
         at = replay(dialogue, dialogue.facts.model_validate(late.facts_of(session, question)), {})
         choice = chosen(at.ask.choices, words) if isinstance(at, Waiting) and at.ask.key == question.question else None
         values = late.values_of(question)
-        if choice is not None and choice.value in values:
-            return f"{prompt}:{values.index(choice.value)}"
+        known = (choice.value, *choice.before) if choice is not None else ()
+        meant = next((value for value in values if value in known), None)
+        if meant is not None:
+            return f"{prompt}:{values.index(meant)}"
     return None

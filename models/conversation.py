@@ -51,8 +51,8 @@ sealed_columns("prompt", "id", "facts_sealed")
 class Run:
     """One talk under way: which dialogue, its frozen facts, the answers by key, and the question that waits.
 
-    `draft` holds the values ticked so far of a question with many answers. `kept` are questions that come again
-    for correction (their answers were dropped on purpose).
+    `draft` holds the values ticked so far of a question with many answers. `undo` holds the answers that a correction
+    has dropped, `undo_at` the question that it began with: there 返回 takes the correction back.
     """
 
     dialogue: str
@@ -66,6 +66,8 @@ class Run:
     started_at: str = ""
     touched_at: str = ""
     misses: int = 0
+    undo: dict[str, Any] = field(default_factory=dict)
+    undo_at: str = ""
 
 
 @dataclass

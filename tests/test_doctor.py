@@ -297,9 +297,9 @@ token = "123456:ABC-DEF"
 secret_token = "hook"
 api_base = "{base}"
 """
-NOTHING: dict[str, str | None] = {
-    name: None for name in (*WECHAT, *TELEGRAM, *(f"NUANYANG_{name}" for name in ("KEYS", "DATABASE_URL", "SPOOL")))
-}
+NOTHING: dict[str, str | None] = dict.fromkeys(
+    (*WECHAT, *TELEGRAM, *(f"NUANYANG_{name}" for name in ("KEYS", "DATABASE_URL", "SPOOL")))
+)
 
 
 def write_configuration(folder: Path, base: str, *changes: tuple[str, str]) -> None:

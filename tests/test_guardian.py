@@ -329,3 +329,28 @@ def test_the_facts_of_an_older_version_are_still_understood(database: Database) 
 def test_a_guardian_needs_no_registration(database: Database) -> None:
     _minor, code = child(database)
     assert agree(database, code).volunteer() is None
+
+
+def test_the_consent_is_kept_in_the_language_in_which_the_guardian_agreed(database: Database) -> None:
+    minor, code = child(database)
+    chat = Chat(database, "mother")
+    chat.say(f"监护 {code}")
+    chat.press("同意")
+    chat.say("李秀英", "母亲", "13900139000", "English")
+    chat.press(chat.labels()[0])
+    with database.read() as session:
+        (given,) = (row for row in standing(session, minor.person().id) if row.kind == "guardian")
+    assert given.language == "zh_CN"
+
+
+def test_a_guardian_may_change_the_language_before_agreeing_in_words(database: Database) -> None:
+    _minor, code = child(database)
+    chat = Chat(database, "mother")
+    chat.say(f"监护 {code}", "English")
+    chat.say(f"guardian {code}")
+    chat.say("agree")
+    chat.say("Li Xiuying", "mother", "13900139000")
+    chat.press(chat.labels()[0])
+    with database.read() as session:
+        (given,) = (row for row in standing(session, _minor.person().id) if row.kind == "guardian")
+    assert given.language == "en"

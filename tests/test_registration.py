@@ -88,6 +88,30 @@ def test_the_consent_is_kept_with_version_language_and_time(database: Database) 
     assert given.given_at == datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
+def test_the_consent_is_kept_in_the_language_in_which_it_was_given(database: Database) -> None:
+    chat = Chat(database)
+    chat.say("报名")
+    chat.press("同意")
+    chat.say("王小明", "13800138000", "2005-08-13", "广州天河", "English")
+    assert chat.labels()[0] == "Submit"
+    chat.press("Submit")
+    with database.read() as session:
+        (given,) = standing(session, chat.person().id)
+    assert (given.version, given.language) == ("2026-11", "zh_CN")
+
+
+def test_a_consent_stored_before_it_told_its_language_still_stands() -> None:
+    at = replay(REGISTRATION, Facts(today="2026-11-22"), {"consent": {"c": "agree:2026-11"}})
+    assert isinstance(at, Waiting)
+    assert at.ask.key == "name"
+
+
+def test_a_consent_to_an_earlier_notice_is_asked_again() -> None:
+    at = replay(REGISTRATION, Facts(today="2026-11-22"), {"consent": {"c": "agree:2025-01:zh_CN"}})
+    assert isinstance(at, Waiting)
+    assert at.ask.key == "consent"
+
+
 @pytest.mark.parametrize("label", ["不同意", "我以前注册过"])
 def test_who_does_not_agree_leaves_nothing_behind(database: Database, label: str) -> None:
     chat = Chat(database)
@@ -245,7 +269,7 @@ def test_answers_of_a_branch_that_died_by_a_correction_are_gone() -> None:
     assert isinstance(end, Finished)
     assert "self_supporting" not in end.answers
     assert end.command == Submit(
-        "2026-11", Registered("王小明", "+8613800138000", date(2005, 8, 13), "350102", self_supporting=False)
+        "2026-11", Registered("王小明", "+8613800138000", date(2005, 8, 13), "350102", self_supporting=False), "agree:2026-11"
     )
 
 
@@ -277,3 +301,41 @@ def test_every_answer_can_be_corrected_with_one_tap_at_the_summary(database: Dat
     assert after[0] == "请核对："
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
     assert "注册成功" in chat.press("提交")
+
+
+def at_the_summary(database: Database) -> Chat:
+    chat = Chat(database)
+    chat.say("报名")
+    chat.press("同意")
+    chat.say("王小明", "13800138000", "2005-08-13", "广州天河")
+    return chat
+
+
+@pytest.mark.parametrize("correction", ["改姓名", "改手机号", "改出生日期", "改所在地"])
+def test_going_back_from_a_correction_leads_to_the_summary_with_everything_kept(
+    database: Database, correction: str
+) -> None:
+    chat = at_the_summary(database)
+    summary = chat.said.text
+    assert "请核对" not in chat.press(correction)
+    assert chat.say("返回") == summary
+    assert "注册成功" in chat.press("提交")
+
+
+def test_going_back_inside_a_correction_leads_to_its_beginning_and_then_to_the_summary(database: Database) -> None:
+    chat = at_the_summary(database)
+    summary = chat.said.text
+    chat.press("改所在地")
+    first = chat.said.text
+    chat.press("从列表里选")
+    assert chat.said.text != first
+    assert chat.say("返回") == first
+    assert chat.say("返回") == summary
+
+
+def test_after_a_correction_going_back_leads_to_the_last_question(database: Database) -> None:
+    chat = at_the_summary(database)
+    chat.press("改手机号")
+    chat.say("13900139000")
+    assert "你在哪个县" in chat.say("返回")
+    assert "13900139000" in chat.say("广州天河")

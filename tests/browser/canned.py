@@ -38,12 +38,12 @@ def person(
 
 
 def people() -> list[dict[str, Any]]:
-    blocked = person("p4", "何主任", "县里的组织者", "#f2994a", started=True)
+    blocked = person("p4", "何主任", "县里的管理员", "#f2994a", started=True)
     blocked["telegram"]["blocked"] = True
     return [
         person("p1", "阿林", "19 岁学生", "#07c160", following=True, started=True),
         person("p2", "陈老师", "项目专员", "#2f80ed", following=True),
-        person("p3", "小雨妈妈", "监护人", "#eb5757"),
+        person("p3", "小海妈妈", "监护人", "#eb5757"),
         blocked,
     ]
 

@@ -17,7 +17,7 @@ async def test_six_invented_people_are_there_at_the_start(play: Any) -> None:
     async with play() as ground:
         state = await ground.get("/state")
         people = state["people"]
-        assert [person["name"] for person in people] == ["阿林", "陈老师", "小雨妈妈", "何主任", "小海", "Ah Ming"]
+        assert [person["name"] for person in people] == ["阿林", "陈老师", "小海妈妈", "何主任", "小海", "Ah Ming"]
         assert {len(person["wechat"]["openid"]) for person in people} == {28}
         assert all(person["wechat"]["openid"].startswith("o6_") for person in people)
         assert len({person["telegram"]["id"] for person in people}) == 6
