@@ -27,7 +27,7 @@ from handlers import onpage
 from handlers.message import Inbound
 from models.database import DatabaseAway
 from models.page import OpenPage, open_page, use_page
-from models.person import Door, Person
+from models.person import Door, Person, doors
 
 log = structlog.get_logger(__name__)
 
@@ -141,7 +141,7 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
             if page.kind == "data":
                 with speaking(language):
                     return View("data.html", 200, language, {"sections": onpage.data(session, page)})
-            return _guardian(page, language)
+            return _guardian(session, page, language)
     except DatabaseAway:
         return View("away.html", 503, "", {})
 
@@ -155,12 +155,17 @@ def _page(session: Session, token: str) -> OpenPage | None:
     return page if door is not None and door.person_id == page.person_id else None
 
 
-def _guardian(page: OpenPage, language: str) -> View:
+def _guardian(session: Session, page: OpenPage, language: str) -> View:
     code = str(page.facts["code"])
     with speaking(language):
         word = _("监护")
     typed = f"{word} {code}"
-    values = {"called": page.facts.get("called", ""), "typed": typed, "qr": segno.make(typed).svg_data_uri(scale=5)}
+    values = {
+        "called": page.facts.get("called", ""),
+        "typed": typed,
+        "qr": segno.make(typed).svg_data_uri(scale=5),
+        "telegram": any(door.platform == "telegram" for door in doors(session, page.person_id)),
+    }
     return View("guardian.html", 200, language, values)
 
 

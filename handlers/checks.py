@@ -5,7 +5,9 @@ Words arrive with full-width forms folded (handlers/turn.py); answers from one-t
 
 from __future__ import annotations
 
+import hashlib
 import re
+import secrets
 from collections.abc import Callable
 from datetime import date
 
@@ -92,14 +94,20 @@ def mobile_number(words: str) -> str:
     plain = words.translate(_DASHES)
     found = _NUMBER.findall(plain[:LONGEST])
     hint = _("请写 11 位手机号，例如 13800138000；港澳和海外号码请带区号，例如 +85291234567。")
+    # Words around a good number are fine (“tel 138…”); where none is found, letters are the likeliest reason (O for 0).
+    letters = _("请只写数字，不要写字母。") + hint if re.search("[A-Za-z]", plain[:LONGEST]) else ""
     if len(found) != 1 or len(plain) > LONGEST:
-        raise Invalid(hint if len(found) < 2 else _("请只写一个手机号。") + hint)
+        raise Invalid(letters or hint if len(found) < 2 else _("请只写一个手机号。") + hint)
     number = re.sub(r"^00(?!0)", "+", found[0].strip().lstrip("("))
     try:
         parsed = phonenumbers.parse(number, "CN")
     except NumberParseException:
         raise Invalid(_("这个号码好像不对。") + hint) from None
     if not phonenumbers.is_valid_number(parsed):
+        if letters:
+            raise Invalid(letters)
+        if len(re.sub(r"\D", "", number)) == 11 and not re.match(r"\+|1[3-9]", number):
+            raise Invalid(_("手机号应以 1 开头、第二位是 3–9，请核对。") + hint)
         raise Invalid(_("这个号码好像多了或少了几位。") + hint)
     kind = phonenumbers.number_type(parsed)
     if kind == PhoneNumberType.FIXED_LINE:
@@ -118,6 +126,24 @@ def written_number(e164: str, *, masked: bool = False) -> str:
         head = len(national) - 4 - keep
         national = national[:head] + "*" * (len(national) - head - keep) + national[-keep:]
     return national if parsed.country_code == 86 else f"+{parsed.country_code} {national}"
+
+
+def number_digest(e164: str, salt: str = "") -> str:
+    """A number as a talk's facts may hold it: enough to see that another is the same."""
+    salt = salt or secrets.token_hex(8)
+    return f"{salt}:{hashlib.sha256(f'{salt}{e164}'.encode()).hexdigest()}"
+
+
+def other_number(digest: str, hint: str) -> Callable[[str], str]:
+    """A check for a mobile number other than the one behind `digest` (empty = any); `hint` says what is wrong."""
+
+    def check(words: str) -> str:
+        number = mobile_number(words)
+        if digest and number_digest(number, digest.partition(":")[0]) == digest:
+            raise Invalid(hint)
+        return number
+
+    return check
 
 
 def birth_date(today: str) -> Callable[[str], date]:

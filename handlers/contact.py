@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from config.catalogue import rules
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
+from handlers.safeguarding import emergency_text
 from models.contact import MAX_WORDS, ContactError, ContactMessage, answer, answers_for, may_answer, words_of, write
 from models.person import Person, address_form
 from models.volunteer import volunteer_of
@@ -58,19 +58,12 @@ def _contact_talk(facts: ContactFacts) -> Talk:
 def _contact(session: Session, person: Person, command: Contact) -> Reply:
     _row, receivers = write(session, person.id, command.words, command.thread)
     if receivers:
-        return Reply(_("记下了，正在转给负责的同事，有人回复就会发到这里。急事请先打电话，危险时拨打110。"))
-    safety = rules().safety
-    return Reply(
-        _(
-            "记下了。现在还没有负责你这里的同事，这段话已经保存，由系统的工作人员查看，回复可能要等几天。\n"
-            "急事请不要等：危险拨打{police}，急病拨打{medical}，不便说话可发短信{sms}，青少年热线{youth}。"
-        ).format(
-            police=safety.emergency_police,
-            medical=safety.emergency_medical,
-            sms=safety.emergency_sms,
-            youth=safety.youth_hotline,
-        )
+        passed = _("已经记下，正在转给负责的同事；有人回复，就会发到这里。急事请不要只等消息：")
+        return Reply(f"{passed}\n{emergency_text()}")
+    kept = _(
+        "记下了。现在还没有负责你这里的同事，这段话已经保存，由系统的工作人员查看，回复可能要等几天。急事请不要等："
     )
+    return Reply(f"{kept}\n{emergency_text()}")
 
 
 CONTACT = Dialogue("contact", ContactFacts, _contact_facts, _contact_talk, _contact)
@@ -115,7 +108,7 @@ def _answer(session: Session, person: Person, command: Answered) -> Reply:
         if cannot.reason == "not_yours":
             return Reply(_("这位志愿者现在不归你负责，没有转。"))
         return Reply(_("这条消息已经不在了（对方可能删除了数据或离开了），没有转。"))
-    return Reply(_("记下了，正在转给对方。"))
+    return Reply(_("已经记下，正在转给对方。"))
 
 
 CONTACT_ANSWER = Dialogue("contact_answer", AnswerFacts, _answer_facts, _answer_talk, _answer)

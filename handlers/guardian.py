@@ -19,7 +19,7 @@ from stdnum import luhn
 from config.catalogue import rules
 from config.texts import _, current
 from handlers.agreement import agreeing, agrees, language_agreed
-from handlers.checks import mobile_number, person_name
+from handlers.checks import number_digest, other_number, person_name
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.invitation import called_gently
 from handlers.late import asked
@@ -40,7 +40,9 @@ from models.guardian import (
 )
 from models.person import Person
 from models.role import grants
-from models.volunteer import ACTIVE, PAUSED, Volunteer, by_number, volunteer_of
+from models.volunteer import ACTIVE, PAUSED, Volunteer, by_number, phone_of, volunteer_of
+
+NEW = "~new"  # no code has such a character
 
 
 class Ward(BaseModel):
@@ -57,13 +59,15 @@ class Facts(BaseModel):
     code: str = ""
     called: str = ""
     wards: list[Ward] = []
+    child_phone: str = ""  # only a digest, see checks.number_digest
 
 
 @dataclass(frozen=True)
 class LookUp:
-    """Look at the typed code."""
+    """Look at the typed code; `key` is the question that it answered."""
 
     code: str
+    key: str = "code"
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,17 @@ def talk(facts: Facts) -> Talk:
         back = tuple(
             Choice(ward.guardianship, _("撤回对{called}的同意").format(called=ward.called)) for ward in facts.wards
         )
-        said = yield Ask("code", _("请写孩子转发给你的监护码（8 位字母和数字）。"), back, check=_typed_code)
+        code_text = _("请写孩子转发给您的监护码（8 位字母和数字）。")
+        if back:
+            # A code may be typed here at once, as everywhere.
+            names = _("、").join(ward.called for ward in facts.wards)
+            text = _("您已经同意{names}参加。想撤回同意，还是为另一个孩子输入新的码？").format(names=names)
+            said = yield Ask("code", text, (*back, Choice(NEW, _("输入新的码"))), check=_typed_code)
+        else:
+            said = yield Ask("code", code_text, check=_typed_code)
+        if said == NEW:
+            said = yield Ask("new_code", code_text, check=_typed_code)
+            return LookUp(said, "new_code")
         ward = next((ward for ward in facts.wards if ward.guardianship == said), None)
         if ward is None:
             return LookUp(said)
@@ -111,9 +125,12 @@ def talk(facts: Facts) -> Talk:
     if not agrees(agreed):
         return Decide(facts.volunteer, facts.code, facts.called, None)
     told = yield from _about_guardian(
-        _("请写你的姓名。"), _("你是{called}的什么人？").format(called=facts.called), _("请写你的手机号。")
+        _("请写您的姓名。"),
+        _("您是{called}的什么人？").format(called=facts.called),
+        _("请写您的手机号。"),
+        facts.child_phone,
     )
-    text = _("最后确认：你已满 18 岁，是{called}的监护人，同意{called}注册并参加助残志愿服务。").format(
+    text = _("最后确认：您已满 18 岁，是{called}的监护人，同意{called}注册并参加助残志愿服务。").format(
         called=facts.called
     )
     sure = yield Ask("adult", text, (Choice("yes", _("确认同意")), Choice("no", _("先不同意"))))
@@ -134,7 +151,7 @@ def perform(session: Session, person: Person, command: LookUp | Decide | TakeBac
             return Reply(problem)
         if problem or volunteer is None:
             then = _counting(person.id) if checked.verdict == "wrong" else None
-            raise Refused("code", problem, then)
+            raise Refused(command.key, problem, then)
         return _first_half_done(session, person, volunteer, command.code)
     if problem or volunteer is None or volunteer.id != command.volunteer:
         return Reply(problem or _gone())
@@ -143,7 +160,8 @@ def perform(session: Session, person: Person, command: LookUp | Decide | TakeBac
 
 def _first_half_done(session: Session, person: Person, volunteer: Volunteer, code: str) -> Reply:
     called = called_gently(session, session.get_one(Person, volunteer.person_id), volunteer)
-    facts = Facts(volunteer=volunteer.id, code=code, called=called)
+    phone = number_digest(phone_of(session, volunteer))
+    facts = Facts(volunteer=volunteer.id, code=code, called=called, child_phone=phone)
     values = [(choice.value, choice.label) for choice in _yes_or_no()]
     lasts = timedelta(days=rules().registration.guardian_link_days)
     return Reply(_explained(called), asked(session, person.id, "guardian", "agree", facts, values, lasts=lasts))
@@ -162,7 +180,7 @@ def _decided(session: Session, person: Person, checked: Checked, command: Decide
         return _not_agreed(error, command.called)
     use_code(session, checked.row)
     return Reply(
-        _("谢谢你！同意已经登记，我会马上告诉{called}。以后想撤回，随时回复“监护人”。").format(called=command.called)
+        _("谢谢您！同意已经登记，我会马上告诉{called}。以后想撤回，随时回复“监护人”。").format(called=command.called)
     )
 
 
@@ -181,6 +199,7 @@ class RecordFacts(BaseModel):
     volunteer: str = ""
     called: str = ""
     county: str = ""
+    child_phone: str = ""  # only a digest, see checks.number_digest
 
 
 @dataclass(frozen=True)
@@ -217,6 +236,7 @@ def talk_record(facts: RecordFacts) -> Talk:
         _("请写监护人的姓名，和同意书上一致。"),
         _("监护人是{called}的什么人？").format(called=facts.called),
         _("请写监护人的手机号。"),
+        facts.child_phone,
     )
     text = _("你见到监护人签名的书面同意书原件了吗？")
     seen = yield Ask("seen", text, (Choice("yes", _("已见到书面同意书原件")), Choice("no", _("还没有见到"))))
@@ -239,7 +259,8 @@ def perform_record(session: Session, person: Person, command: FindNumber | Recor
         raise Refused("number", _("这位志愿者现在不需要监护人同意。"))
     called = called_gently(session, session.get_one(Person, volunteer.person_id), volunteer)
     county = volunteer.county or ""
-    facts = RecordFacts(allowed=True, volunteer=volunteer.id, called=called, county=county)
+    phone = number_digest(phone_of(session, volunteer))
+    facts = RecordFacts(allowed=True, volunteer=volunteer.id, called=called, county=county, child_phone=phone)
     values = [(choice.value, choice.label) for choice in _right_or_not()]
     return Reply(_whom(called, county), asked(session, person.id, "guardian_record", "right", facts, values))
 
@@ -252,19 +273,23 @@ def _recorded(session: Session, person: Person, command: Record) -> Reply:
     return Reply(_("已登记{called}监护人的书面同意，请把原件存好。").format(called=command.called))
 
 
-def _about_guardian(name_text: str, relation_text: str, phone_text: str) -> Talk:
+def _about_guardian(name_text: str, relation_text: str, phone_text: str, child_phone: str) -> Talk:
     name = yield Ask("guardian_name", name_text, check=person_name, sensitive=True)
     relation = yield Ask("relation", relation_text, _relations())
-    phone = yield Ask("guardian_phone", phone_text, check=mobile_number, sensitive=True)
+    phone = yield Ask("guardian_phone", phone_text, check=other_number(child_phone, _same_phone()), sensitive=True)
     return Guardian(name=name, relation=relation, phone=phone)
+
+
+def _same_phone() -> str:
+    return _("监护人的手机号不能和孩子的一样，请写监护人自己的号码。")
 
 
 def _not_agreed(error: GuardianError, called: str) -> Reply:
     """Why the consent does not stand; the one thing that can be mended at once is asked again."""
     if error.reason == "phone":
-        raise Refused("guardian_phone", _("监护人的手机号不能和孩子的一样，请写监护人自己的号码。")) from None
+        raise Refused("guardian_phone", _same_phone()) from None
     if error.reason == "minor":
-        text = _("监护人要年满 18 岁。按你的注册资料，你还未满 18 岁，请让{called}的监护人来操作。")
+        text = _("监护人要年满 18 岁。按您的注册资料，您还未满 18 岁，请让{called}的监护人来操作。")
         return Reply(text.format(called=called))
     if error.reason == "scope":
         return Reply(_("这位志愿者现在不在你负责的地区，没有登记。"))
@@ -295,19 +320,19 @@ def _whom(called: str, county: str) -> str:
 
 def _explained(called: str) -> str:
     return _(
-        "{called}想当助残志愿者，请你作为监护人决定。\n"
+        "{called}想当助残志愿者，请您作为监护人决定。\n"
         "做什么：参加适合年龄的助残服务和活动，不会单独结对，首次服务有专员陪同。\n"
-        "为什么问你：未满 {age} 岁的人注册要监护人同意。\n"
-        "记录什么：孩子的姓名、手机号、出生日期、所在县（市、区），你的姓名、关系、手机号，都加密保存，不作别的用途。\n"
-        "存多久：到孩子或你要求删除为止。你随时可以撤回，回复“监护人”就行。\n"
-        "你同意吗？"
+        "为什么问您：未满 {age} 岁的人注册要监护人同意。\n"
+        "记录什么：孩子的姓名、手机号、出生日期、所在县（市、区），您的姓名、关系、手机号，都加密保存，不作别的用途。\n"
+        "存多久：到孩子或您要求删除为止；随时可以撤回，回复“监护人”就行。\n"
+        "您同意吗？"
     ).format(called=called, age=rules().registration.guardian_consent_below)
 
 
 def _typed_code(words: str) -> str:
     code = normal(re.sub(r"^(监护|監護|guardian)\s*[:：]?", "", words, flags=re.IGNORECASE))
     if len(code) != 8:
-        raise Invalid(_("监护码是 8 位字母和数字，在孩子转发给你的那段话里，“监护”两个字后面。"))
+        raise Invalid(_("监护码是 8 位字母和数字，在孩子转发给您的那段话里，“监护”两个字后面。"))
     return code
 
 
@@ -324,7 +349,7 @@ def _verdict(checked: Checked, volunteer: Volunteer | None) -> str:
     texts = {
         "wrong": _("没有这个监护码，请核对后再写。"),
         "used": _("这个监护码已经用过了。"),
-        "expired": _("这个监护码过期了（{days} 天内有效）。请孩子回复“报名”，再转发一段新的给你。").format(days=days),
+        "expired": _("这个监护码过期了（{days} 天内有效）。请孩子回复“报名”，再转发一段新的给您。").format(days=days),
         "pause": _("试错次数太多了，请 {minutes} 分钟后再试。").format(minutes=rules().doors.code_pause_minutes),
     }
     return texts.get(checked.verdict) or ("" if volunteer is not None else _gone())

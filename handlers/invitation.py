@@ -26,7 +26,11 @@ def invitation(session: Session, person: Person, volunteer: Volunteer) -> str:
     lines = [_("您好，我是{called}，想在暖阳当志愿者，帮助残疾人朋友，需要您同意。").format(called=label)]
     if place.public_url:
         lines.append(_("请打开这一页看说明：{page}").format(page=place.page(ways.page)))
-    lines.append(_("再用您自己的手机找到“暖阳”，回复：监护 {code}").format(code=ways.code))
+    if place.platform == "telegram":
+        way = _("再用您自己的手机打开微信公众号“暖阳”或 Telegram 机器人，哪个方便用哪个，回复：监护 {code}")
+    else:
+        way = _("再用您自己的手机关注微信公众号“暖阳”，回复：监护 {code}")
+    lines.append(way.format(code=ways.code))
     days = rules().registration.guardian_link_days
     ends = _(
         "请把上面这段转发给监护人，{days} 天内有效。同意要由监护人本人操作，你不能替他（她）点。"

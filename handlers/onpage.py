@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlmodel import Session
 
-from config.texts import speaking
+from config.texts import _, in_script, speaking
 from handlers import menu, talk
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound
 from handlers.turn import plain
 from models.conversation import Run, State, lock
-from models.copy import copy_of
+from models.copy import Row, Section, copy_of
 from models.page import OpenPage
 from models.person import Person, door_of
 
@@ -54,9 +53,20 @@ def problem(session: Session, inbound: Inbound) -> tuple[str, str]:
     return person.language, ""
 
 
-def data(session: Session, page: OpenPage) -> list[Any]:
-    """The person's own copy, in sections."""
-    return list(copy_of(session, page.person_id))
+def data(session: Session, page: OpenPage) -> list[Section]:
+    """The person's own copy, in sections, in the words of the current language."""
+    return [
+        Section(_(section.title), tuple(Row(_(row.label), _shown(row)) for row in section.rows))
+        for section in copy_of(session, page.person_id)
+    ]
+
+
+def _shown(row: Row) -> str:
+    if isinstance(row.value, tuple):
+        return _("、").join(row.value)
+    if row.is_message:
+        return _(row.value)
+    return in_script(row.value) if row.is_place else row.value
 
 
 def _waiting(state: State, prompt: str) -> Ask | None:

@@ -70,7 +70,11 @@ def _search_talk(facts: SearchFacts) -> Talk:
     code = yield Ask(
         "code",
         _("收到验证码后，请直接发到这里。"),
-        choices=(Choice("again", _("再找一次，重新发码")), Choice("wait", _("没有码，等核实"))),
+        choices=(
+            Choice("again", _("再找一次，重新发码")),
+            Choice("phone", _("换一个手机号再找"), drops=("phone",)),
+            Choice("wait", _("没有码，等核实")),
+        ),
         check=code_shape,
     )
     return Search(facts, phone, born, code)

@@ -6,6 +6,7 @@ duty people with their times come later (programme.md §12).
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from config import regions
 from config.catalogue import rules
 from config.texts import SOURCE, _, current, simplified
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
@@ -21,8 +23,8 @@ from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Reply
-from models.alert import Alert, add_words, raise_alert, recent_alert, words_of
-from models.person import Person
+from models.alert import Alert, add_words, added_since, raise_alert, recent_alert, words_of
+from models.person import Person, address_form
 from models.role import grants
 from models.volunteer import volunteer_of
 
@@ -73,8 +75,8 @@ def emergency_text() -> str:
     )
     if current() == SOURCE:
         return numbers
-    # Other languages are mostly read in Hong Kong, Macao and abroad, where 110 reaches nobody.
-    return numbers + "\n" + _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas)
+    # Other languages are mostly read in Hong Kong, Macao and abroad, where 110 reaches nobody: their own comes first.
+    return _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas) + "\n" + numbers
 
 
 def emergency(session: Session, person: Person, words: str) -> Reply:
@@ -82,13 +84,22 @@ def emergency(session: Session, person: Person, words: str) -> Reply:
 
     Somebody who has just cried for help goes on telling: what is written then joins that record.
     """
-    kept = "".join(c for c in words[:MAX_WORDS] if c.isspace() or unicodedata.category(c) not in _UNSEEN)
+    return told_more(session, person, words) or _answered(session, person, "words", _kept(words))
+
+
+def told_more(session: Session, person: Person, words: str) -> Reply | None:
+    """Somebody who cried for help within the last half hour goes on telling: it joins that record; None where there
+    is no such record."""
     alert = recent_alert(session, person.id)
     if alert is None:
-        return _answered(session, person, "words", kept)
-    add_words(session, alert, kept)
+        return None
+    add_words(session, alert, _kept(words))
     kept_too = _("这句已经加到刚才那条求助里。")
     return Reply(f"{emergency_text()}\n\n{kept_too}")
+
+
+def _kept(words: str) -> str:
+    return "".join(c for c in words[:MAX_WORDS] if c.isspace() or unicodedata.category(c) not in _UNSEEN)
 
 
 def sos(session: Session, person: Person) -> Reply:
@@ -96,9 +107,17 @@ def sos(session: Session, person: Person) -> Reply:
     return _answered(session, person, "sos", "")
 
 
-def worried(session: Session, person: Person) -> Reply:
-    """我很担心TA."""
-    return _answered(session, person, "worried", "")
+_NOTHING_SAID = re.compile(
+    r"(我很?[担擔]心|i(['’]m| am) (very )?worried( about)?)\s*(ta|[他她它佢]|某人|him|her|them|someone)?[\s。.!！…~]*",
+    re.IGNORECASE,
+)
+
+
+def worried(session: Session, person: Person, typed: str = "") -> Reply:
+    """我很担心TA, pressed or typed; what was typed is kept when it says more than the entry's own words."""
+    said = _kept(unicodedata.normalize("NFKC", typed)).strip()
+    bare = not said or said.casefold() == _("我很担心TA").casefold() or _NOTHING_SAID.fullmatch(said)
+    return _answered(session, person, "worried", "" if bare else _kept(typed))
 
 
 def _answered(session: Session, person: Person, source: str, words: str) -> Reply:
@@ -159,23 +178,45 @@ TELL_MORE = Dialogue("tell_more", MoreFacts, _prepare, _talk, _perform)
 
 
 def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    """For whoever is responsible. What was written never passes through Telegram."""
+    """For whoever is responsible. What was written, and who and where it is, never pass through Telegram.
+
+    `added` in the parameters = it tells what was written after that many characters of the additions.
+    """
     alert = session.get(Alert, str(params["alert"]))
     if alert is None or alert.state != "open" or not grants(session, person.id):
         return None
-    registered = volunteer_of(session, alert.person_id)
-    who = _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
-    lines = [
-        _("有一条求助，请马上处理。"),
-        _("求助人：{who}").format(who=who),
-    ]
-    if not here(session).sensitive_in_chat:
-        lines.append(_("内容不在这里显示，请到微信或网页处理。"))
+    in_chat, added = here(session).sensitive_in_chat, params.get("added")
+    if added is None:
+        lines = [_("有一条求助，请马上处理。")]
     else:
+        lines = [_("之前那条求助有补充（不是新的求助）。")]
+    lines += [_("类型：{kind}").format(kind=_kind(alert)), *_who(session, alert.person_id, in_full=in_chat)]
+    if not in_chat:
+        lines.append(_("内容不在这里显示，请到微信或网页处理。"))
+    elif added is None:
         words = _fitting(words_of(session, alert))
-        lines.append(_("写的话：{words}").format(words=words) if words else _("没有写话，只按了求助。"))
+        lines.append(_("写的话：{words}").format(words=words) if words else _("没有写话。"))
+    else:
+        lines.append(_("补充：{words}").format(words=_fitting(added_since(session, alert, int(added)))))
     lines.append(_("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police))
     return Reply("\n".join(lines))
+
+
+def _kind(alert: Alert) -> str:
+    return {"words": _("写了危险的话"), "sos": _("按了紧急求助"), "worried": _("我很担心TA")}[alert.source]
+
+
+def _who(session: Session, person_id: str, *, in_full: bool) -> list[str]:
+    """Who cried for help: the volunteer number; `in_full` also form of address and county. Never name or phone."""
+    registered = volunteer_of(session, person_id)
+    number = _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
+    asker = session.get(Person, person_id) if in_full else None
+    form = address_form(session, asker) if asker else None
+    lines = [
+        _("求助人：{who}").format(who=_("{what}（{number}）").format(what=form, number=number) if form else number)
+    ]
+    county = regions.get(registered.county or "") if registered and in_full else None
+    return [*lines, _("所在地：{place}").format(place=county.full_name)] if county else lines
 
 
 def _fitting(words: str) -> str:

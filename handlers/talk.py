@@ -198,14 +198,13 @@ def global_word(session: Session, person: Person, state: State, word: str) -> Re
         return show(state, menu.nothing_to(word))
     if run.undo and run.waiting == run.undo_at:
         # Chosen to correct something, and thought better of it: what was answered stands, and the summary is shown.
-        run.answers = {**run.answers, **run.undo}
+        run.answers, run.undo = {**run.answers, **run.undo}, {}
         at: Waiting | Finished | None = replay_run(dialogue, run)
     else:
         at = back(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
     if at is None:
         return _again(session, person, state, _("已经是第一个问题了。不想继续可以回复“取消”。") + "\n\n")
     run.draft = []
-    run.undo, run.undo_at = {}, ""
     return _step(session, person, state, dialogue, run, at)
 
 

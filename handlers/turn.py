@@ -71,14 +71,17 @@ def answer(session: Session, person: Person, state: State, inbound: Inbound) -> 
         )
     if not words:
         return fallback.empty(session, person, state)
-    return _text(session, person, state, words)
+    return _text(session, person, state, words, inbound.text)
 
 
-def _text(session: Session, person: Person, state: State, words: str) -> Reply:
+def _text(session: Session, person: Person, state: State, words: str, typed: str) -> Reply:
+    """`typed` = the words as they were written: so they stand in a record."""
     word = menu.global_word(words)
     if word:
         return talk.global_word(session, person, state, word)
     begun = menu.begins(words)
+    if isinstance(begun, menu.Entry) and begun.key == "worried":
+        return talk.show(state, safeguarding.worried(session, person, typed))
     if begun is not None and menu.always(begun):
         return talk.open_found(session, person, state, begun)
     heard = talk.hear(session, person, state, words)
@@ -86,6 +89,10 @@ def _text(session: Session, person: Person, state: State, words: str) -> Reply:
         return heard
     if begun is not None:
         return talk.open_found(session, person, state, begun)
+    # Nothing else fits and no talk is under way: whoever has just cried for help is still telling.
+    more = None if menu.acknowledged(words) else safeguarding.told_more(session, person, typed)
+    if more is not None:
+        return talk.show(state, more, keep=True)
     return fallback.unknown(session, person, state, words)
 
 

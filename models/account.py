@@ -17,7 +17,7 @@ from config.catalogue import rules
 from models import audit, volunteer
 from models.alert import Alert
 from models.code import check_code, close_codes, issue_code, use_code
-from models.consent import Consent, give, stands, withdraw
+from models.consent import Consent, give, standing, stands, withdraw
 from models.contact import ContactMessage
 from models.conversation import Conversation, Prompt
 from models.database import now_of
@@ -167,7 +167,8 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
         raise CannotJoin("two_registrations")
     moved: dict[str, list[str]] = {}
     for table, owner in _REFERENCES:
-        held = session.exec(select(table).where(getattr(table, owner) == gone.id)).all()
+        rows = session.exec(select(table).where(getattr(table, owner) == gone.id)).all()
+        held = [each for each in rows if not _stands_twice(session, each, stays)]
         for each in held:
             setattr(each, owner, stays.id)
             session.add(each)
@@ -184,6 +185,19 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
     audit.note(session, stays.id, "person.joined", gone.id, how=how, join=row.id)
     changed = tuple(door for door in (session.get(Door, key) for key in moved["door"]) if door is not None)
     return Joined(stays, changed, both)
+
+
+def _stands_twice(session: Session, row: Any, stays: Person) -> bool:
+    """A consent or role in force that whoever stays has too: it stands once. The consent is left where it is (`_undo`
+    looks at it again), the role ends, since it may give nobody a second voice."""
+    if isinstance(row, Consent):
+        return row.withdrawn_at is None and stands(session, stays.id, row.kind)
+    if isinstance(row, RoleGrant) and row.ended_at is None:
+        same = (row.role, row.scope_kind, row.scope)
+        if same in {(held.role, held.scope_kind, held.scope) for held in grants(session, stays.id)}:
+            row.ended_at = now_of(session)
+            session.add(row)
+    return False
 
 
 def ever_one(session: Session, one: str, other: str) -> bool:
@@ -253,6 +267,11 @@ def _undo(session: Session, row: Join) -> Person:
             if held is not None and getattr(held, owner) == row.stays:
                 setattr(held, owner, row.gone)
                 session.add(held)
+    session.flush()
+    for left in standing(session, row.gone):
+        # It was left behind at the join; what the one person took back meanwhile is taken back of both.
+        if left.id not in row.moved.get("consent", []) and not stands(session, row.stays, left.kind):
+            withdraw(session, row.gone, left.kind)
     volunteer.move_back(session, row.gone, row.stays, row.moved)
     session.flush()
     return gone

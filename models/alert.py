@@ -89,7 +89,7 @@ def recent_alert(session: Session, person_id: str) -> Alert | None:
 
 def add_words(session: Session, alert: Alert, words: str) -> None:
     """What the person wrote afterwards; it joins what was written before."""
-    before = unseal(session, "alert.more_sealed", alert.id, alert.more_sealed)
+    before = unseal(session, "alert.more_sealed", alert.id, alert.more_sealed) or ""
     alert.more_sealed = seal(session, "alert.more_sealed", alert.id, f"{before}\n{words}" if before else words)
     session.add(alert)
     audit.note(session, alert.person_id, "alert.words_added", alert.id)
@@ -102,10 +102,15 @@ def add_words(session: Session, alert: Alert, words: str) -> None:
             session,
             receiver,
             "notice.alert",
-            {"alert": alert.id},
+            {"alert": alert.id, "added": len(before)},
             unique_key=f"alert:{alert.id}:{key}:{receiver}",
             priority=EMERGENCY,
         )
+
+
+def added_since(session: Session, alert: Alert, already: int) -> str:
+    """What was added after the first `already` characters of the additions."""
+    return (unseal(session, "alert.more_sealed", alert.id, alert.more_sealed) or "")[already:].strip()
 
 
 def words_of(session: Session, alert: Alert) -> str:

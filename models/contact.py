@@ -11,7 +11,7 @@ from config import regions
 from models import audit
 from models.database import now_of
 from models.ids import new_id
-from models.outbox import enqueue
+from models.outbox import enqueue, states
 from models.person import doors
 from models.role import RoleGrant, grants, holds
 from models.sealed import seal, sealed_columns, unseal
@@ -43,7 +43,12 @@ sealed_columns("contact_message", "id", "words_sealed")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that nobody answered yet. `number` is the asker's volunteer number, empty without one."""
+    """A message that nobody answered yet. `number` is the asker's volunteer number, empty without one.
+
+    `delivery` is how far it came to whoever is responsible, the best of them: "sent"; "waiting" = not sent yet, or held
+    until they write; "uncertain" = sent twice without the platform's word; "lost" = it will not arrive (refused,
+    withdrawn); "nobody" = there was nobody to send it to.
+    """
 
     id: str
     asker_id: str
@@ -51,6 +56,7 @@ class Waiting:
     county: str | None
     at: datetime
     words: str
+    delivery: str
 
 
 class ContactError(Exception):
@@ -157,8 +163,18 @@ def open_contacts(session: Session) -> list[Waiting]:
     for row in session.exec(query.order_by(col(ContactMessage.at), ContactMessage.id)).all():
         registered = volunteer_of(session, row.asker_id)
         number = registered.number if registered else ""
-        found.append(Waiting(row.id, row.asker_id, number, row.county, row.at, words_of(session, row) or ""))
+        words, delivery = words_of(session, row) or "", _delivery(session, row)
+        found.append(Waiting(row.id, row.asker_id, number, row.county, row.at, words, delivery))
     return found
+
+
+def _delivery(session: Session, row: ContactMessage) -> str:
+    come = set(states(session, "notice.contact", f"contact:{row.id}:"))
+    if not come:
+        return "nobody"
+    if come & {"waiting", "sending", "held"} and "sent" not in come:
+        return "waiting"
+    return next((state for state in ("sent", "uncertain") if state in come), "lost")
 
 
 def written_with(session: Session, asker_id: str) -> list[ContactMessage]:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from config import regions
-from config.services import Kind, labels
-from config.texts import N_, _
+from config.services import labels
+from config.texts import N_
 from models import alert, consent, contact
 from models.alert import Alert
 from models.person import Person, address_form, doors
@@ -27,11 +27,15 @@ from models.volunteer import (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`value` is what is kept; `is_message` says that it is a message id to be translated, like the label."""
+    """`value` is what is kept; `is_message` says that it is a message id to be translated, like the label.
+
+    Several values are joined, and a place is written in the reader's script, by whoever shows them.
+    """
 
     label: str
-    value: str
+    value: str | tuple[str, ...]
     is_message: bool = False
+    is_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Section:
     rows: tuple[Row, ...]
 
 
+PLACE = N_("所在地")
 PLATFORMS = {"wechat": N_("微信"), "telegram": N_("Telegram")}
 LANGUAGES = {"zh_CN": "简体中文", "zh_HK": "繁體中文（香港）", "en": "English"}
 CONSENTS = {
@@ -91,30 +96,26 @@ def _registration(session: Session, person: Person) -> list[Row]:
     if row is None:
         return []
     place = "".join(step.name for step in regions.path(row.county or "")) or (row.county or "")
-    told: list[tuple[str, str | None]] = [
+    told: list[tuple[str, str | tuple[str, ...] | None]] = [
         (N_("志愿者编号"), row.number),
         (N_("登记时间"), _when(person, row.registered_at)),
         (N_("姓名"), name_of(session, row)),
         (N_("手机号"), phone_of(session, row)),
         (N_("出生日期"), row.birth_date.isoformat() if row.birth_date else None),
-        (N_("所在地"), place),
-        (N_("职业"), _many("occupation", [row.occupation] if row.occupation else None)),
+        (PLACE, place),
+        (N_("职业"), tuple(labels("occupation", [row.occupation] if row.occupation else []))),
         (N_("学校或单位"), workplace_of(session, row)),
-        (N_("技能"), _many("skill", row.skills)),
-        (N_("愿意提供的服务"), _many("service", row.services)),
-        (N_("空闲时间"), _many("free_time", row.free_times)),
+        (N_("技能"), tuple(labels("skill", row.skills or []))),
+        (N_("愿意提供的服务"), tuple(labels("service", row.services or []))),
+        (N_("空闲时间"), tuple(labels("free_time", row.free_times or []))),
         (N_("愿意走多远（公里）"), str(row.travel_km) if row.travel_km else None),
         (N_("i志愿编号"), official_number_of(session, row)),
-        (N_("会说的语言"), _many("language", row.languages)),
+        (N_("会说的语言"), tuple(labels("language", row.languages or []))),
     ]
-    rows = [Row(label, value) for label, value in told if value]
+    rows = [Row(label, value, is_place=label == PLACE) for label, value in told if value]
     if row.membership:
         rows.append(Row(N_("团员或党员"), MEMBERSHIPS[row.membership], is_message=True))
     return [Row(N_("状态"), STATUSES[row.status], is_message=True), *rows]
-
-
-def _many(kind: Kind, keys: list[str] | None) -> str | None:
-    return _("、").join(labels(kind, keys)) if keys else None
 
 
 def _guardians(session: Session, person: Person) -> list[Row]:
@@ -194,5 +195,5 @@ def _roles(session: Session, person: Person) -> list[Row]:
     rows = []
     for grant in grants(session, person.id):
         place = "".join(step.name for step in regions.path(grant.scope)) if grant.scope_kind == "region" else ""
-        rows.append(Row(ROLES[grant.role], place or grant.scope))
+        rows.append(Row(ROLES[grant.role], place or grant.scope, is_place=bool(place)))
     return rows

@@ -138,6 +138,12 @@ def is_waiting(session: Session, person_id: str, kind: str, key_start: str) -> b
     return session.execute(query).first() is not None
 
 
+def states(session: Session, kind: str, key_start: str) -> list[str]:
+    """How far the messages of this kind have come whose keys begin so, each with its state."""
+    query = select(_T.c.state).where(_T.c.kind == kind, _T.c.unique_key.startswith(key_start, autoescape=True))
+    return list(session.scalars(query.order_by(_T.c.unique_key)))
+
+
 def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:
     """Take due rows for people with an open door at one of these (platform, account) as `sending` with a deadline,
     the most urgent first; other workers pass over them."""

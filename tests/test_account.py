@@ -12,7 +12,7 @@ from handlers.message import Inbound
 from handlers.turn import turn
 from models.account import Join, survivor
 from models.code import OneTimeCode, issue_code
-from models.consent import standing
+from models.consent import standing, withdraw
 from models.contact import ContactMessage
 from models.conversation import Conversation, Prompt
 from models.database import Database, now_of
@@ -20,7 +20,7 @@ from models.erasure import leave
 from models.inbox import InboxMessage, enter, finish
 from models.outbox import OutboxMessage, enqueue
 from models.person import Door, Person, door_of
-from models.role import RoleGrant, grants
+from models.role import RoleGrant, grants, organisers
 from models.volunteer import Volunteer, find_by_phone, volunteer_of
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
@@ -260,6 +260,35 @@ def test_two_registrations_of_one_human_are_merged_and_parted_again(
         assert telegram.person().id == gone
         assert [row.kind for row in standing(session, gone)] == ["registration"]
         assert len(find_by_phone(session, "+8613800138000")) == 2
+
+
+def test_what_was_taken_back_while_two_accounts_were_one_is_taken_back_of_both(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    wechat.register()
+    telegram.register()
+    gone = telegram.person().id
+    bind(wechat, telegram)
+    with database.write() as session:
+        withdraw(session, wechat.person().id, "registration")
+    telegram.say("解除绑定")
+    telegram.press(next(label for label in telegram.labels() if label.startswith("Telegram")))
+    telegram.press("确定分出去")
+    with database.read() as session:
+        assert telegram.person().id == gone
+        assert standing(session, gone) == []
+
+
+def test_a_role_that_both_accounts_hold_stands_once(wechat: Chat, telegram: Chat, database: Database) -> None:
+    for chat in (wechat, telegram):
+        follow(chat)
+        grant(database, chat, "organiser", "44")
+    gone = telegram.person().id
+    assert wechat.person().id != gone
+    bind(wechat, telegram)
+    with database.read() as session:
+        assert [(row.role, row.scope) for row in grants(session, wechat.person().id)] == [("organiser", "44")]
+        assert organisers(session) == {wechat.person().id}
 
 
 def test_two_registrations_of_different_people_are_refused_kindly(wechat: Chat, telegram: Chat) -> None:

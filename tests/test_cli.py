@@ -31,6 +31,7 @@ from handlers.message import Inbound
 from models import inbox, migrate
 from models.alert import Alert, open_alerts, raise_alert
 from models.audit import AuditEntry
+from models.contact import write
 from models.database import Database, now_of
 from models.inbox import InboxMessage
 from models.person import doors, open_door
@@ -611,6 +612,21 @@ def test_a_message_that_fails_again_stays_aside_and_is_counted(
 def test_contacts_say_when_nobody_waits(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["contacts"]) == 0
     assert "没有" in capsys.readouterr().out
+
+
+def test_contacts_are_listed_with_how_far_they_came_and_without_words(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(here, "1000000001")
+    with on_database(here) as database, database.write() as session:
+        asker = session.exec(select(Volunteer)).one()
+        write(session, asker.person_id, "能改到周日吗")
+    assert run(["contacts"]) == 0
+    listed = capsys.readouterr().out
+    assert "1000000001\t440106\t没有负责的同事" in listed
+    assert "周日" not in listed
+    assert run(["contacts", "--words"]) == 0
+    assert "能改到周日吗" in capsys.readouterr().out
 
 
 def cry(folder: Path, number: str, words: str = "救命，有人打我") -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlmodel import select
 
+from config.texts import speaking
+from handlers.safeguarding import emergency_text
 from models.contact import ContactMessage, answers_for, open_contacts
 from models.database import Database
+from models.outbox import claim, end, hold
+from models.person import Person
 from models.role import RoleGrant
 from tests.chatting import Chat
-from tests.outgoing import deliver
+from tests.outgoing import ACCOUNTS, deliver
 from tests.test_account import follow, grant, unfollow
 
 
@@ -162,3 +166,66 @@ def test_a_sticker_in_the_middle_is_answered_kindly_and_the_question_stays(alin:
     alin.say("联系专员")
     assert "请写下想说的事" in alin.act("media", media_kind="sticker")
     assert "保存" in alin.say("好了")
+
+
+def deliveries(database: Database) -> list[str]:
+    with database.read() as session:
+        return [waiting.delivery for waiting in open_contacts(session)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "delivery"),
+    [("uncertain", "uncertain"), ("refused", "lost"), ("withdrawn", "lost"), ("sent", "sent")],
+)
+def test_a_message_stays_open_however_its_delivery_ended_and_says_how(
+    alin: Chat, specialist: Chat, database: Database, ends: str, delivery: str
+) -> None:
+    said = alin.say("联系专员", "在吗")
+    assert "已经记下，正在转给" in said
+    assert deliveries(database) == ["waiting"]
+    with database.write() as session:
+        (row,) = claim(session, "test", ACCOUNTS, 10)
+        assert end(session, row.id, "test", ends, "")
+    assert deliveries(database) == [delivery]
+
+
+def test_a_message_counts_as_sent_once_one_of_several_has_it(alin: Chat, specialist: Chat, database: Database) -> None:
+    second = Chat(database, "second")
+    follow(second)
+    grant(database, second, "specialist", "440106")
+    alin.say("联系专员", "在吗")
+    with database.write() as session:
+        one, other = claim(session, "test", ACCOUNTS, 10)
+        assert end(session, one.id, "test", "refused", "")
+        assert hold(session, other.id, "test", "closed")
+    assert deliveries(database) == ["waiting"]
+    second.say("菜单")
+    specialist.say("菜单")
+    assert len(deliver(database)) == 1
+    assert deliveries(database) == ["sent"]
+
+
+def test_a_message_that_nobody_could_be_sent_says_so(alin: Chat, database: Database) -> None:
+    alin.say("联系专员", "在吗")
+    assert deliveries(database) == ["nobody"]
+
+
+@pytest.mark.parametrize("anybody", [True, False])
+@pytest.mark.parametrize(("language", "number"), [("en", "999"), ("zh_HK", "999"), ("zh_CN", "110")])
+def test_the_numbers_to_call_are_those_of_the_readers_place(
+    alin: Chat, database: Database, anybody: bool, language: str, number: str
+) -> None:
+    if anybody:
+        chat = Chat(database, "specialist")
+        follow(chat)
+        grant(database, chat, "specialist", "440106")
+    with database.write() as session:
+        person = session.get_one(Person, alin.person().id)
+        person.language = language
+        session.add(person)
+    alin.say("联系专员")
+    said = alin.say("hello there")
+    with speaking(language):
+        assert emergency_text() in said
+    assert number in said
+    assert ("999" in said) == (language != "zh_CN")

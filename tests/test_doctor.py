@@ -298,7 +298,7 @@ secret_token = "hook"
 api_base = "{base}"
 """
 NOTHING: dict[str, str | None] = dict.fromkeys(
-    (*WECHAT, *TELEGRAM, *(f"NUANYANG_{name}" for name in ("KEYS", "DATABASE_URL", "SPOOL")))
+    (*WECHAT, *TELEGRAM, "NUANYANG_KEYS", "NUANYANG_DATABASE_URL", "NUANYANG_SPOOL")
 )
 
 

@@ -195,7 +195,7 @@ def test_taking_back_pauses_at_once_and_another_child_is_left_alone(database: Da
     by = agree(database, code)
     agree(database, sisters_code)
     by.say("监护人")
-    assert by.labels() == ["撤回对小雨同学的同意", "撤回对小雪同学的同意"]
+    assert by.labels() == ["撤回对小雨同学的同意", "撤回对小雪同学的同意", "输入新的码"]
     by.press("撤回对小雨同学的同意")
     by.press("确定撤回")
     assert (row_of(minor).status, row_of(sister).status) == ("paused_guardian", "active")
@@ -354,3 +354,29 @@ def test_a_guardian_may_change_the_language_before_agreeing_in_words(database: D
     with database.read() as session:
         (given,) = (row for row in standing(session, _minor.person().id) if row.kind == "guardian")
     assert given.language == "en"
+
+
+def test_the_childs_number_is_refused_at_the_question(database: Database) -> None:
+    _minor, code = child(database)
+    chat = Chat(database, "mother")
+    chat.say(f"监护 {code}")
+    chat.press("同意")
+    chat.say("李秀英", "母亲")
+    assert "不能和孩子的一样" in chat.say("138 0013 8001")
+    assert "最后确认" in chat.say("13900139000")
+    with database.read() as session:
+        _row, state = lock(session, chat.person().id)
+        assert state.current is not None
+        assert "13800138001" not in str(state.current.facts), "the child's number is in no facts"
+
+
+def test_whoever_agreed_before_is_shown_the_wards_and_may_type_another_code(database: Database) -> None:
+    _first, code = child(database)
+    _second, another = child(database, "second", name="李小雪", phone="13800138002")
+    by = agree(database, code)
+    assert "您已经同意小雨同学参加" in by.say("监护人")
+    assert by.labels() == ["撤回对小雨同学的同意", "输入新的码"]
+    assert "请写孩子转发给您的监护码" in by.press("输入新的码")
+    assert "没有这个监护码" in by.say("AAAA2222")
+    assert "请写孩子转发给您的监护码" in by.said.text, "the same question again, not the list"
+    assert "小雪同学想当助残志愿者" in by.say(another)

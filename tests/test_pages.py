@@ -286,6 +286,20 @@ async def test_the_guardians_page_shows_what_to_type_and_a_code_to_scan(
     assert "ABCD2345" in words
     assert "小明" in words
     assert "data:image/svg+xml" in words
+    assert "也可以扫这个码" in words
+    assert "关注微信公众号“暖阳”" in words
+    assert "Telegram" not in words
+
+
+async def test_the_guardians_page_of_a_child_on_telegram_names_both_ways(
+    web: TestClient[Any, Any], database: Database
+) -> None:
+    chat = Chat(database, "t", "telegram")
+    chat.say("你好呀")
+    with database.write() as session:
+        token = issue_page(session, chat.person().id, "guardian", {"code": "ABCD2345", "called": "小明"})
+    words = await (await web.get(f"/p/{token}")).text()
+    assert "微信公众号“暖阳”或 Telegram 机器人，哪个方便用哪个" in words
 
 
 async def test_a_page_speaks_the_language_of_its_person(

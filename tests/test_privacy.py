@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from sqlmodel import SQLModel, select
 
+from config.services import entries
+from config.texts import speaking
+from handlers import onpage
 from models import audit, consent
 from models.code import OneTimeCode, issue_code
 from models.conversation import Conversation, Prompt
@@ -14,7 +18,7 @@ from models.copy import copy_of
 from models.database import Database
 from models.inbox import InboxMessage, enter, finish
 from models.outbox import OutboxMessage, enqueue
-from models.page import Page, issue_page, open_page
+from models.page import OpenPage, Page, issue_page, open_page
 from models.person import Person
 from models.role import grants
 from models.sealed import SEALED
@@ -65,6 +69,34 @@ def test_everything_kept_about_a_person_stands_in_the_copy(alin: Chat, database:
     assert {"广东省广州市天河区", "已关闭", "登记成为志愿者", "本人", "正常"} <= values
     assert getattr(alin.volunteer(), "number", "") in values
     assert alin.sender not in values
+
+
+@pytest.mark.parametrize("language", ["en", "zh_HK"])
+def test_the_copy_is_shown_in_the_readers_language(alin: Chat, database: Database, language: str) -> None:
+    alin.register(name="Mary Lee")
+    alin.say("联系专员", "Hello")
+    grant(database, alin, "specialist", "440106")
+    with database.write() as session:
+        row = session.exec(select(Volunteer)).one()
+        row.skills, row.services = list(entries("skill"))[:2], list(entries("service"))[:2]
+        row.free_times, row.languages = list(entries("free_time"))[:2], list(entries("language"))[:2]
+        row.occupation, row.membership, row.travel_km = next(iter(entries("occupation"))), "league", 5
+        session.add(row)
+        person = session.get_one(Person, row.person_id)
+        person.language, person.quiet_until, person.campaigns_off = language, person.quiet_from, True
+        session.add(person)
+    with database.read() as session, speaking(language):
+        page = OpenPage(id="", kind="data", person_id=alin.person().id, door_id=None, facts={})
+        sections = onpage.data(session, page)
+    words = [section.title for section in sections]
+    words += [text for section in sections for row in section.rows for text in (row.label, str(row.value))]
+    if language == "en":
+        assert [text for text in words if re.search("[\u4e00-\u9fff]", text)] == ["广东省广州市天河区"] * 2
+        assert len(words) > 50
+    else:
+        assert words.count("廣東省廣州市天河區") == 2
+        assert "技能" in words
+        assert "登記資料" in words
 
 
 def test_a_copy_of_somebody_unknown_raises(database: Database) -> None:

@@ -212,3 +212,13 @@ def test_a_notice_to_check_is_dropped_when_it_is_decided_already(wechat: Chat, d
 def test_who_is_registered_already_is_shown_the_way_to_bind(wechat: Chat) -> None:
     wechat.register()
     assert "已经登记过" in wechat.say("我以前注册过")
+
+
+def test_after_a_search_another_number_may_be_searched(database: Database) -> None:
+    chat = Chat(database)
+    chat.say("我以前注册过", "13800138000", "2005-08-13")
+    searched = chat.said.text
+    assert "请写登记时用的手机号" in chat.press("换一个手机号再找")
+    assert "收到验证码后" in chat.say("返回")
+    chat.press("换一个手机号再找")
+    assert chat.say("13900139000") == searched, "the birth date stands, and the words tell nothing"

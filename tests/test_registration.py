@@ -269,7 +269,9 @@ def test_answers_of_a_branch_that_died_by_a_correction_are_gone() -> None:
     assert isinstance(end, Finished)
     assert "self_supporting" not in end.answers
     assert end.command == Submit(
-        "2026-11", Registered("王小明", "+8613800138000", date(2005, 8, 13), "350102", self_supporting=False), "agree:2026-11"
+        "2026-11",
+        Registered("王小明", "+8613800138000", date(2005, 8, 13), "350102", self_supporting=False),
+        "agree:2026-11",
     )
 
 

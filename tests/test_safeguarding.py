@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from config.texts import speaking
 from handlers.safeguarding import emergency_text, is_danger
 from models.alert import Alert, open_alerts, words_of
 from models.database import Database
@@ -197,3 +198,124 @@ def test_a_notice_about_a_closed_record_is_not_sent(alin: Chat, database: Databa
         row.state = "closed"
         session.add(row)
     assert [one.reply for one in deliver(database)] == [None]
+
+
+def records(database: Database) -> list[tuple[str, str]]:
+    with database.read() as session:
+        rows = session.exec(select(Alert).order_by(Alert.at, Alert.id))  # type: ignore[arg-type]
+        return [(row.source, words_of(session, row)) for row in rows]
+
+
+@pytest.mark.parametrize("platform", ["wechat", "telegram"])
+def test_what_fits_nothing_else_in_the_half_hour_after_joins_the_record(
+    database: Database, clock: StoppedClock, platform: str
+) -> None:
+    chat = Chat(database, "2001", platform)
+    chat.act("menu", menu="sos")
+    said = chat.say("我在学校后门，他还在外面")
+    assert said.startswith(emergency_text())
+    assert "已经加到刚才那条求助里" in said
+    clock.pass_time(timedelta(minutes=29))
+    chat.say("他走了")
+    clock.pass_time(timedelta(minutes=2))
+    assert "没看懂" in chat.say("今天天气不错")
+    assert records(database) == [("sos", "我在学校后门，他还在外面\n他走了")]
+
+
+def test_after_a_cry_for_help_the_button_below_it_still_means_the_same(alin: Chat, database: Database) -> None:
+    alin.act("menu", menu="sos")
+    alin.say("我在学校后门")
+    assert "谁、在哪里" in alin.say("1")
+
+
+def test_what_means_something_else_is_not_added_to_the_record(alin: Chat, database: Database) -> None:
+    alin.say("救命")
+    alin.say("菜单", "谢谢", "帮助")
+    alin.say("报名")
+    alin.press("同意")
+    alin.say("王小明", "不是手机号", "取消")
+    alin.act("media", media_kind="sticker")
+    assert records(database) == [("words", "救命")]
+
+
+def test_nothing_joins_a_record_that_is_closed(alin: Chat, database: Database) -> None:
+    alin.say("救命")
+    with database.write() as session:
+        row = session.exec(select(Alert)).one()
+        row.state = "closed"
+        session.add(row)
+    assert "没看懂" in alin.say("我到家了呀")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("我很担心TA", ""),
+        ("我很担心她。", ""),
+        ("I am worried", ""),
+        ("我很擔心佢", ""),
+        ("我很担心小雨，她好几天没吃饭", "我很担心小雨，她好几天没吃饭"),
+        ("I'm worried about my neighbour", "I'm worried about my neighbour"),
+    ],
+)
+def test_a_concern_typed_with_words_keeps_them(alin: Chat, database: Database, typed: str, kept: str) -> None:
+    assert alin.say(typed).startswith(emergency_text())
+    assert alin.labels() == ["写下发生了什么"]
+    assert records(database) == [("worried", kept)]
+
+
+def test_a_concern_typed_in_the_middle_of_a_registration_keeps_its_words(alin: Chat, database: Database) -> None:
+    alin.say("报名")
+    alin.press("同意")
+    alin.say("我很担心小雨")
+    assert records(database) == [("worried", "我很担心小雨")]
+    assert "手机号" in alin.say("王小明")
+
+
+@pytest.mark.parametrize(
+    ("cry", "kind"),
+    [
+        ({"kind": "text", "text": "救命"}, "写了危险的话"),
+        ({"kind": "menu", "menu": "sos"}, "按了紧急求助"),
+        ({"kind": "text", "text": "我很担心小雨"}, "我很担心TA"),
+    ],
+)
+def test_whoever_is_told_reads_kind_who_and_where_and_what_is_an_addition(
+    alin: Chat, database: Database, cry: dict[str, str], kind: str
+) -> None:
+    near, far = Chat(database, "specialist"), Chat(database, "2001", "telegram")
+    for chat in (near, far):
+        follow(chat)
+        grant(database, chat, "specialist", "440106")
+    alin.register()
+    alin.say("称呼", "林哥")
+    number = getattr(alin.volunteer(), "number", "")
+    alin.act(**cry)
+    sent = {one.platform: one.text for one in deliver(database)}
+    for text in sent.values():
+        assert text.startswith("有一条求助，请马上处理。")
+        assert f"类型：{kind}" in text
+    assert f"求助人：林哥（志愿者 {number}）\n所在地：广东省广州市天河区" in sent["wechat"]
+    assert f"求助人：志愿者 {number}\n" in sent["telegram"]
+    assert not any(word in sent["telegram"] for word in ("林哥", "天河", "救命", "小雨"))
+    alin.say("后门这里")
+    alin.say("快点来")
+    added = {one.platform: one.text for one in deliver(database)}
+    assert "补充：后门这里\n快点来\n" in added["wechat"]
+    alin.say("他走了")
+    last = {one.platform: one.text for one in deliver(database)}
+    assert "补充：他走了\n" in last["wechat"]
+    for text in (*added.values(), *last.values()):
+        assert "不是新的求助" in text
+        assert "请马上处理" not in text
+        assert number in text
+    assert "后门" not in added["telegram"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh_HK"])
+def test_readers_of_other_languages_see_the_overseas_number_first(language: str) -> None:
+    with speaking(language):
+        first, *rest = emergency_text().splitlines()
+    assert "999" in first
+    assert "110" not in first
+    assert "110" in " ".join(rest)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bot.commands.shared import Problem, aside, configured, opened, payload, say
 from config.texts import _
 from models import audit
-from models.contact import open_contacts
+from models.contact import Waiting, open_contacts
 from models.tables import METADATA
 
 _T: Any = METADATA.tables["inbox"]
@@ -69,12 +69,23 @@ def replay(message: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     say(_("已重新处理，回复在发件箱里。"))
 
 
+def _delivery(waiting: Waiting) -> str:
+    return {
+        "sent": _("已送到"),
+        "waiting": _("等待送出"),
+        "uncertain": _("不确定是否送到"),
+        "lost": _("没有送到"),
+        "nobody": _("没有负责的同事"),
+    }[waiting.delivery]
+
+
 def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False) -> None:
     """Messages to a person of the programme that nobody answered yet."""
     with opened() as database, database.write() as session:
         waiting = open_contacts(session)
         for each in waiting:
-            say("\t".join([each.id, f"{each.at:%Y-%m-%d %H:%M}", each.number or "-", each.county or "-"]))
+            at = f"{each.at:%Y-%m-%d %H:%M}"
+            say("\t".join([each.id, at, each.number or "-", each.county or "-", _delivery(each)]))
             if words:
                 audit.note(session, "machine", "contact.read", each.id)
                 say("  " + each.words.replace("\n", "\n  "))
