@@ -31,7 +31,7 @@ run: install ## everything on this machine: SQLite, sandbox, phone page
 	$(BIN)/nuanyang run
 
 test: install-dev ## all tests but the long ones (under 5 minutes)
-	$(BIN)/python -m pytest -m "not long" -n 2 tests
+	$(BIN)/python -m pytest -m "not long" -n 3 tests
 
 test-long: install-dev ## all tests in their full sizes
 	$(BIN)/python -m pytest tests

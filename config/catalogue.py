@@ -80,10 +80,23 @@ _file: list[Path] = []
 
 
 def use_rules(path: Path) -> None:
-    """Lay a deployment's own file over rules.toml; raises UnsafeSetting naming what is wrong in it."""
+    """Lay a deployment's own file over rules.toml; raises UnsafeSetting naming what is wrong in it, and then the
+    figures stay as they were."""
+    before = list(_file)
     _file[:] = [path]
     rules.cache_clear()
-    rules()
+    try:
+        rules()
+    except UnsafeSetting:
+        _file[:] = before
+        rules.cache_clear()
+        raise
+
+
+def own_rules_off() -> None:
+    """The programme's own figures again."""
+    _file.clear()
+    rules.cache_clear()
 
 
 @cache

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
+from config import catalogue
 from models import tables
 from models.clock import Clock
 from models.database import Database
@@ -33,6 +34,13 @@ class StoppedClock(Clock):
     def pass_time(self, by: timedelta) -> None:
         """Move the machine clock, and the programme's with it."""
         self.at += by
+
+
+@pytest.fixture(autouse=True)
+def the_programmes_own_figures() -> Iterator[None]:
+    """No test leaves a deployment's rules behind for the next one."""
+    yield
+    catalogue.own_rules_off()
 
 
 @pytest.fixture

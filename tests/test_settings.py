@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from config.catalogue import rules, use_rules
 from config.settings import UnsafeSetting, load
 from config.texts import speaking
 from tests.test_cli import KEY, TELEGRAM, WECHAT
@@ -162,3 +163,11 @@ def test_what_is_wrong_is_told_in_the_language_of_the_terminal(
         assert said in refused.value.problem
         mark = "：" if language == "zh_CN" else ": "
         assert str(refused.value) == f"{refused.value.key}{mark}{refused.value.problem}"
+
+
+def test_a_rules_file_that_is_refused_leaves_the_figures_as_they_were(tmp_path: Path) -> None:
+    broken = tmp_path / "rules.toml"
+    broken.write_text("[doors]\npage_minutes = 'many'\n")
+    with pytest.raises(UnsafeSetting):
+        use_rules(broken)
+    assert rules().doors.page_minutes == 30

@@ -25,7 +25,19 @@ async def exchange() -> AsyncIterator[Exchange]:
     await made.server.close()
 
 
-@pytest.mark.parametrize(("path", "platform"), CASES, ids=[f"{path.stem}-{platform}" for path, platform in CASES])
+# WeChat on SQLite and Telegram on PostgreSQL in `make test`, crossed in `make test-long`: the rules themselves have
+# their own tests on both databases.
+@pytest.mark.parametrize(
+    ("path", "platform", "database"),
+    [
+        pytest.param(path, platform, kind, marks=[pytest.mark.long] if crossed else [])
+        for path, platform in CASES
+        for kind in ("sqlite", "postgresql")
+        for crossed in [(platform == "wechat") != (kind == "sqlite") and len(Script.read(path).platforms) > 1]
+    ],
+    indirect=["database"],
+    ids=[f"{path.stem}-{platform}-{kind}" for path, platform in CASES for kind in ("sqlite", "postgresql")],
+)
 async def test_the_talk_goes_as_its_transcript_says(
     path: Path,
     platform: str,
