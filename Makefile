@@ -34,7 +34,7 @@ test: install-dev ## all tests but the long ones (about 5 minutes)
 	$(BIN)/python -m pytest -m "not long" -n 3 tests
 
 test-long: install-dev ## all tests in their full sizes
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n 3 tests
 
 lint: install-dev ## ruff, mypy, import-linter, missing texts
 	$(BIN)/ruff check .

@@ -99,6 +99,8 @@ class App:
             sensitive_in_chat=found.features.sensitive_in_chat if found else False,
             public_url=self.public_url,
             zone=self.settings.timezone,
+            operator=self.settings.operator_name,
+            operator_contact=self.settings.operator_contact,
         )
 
     def _platforms(self) -> dict[tuple[str, str], Platform]:

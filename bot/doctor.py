@@ -13,6 +13,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from models.vault import Vault
 
 LEAST_FREE = 500 * 1024 * 1024  # bytes
 OLD_SPOOL = 15 * 60  # seconds
+LEAST_SECRET, LEAST_DIFFERENT = 16, 8  # characters of a secret
 # Read from the environment beside the settings' own fields.
 _BESIDE = {"NUANYANG_CONFIG", "NUANYANG_SECRETS", "NUANYANG_LANGUAGE"}
 
@@ -154,6 +156,7 @@ def _plain_settings(settings: Settings) -> Iterator[Finding]:
     local = datetime.now(ZoneInfo(settings.timezone))
     yield good("NUANYANG_TIMEZONE", _("{zone}，{now}").format(zone=settings.timezone, now=f"{local:%Y-%m-%d %H:%M}"))
     yield from _public_url(settings)
+    yield from _operator(settings)
     try:
         if settings.rules_file is not None:
             use_rules(settings.rules_file)
@@ -174,6 +177,19 @@ def _locale(language: str) -> Finding:
     if language != SOURCE and not words:
         return bad(key, _("里面没有译文"), _("重新安装程序"))
     return good(key, _("源语言") if language == SOURCE else _("{count} 条译文").format(count=len(words)))
+
+
+def _operator(settings: Settings) -> Iterator[Finding]:
+    """Who is responsible stands in the privacy notice, and where people are told whom else to ask."""
+    for key, value in (
+        ("NUANYANG_OPERATOR_NAME", settings.operator_name),
+        ("NUANYANG_OPERATOR_CONTACT", settings.operator_contact),
+    ):
+        if value:
+            yield good(key, value)
+        else:
+            mend = _("写上负责的单位的名称和联系方式，隐私说明和找不到人的时候会用到")
+            yield warn(key, _("没有设置：大家不知道是谁在负责"), mend)
 
 
 def _public_url(settings: Settings) -> Iterator[Finding]:
@@ -202,6 +218,25 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
         if wechat.previous_aes_key is not None and wechat.previous_aes_key.get_secret_value() == value:
             mend = _("换钥匙时才需要它，平时删掉")
             yield warn(preflight.setting("wechat", name, "PREVIOUS_AES_KEY"), _("和现在的密钥相同"), mend)
+        yield from _in_clear("wechat", name, wechat.api_base)
+    for name, telegram in settings.telegram.items():
+        yield from _weak_secret(name, telegram)
+        yield from _in_clear("telegram", name, telegram.api_base)
+
+
+def _weak_secret(name: str, account: TelegramAccount) -> Iterator[Finding]:
+    """Whoever guesses it can speak as Telegram."""
+    value = account.secret_token.get_secret_value() if account.secret_token else ""
+    if account.mode == "webhook" and value and (len(value) < LEAST_SECRET or len(set(value)) < LEAST_DIFFERENT):
+        mend = _("换成随机的一串，例如运行 openssl rand -hex 32 得到的")
+        yield warn(preflight.setting("telegram", name, "SECRET_TOKEN"), _("太短或太简单，容易被猜到"), mend)
+
+
+def _in_clear(kind: str, name: str, api_base: str) -> Iterator[Finding]:
+    parts = urlsplit(api_base)
+    if parts.scheme == "http" and not is_loopback(parts.netloc):
+        told = _("不是 https 地址，token 和消息会明文传输")
+        yield warn(preflight.setting(kind, name, "API_BASE"), told, _("改成 https 地址，或删掉它用官方地址"))
 
 
 # Spool
@@ -217,7 +252,8 @@ def _spool(folder: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(folder).free
     room = _("可写；剩余 {free} MB").format(free=free // 1_048_576)
     yield good(key, room) if free >= LEAST_FREE else bad(key, room, _("腾出磁盘空间，或换一个文件夹"))
-    waiting = [path.stat().st_mtime for path in folder.glob("*.update")]
+    yield from _aside(folder)
+    waiting = _times(folder, "*.update")
     if not waiting:
         yield good(key, _("没有等待处理的消息"))
         return
@@ -225,6 +261,26 @@ def _spool(folder: Path) -> Iterator[Finding]:
     told = _("{count} 条消息在等待处理，最早的等了 {minutes} 分钟").format(count=len(waiting), minutes=age // 60)
     mend = _("看 nuanyang serve 是否在运行、数据库是否正常、密钥是否齐全")
     yield bad(key, told, mend) if age > OLD_SPOOL else warn(key, told, mend)
+
+
+def _aside(folder: Path) -> Iterator[Finding]:
+    """What could not become a turn, and is kept for somebody to look at."""
+    aside = _times(folder, "*.aside")
+    if not aside:
+        return
+    days = max(0, int(time.time() - min(aside))) // 86_400
+    told = _("{count} 条消息处理不了，放在一边（*.aside），最早的放了 {days} 天").format(count=len(aside), days=days)
+    mend = _("看日志里的 spool_file_set_aside；修好后把文件名改回 .update 就会再试，{days} 天后自动删除")
+    yield warn("NUANYANG_SPOOL", told, mend.format(days=rules().messages.retention_days))
+
+
+def _times(folder: Path, pattern: str) -> list[float]:
+    """When the files were last written; one that goes meanwhile is left out."""
+    found = []
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):
+            found.append(path.stat().st_mtime)
+    return found
 
 
 # Database and keys

@@ -136,14 +136,24 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
                     return View("gone.html", 404, language, {})
                 values = {"question": question, "problem": problem, "max": MAX_ANSWER}
                 return View("question.html", 422 if problem else 200, language, values)
-            if page.kind == "data" and not pressed:
-                return View("closed.html", 200, language, {})
             if page.kind == "data":
                 with speaking(language):
-                    return View("data.html", 200, language, {"sections": onpage.data(session, page)})
+                    return _to_read(session, page, language, pressed=pressed)
             return _guardian(session, page, language)
     except DatabaseAway:
         return View("away.html", 503, "", {})
+
+
+def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) -> View:
+    """A person's own copy, or one message that was written to them."""
+    if "message" not in page.facts:
+        if not pressed:
+            return View("closed.html", 200, language, {})
+        return View("data.html", 200, language, {"sections": onpage.data(session, page)})
+    written = onpage.message(session, page)
+    if written is None:
+        return View("gone.html", 404, language, {})
+    return View("message.html", 200, language, {"written": written if pressed else None})
 
 
 def _page(session: Session, token: str) -> OpenPage | None:

@@ -23,7 +23,7 @@ from sqlmodel import Session
 from bot.spool import Spool
 from config.catalogue import rules
 from config.texts import language_for, speaking
-from handlers import safeguarding
+from handlers.emergency import emergency_text
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.turn import is_urgent, stuck, turn
@@ -39,6 +39,10 @@ URGENT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
 HANDED_EVERY = 0.5
 SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
+AWAY_SECONDS = 1.0  # after a database was found gone, nobody waits for it again for so long
+ASIDE_EVERY = 3_600.0
+# PostgreSQL's words for “somebody else holds this row”: the database itself is there.
+_HELD = ("55P03", "40P01", "40001")
 
 
 Key = tuple[str, str, str]  # platform, account, and the update's own key or its sender
@@ -85,6 +89,7 @@ class Receiver:
         self._late: set[asyncio.Task[None]] = set()
         self._handed: list[str] = []
         self._replaying = asyncio.Lock()
+        self._away_until = 0.0  # time.monotonic(); 0 = the database answered last time
         self._closed = False
 
     async def receive(self, inbound: Inbound, *, passive: bool = True, arrived: float | None = None) -> Received:
@@ -128,7 +133,7 @@ class Receiver:
 
     async def keep_up(self, stopping: asyncio.Event) -> None:
         """Beside the turns: write down what was handed over, sweep what was not, replay the spool."""
-        next_sweep = time.monotonic() + 5
+        next_sweep, next_aside = time.monotonic() + 5, time.monotonic()
         while not stopping.is_set():
             try:
                 await self._flush_handed()
@@ -136,6 +141,9 @@ class Receiver:
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + 10
                     await self._in_thread(self._sweep)
+                if time.monotonic() >= next_aside:
+                    next_aside = time.monotonic() + ASIDE_EVERY
+                    await asyncio.to_thread(self._spool.forget_aside, timedelta(days=rules().messages.retention_days))
             except DatabaseAway:
                 log.warning("database_away", doing="keep_up")
             except Exception:
@@ -197,13 +205,33 @@ class Receiver:
         async with queue:
             if not replaying and self._spool.is_waiting(inbound):
                 return await self._to_spool(inbound, "behind")
+            if not replaying and self._is_away():
+                return await self._to_spool(inbound, "away")
             try:
-                received: Received = await self._in_thread(lambda: self.transact(inbound, passive=passive))
+                received: Received = await self._in_thread(partial(self._try, inbound, passive, replaying))
             except DatabaseAway:
                 if replaying:
                     raise
                 return await self._to_spool(inbound, "away")
             return received
+
+    def _is_away(self) -> bool:
+        """Whether the database was found gone a moment ago, or the replay is asking it anew: then each update would
+        only wait for its own time-out."""
+        return self._away_until > 0 and (time.monotonic() < self._away_until or self._replaying.locked())
+
+    def _try(self, inbound: Inbound, passive: bool, replaying: bool) -> Received:
+        """The transaction, unless the database was found gone while this waited for its thread."""
+        if not replaying and self._is_away():
+            raise DatabaseAway("gone a moment ago")
+        try:
+            received = self.transact(inbound, passive=passive)
+        except DatabaseAway as error:
+            if _is_gone(error):
+                self._away_until = time.monotonic() + AWAY_SECONDS
+            raise
+        self._away_until = 0.0
+        return received
 
     async def quickly(self, work: Callable[[], _T]) -> _T:
         """Run what needs no database in a thread that no database can hold up."""
@@ -324,6 +352,7 @@ class Receiver:
             path = await self._spool.put_soon(inbound, self._quick)
         except OSError as error:
             log.error("spool_refused", errno=error.errno, why=why)
+            self._away_until = 0.0  # the database is the only hope left: the next one asks it
             raise Unavailable from error
         log.info("spooled", why=why, file=path.name, kind=inbound.kind)
         return path
@@ -359,6 +388,11 @@ def _queue_reply(
     )
 
 
+def _is_gone(error: DatabaseAway) -> bool:
+    """Whether nobody can be served now; a row that is held for long concerns one person only."""
+    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) not in _HELD
+
+
 def _where(inbound: Inbound) -> tuple[str, str, str, str]:
     return inbound.platform, inbound.account, inbound.key, inbound.sender
 
@@ -368,4 +402,4 @@ def _urgent(inbound: Inbound) -> str:
     if not is_urgent(inbound):
         return ""
     with speaking(language_for(inbound.language)):
-        return safeguarding.emergency_text()
+        return emergency_text()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 from pydantic import SecretStr
-from sqlalchemy import delete
+from sqlalchemy import delete, make_url
 from sqlmodel import col
 
 from bot import preflight, server
@@ -32,35 +35,68 @@ STEP = timedelta(hours=1)
 
 async def run(settings: Settings, *, host: str | None, port: int | None, data: Path | None) -> None:
     """Until Ctrl-C. Raises Problem or UnsafeSetting before anything is served."""
-    sock = server.listen(host or settings.host, settings.port if port is None else port)
-    name, number = server.address(sock)
-    base = f"http://{name}:{number}"
-    folder = (data or Path()) / KEY_FILE.parent
-    try:
-        mine = _own_settings(settings, base, folder, data)
-        database = await asyncio.to_thread(_open, mine, folder)
-        clock = _Clock(database)
-        app = App(mine, database, spool=mine.spool, public_url=base)
-        clock.app = app
+    with _alone(_database_url(settings, data)):
+        sock = server.listen(host or settings.host, settings.port if port is None else port)
+        name, number = server.address(sock)
+        base = f"http://{name}:{number}"
         try:
-            sandbox = Sandbox(
-                base,
-                folder,
-                wechat=mine.wechat[ACCOUNT],
-                telegram=mine.telegram[ACCOUNT],
-                advance=clock.advance,
-                now=database.clock.now,
-                options=SandboxOptions(zone=mine.timezone),
-            )
-        except ValueError:
+            app = await _app(settings, base, name, data)
+        except BaseException:
+            sock.close()
+            raise
+        await server.keep_running(app, sock, lambda: _tell(base))
+
+
+@contextmanager
+def _alone(url: str) -> Iterator[None]:
+    """One `run` a database file: two would play the same accounts with secrets of their own. The system takes the lock
+    away with the process, however it ends; the file stays. Raises Problem."""
+    name = make_url(url).database if url.startswith("sqlite:") else None
+    if not name or name == ":memory:":
+        yield
+        return
+    path = Path(f"{name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = path.open("ab")
+    except OSError as error:
+        raise Problem(
+            _("文件夹 {path} 写不进去（{why}）：用 --data 换一个。").format(path=path.parent, why=error.strerror)
+        ) from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise Problem(
-                _("NUANYANG_HOST：沙盒只在本机使用，不能放在 {host}：去掉 --host。").format(host=name)
+                _(
+                    "另一个 nuanyang run 正在用 {path}：直接用那一个，或先按 Ctrl-C 停下它，或用 --data 换一个文件夹。"
+                ).format(path=name)
             ) from None
-    except BaseException:
-        sock.close()
-        raise
+        yield
+
+
+async def _app(settings: Settings, base: str, host: str, data: Path | None) -> App:
+    """The whole of it: database, both platforms as they are played, the clock that can be moved."""
+    folder = (data or Path()) / KEY_FILE.parent
+    mine = _own_settings(settings, base, folder, data)
+    database = await asyncio.to_thread(_open, mine, folder)
+    clock = _Clock(database)
+    app = App(mine, database, spool=mine.spool, public_url=base)
+    clock.app = app
+    try:
+        sandbox = Sandbox(
+            base,
+            folder,
+            wechat=mine.wechat[ACCOUNT],
+            telegram=mine.telegram[ACCOUNT],
+            advance=clock.advance,
+            now=database.clock.now,
+            options=SandboxOptions(zone=mine.timezone),
+        )
+    except ValueError:
+        raise Problem(_("NUANYANG_HOST：沙盒只在本机使用，不能放在 {host}：去掉 --host。").format(host=host)) from None
     _add(app.web, sandbox)
-    await server.keep_running(app, sock, lambda: _tell(base))
+    return app
 
 
 def _tell(base: str) -> None:
@@ -95,11 +131,17 @@ def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None
         api_base=f"{base}/sandbox/telegram-api",
     )
     changed: dict[str, object] = {"wechat": {ACCOUNT: wechat}, "telegram": {ACCOUNT: telegram}, "public_url": base}
-    if data is not None:
-        changed["database_url"] = SecretStr(f"sqlite:///{data / 'nuanyang.db'}")
+    if not settings.operator_name and not settings.operator_contact:
+        # Made up, and plainly so: nobody answers for what somebody plays on his or her own machine.
+        changed |= {"operator_name": _("某某志愿者协会（虚构）"), "operator_contact": "nobody@example.invalid"}
+    changed["database_url"] = SecretStr(_database_url(settings, data))
     if data is not None or "spool" not in settings.model_fields_set:
         changed["spool"] = folder / "spool"
     return settings.model_copy(update=changed)
+
+
+def _database_url(settings: Settings, data: Path | None) -> str:
+    return settings.database_url.get_secret_value() if data is None else f"sqlite:///{data / 'nuanyang.db'}"
 
 
 def _open(settings: Settings, folder: Path) -> Database:

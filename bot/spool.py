@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,9 +128,26 @@ class Spool:
         self._forget(path)
 
     def set_aside(self, path: Path) -> None:
-        """The update can become no turn, and is no reason to let others wait: it is kept under another name."""
-        path.rename(path.with_suffix(".aside"))
+        """The update can become no turn, and is no reason to let others wait: it is kept under another name, its time
+        from now on."""
+        aside = path.with_suffix(".aside")
+        path.rename(aside)
+        os.utime(aside)
         self._forget(path)
+
+    def forget_aside(self, older_than: timedelta) -> int:
+        """Retention: what was set aside so long ago is removed; returns how many files."""
+        gone = 0
+        for path in sorted(self.folder.glob("*.aside")):
+            try:
+                if time.time() - path.stat().st_mtime <= older_than.total_seconds():
+                    continue
+                path.unlink()
+            except FileNotFoundError:
+                continue  # another process removed it
+            gone += 1
+            log.info("spool_file_forgotten", file=path.name, days=older_than.days)
+        return gone
 
     def is_waiting(self, inbound: Inbound) -> bool:
         """Whether earlier updates of this sender are still in the spool."""

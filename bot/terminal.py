@@ -150,6 +150,8 @@ class Chat:
             sensitive_in_chat=True,
             public_url=self._settings.public_url,
             zone=self._settings.timezone,
+            operator=self._settings.operator_name,
+            operator_contact=self._settings.operator_contact,
         )
 
     def greet(self) -> None:

@@ -42,20 +42,22 @@ class Doors(_Part):
     code_pause_minutes: Count
     page_minutes: Count
     blocked_days: Count
+    message_page_hours: Count
 
 
 class Messages(_Part):
-    """Retention and the usual quiet hours (local times)."""
+    """Retention, limits and the usual quiet hours (local times)."""
 
     retention_days: Count
     talk_retention_days: Count
     reply_expires_hours: Count
+    contacts_per_hour: Count
     quiet_from: time
     quiet_until: time
 
 
 class Safety(_Part):
-    """Numbers to call, and the words that are answered with them at once."""
+    """Numbers to call, the words that are answered with them at once, and how much one record takes."""
 
     emergency_police: str
     emergency_medical: str
@@ -65,6 +67,7 @@ class Safety(_Part):
     danger_words: tuple[str, ...]
     harmless_phrases: tuple[str, ...]
     refused_address_words: tuple[str, ...]
+    alert_characters: Count
 
 
 class Rules(_Part):

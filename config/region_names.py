@@ -1,4 +1,4 @@
-"""From what a person typed to the regions it may mean.
+"""From what a person typed to the regions it may mean, in characters of both scripts, pinyin or English.
 
 Every name of a region in the text is found where it stands; a region scores the characters of its
 own name and of the regions above it, so that 江苏鼓楼 leaves two of the four 鼓楼区. Nothing is matched by pattern, and
@@ -14,6 +14,7 @@ from importlib.resources import files
 
 from opencc import OpenCC
 
+from config import region_latin
 from config.region_tree import Region, every, get, path
 
 LOOKED_AT = 300  # characters; a place is named long before that
@@ -26,8 +27,11 @@ _SUFFIXES = (
 )
 _SPOKEN = {"自治州": "州", "自治县": "县", "自治旗": "旗"}
 
+_BEHIND = 10_000  # more than any text has characters
+
 Span = tuple[int, int]
 Index = dict[str, dict[str, int]]
+Mentions = dict[str, dict[Span, int]]
 
 
 @cache
@@ -51,6 +55,11 @@ def spoken_names(name: str) -> set[str]:
             forms.add(stem + _SPOKEN.get(suffix, ""))
         forms.add(stem)
     return {form for form in forms if len(form) > 1} - {name}
+
+
+def short_name(region: Region) -> str:
+    """The shortest form that people use: 广西壮族自治区 is 广西, 北京市 is 北京."""
+    return min(spoken_names(region.name), key=len, default=region.name)
 
 
 def _without_peoples(stem: str) -> str:
@@ -85,6 +94,21 @@ def _index() -> tuple[Index, int]:
 
 
 @cache
+def _latin_index() -> tuple[Index, int]:
+    """The same in pinyin, with the English names; made at the first message that has Latin letters in it."""
+    full_names = {region.full_name: region.code for region in every()}
+    english = (
+        (name, full_names[target], _FULL) for name, targets in _tables()["english"].items() for target in targets
+    )
+    return region_latin.index_of({form: codes for form, codes in _index()[0].items() if not form.isascii()}, english)
+
+
+def chinese_names() -> set[str]:
+    """Every form of every name that is written in characters."""
+    return {form for form in _index()[0] if not form.isascii()}
+
+
+@cache
 def _simplifier() -> OpenCC:
     # The Hong Kong table also knows the forms of Taiwan; two old characters of place names are in none.
     return OpenCC("hk2s")
@@ -96,19 +120,22 @@ _OLD_FORMS = str.maketrans("濬澂", "浚澄")
 def search(text: str, limit: int = 9) -> tuple[Region, ...]:
     """The regions that a person's words may mean, best first, at most `limit`; empty when nothing fits.
 
-    Understands names with or without suffix, in any order and among other words, in traditional characters, names of
-    merged counties, and codes in digits. A province or a city is returned when nothing below it is named.
+    Understands names with or without suffix, in any order and among other words, in traditional characters, in pinyin
+    and English, names of merged counties, and codes in digits. A province or a city is returned when nothing below
+    it is named.
     """
     # NFKC can make one character into eighteen, so the bound is drawn twice.
-    plain = unicodedata.normalize("NFKC", text[:LOOKED_AT])[:LOOKED_AT]
-    plain = "".join(filter(str.isalnum, plain))
+    looked_at = unicodedata.normalize("NFKC", text[:LOOKED_AT])[:LOOKED_AT]
+    plain = "".join(filter(str.isalnum, looked_at))
     if plain.isascii() and plain.isdigit():
         found = _by_code(plain)
     else:
         # As typed first: a few simplified names (乾县) would be changed too.
-        found = max(
-            _weigh(plain), _weigh(_simplifier().convert(plain).translate(_OLD_FORMS)), key=lambda weighed: weighed[0]
-        )[1]
+        scripts = (plain, _simplifier().convert(plain).translate(_OLD_FORMS))
+        latin = _latin_mentions(looked_at)
+        found = max((_weigh(_together(_mentions(words), latin)) for words in scripts), key=lambda weighed: weighed[0])[
+            1
+        ]
     return found[: max(limit, 0)]
 
 
@@ -118,9 +145,8 @@ def _by_code(digits: str) -> tuple[Region, ...]:
     return (region,) if region else tuple(row for row in map(get, codes) if row)
 
 
-def _weigh(text: str) -> tuple[int, tuple[Region, ...]]:
-    """The best score in the text and the regions that reach it."""
-    mentions = _mentions(text)
+def _weigh(mentions: Mentions) -> tuple[int, tuple[Region, ...]]:
+    """The best score that regions reach by being mentioned so, and those that reach it."""
     ranked: list[tuple[int, int, int, int, Region]] = []
     for order, (code, spans) in enumerate(mentions.items()):
         steps = path(code)
@@ -132,10 +158,24 @@ def _weigh(text: str) -> tuple[int, tuple[Region, ...]]:
     return -best, tuple(row[4] for row in ranked if row[0] == best)
 
 
-def _mentions(text: str) -> dict[str, dict[Span, int]]:
+def _latin_mentions(text: str) -> Mentions:
+    if not region_latin.folded(text):
+        return {}
+    return region_latin.mentions(text, *_latin_index(), most=_SPANS)
+
+
+def _together(mentions: Mentions, latin: Mentions) -> Mentions:
+    """Both in one; what is in Latin letters counts as written behind the rest, so that no span meets another."""
+    for code, spans in latin.items():
+        moved = {(start + _BEHIND, end + _BEHIND): weight for (start, end), weight in spans.items()}
+        mentions[code] = mentions.get(code, {}) | moved
+    return mentions
+
+
+def _mentions(text: str) -> Mentions:
     """Code → where the region is named → how good a name that is, in the order of the text, longer names first."""
     index, longest = _index()
-    mentions: dict[str, dict[Span, int]] = {}
+    mentions: Mentions = {}
     for start in range(len(text)):
         for end in range(min(len(text), start + longest), start + 1, -1):
             for code, weight in index.get(text[start:end], {}).items():

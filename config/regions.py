@@ -3,8 +3,8 @@
 The one door for the rest of the house; the three parts are in their own files.
 """
 
-from config.region_names import search
+from config.region_names import search, short_name
 from config.region_places import near
 from config.region_tree import Region, children, every, get, leaf, path, within
 
-__all__ = ["Region", "children", "every", "get", "leaf", "near", "path", "search", "within"]
+__all__ = ["Region", "children", "every", "get", "leaf", "near", "path", "search", "short_name", "within"]

@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     telegram: dict[str, TelegramAccount] = {}
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     rules_file: Path | None = None
+    operator_name: Annotated[str, Field(max_length=60)] = ""
+    operator_contact: Annotated[str, Field(max_length=100)] = ""
 
     @field_validator("database_url")
     @classmethod
@@ -155,6 +157,15 @@ class Settings(BaseSettings):
     @classmethod
     def _public(cls, value: str) -> str:
         return _base_url(value) if value else value
+
+    @field_validator("operator_name", "operator_contact")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        line = " ".join(value.split())
+        # It stands in messages and on pages: nothing in it may look like markup to either.
+        if not line.isprintable() or any(c in "<>" for c in line):
+            raise ValueError(_("只能写一行文字，不能有 < 和 >"))
+        return line
 
     @field_validator("keys", mode="before")
     @classmethod

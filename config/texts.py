@@ -16,6 +16,8 @@ from opencc import OpenCC
 
 SOURCE = "zh_CN"
 LANGUAGES = (SOURCE, "zh_HK", "en")
+# Each language is called by its own name, whatever is spoken now.
+LANGUAGE_NAMES = {"zh_CN": "简体中文", "zh_HK": "繁體中文（香港）", "en": "English"}
 LOCALES = Path(__file__).parent / "locales"
 
 _language: ContextVar[str] = ContextVar("language", default=SOURCE)

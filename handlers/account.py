@@ -10,14 +10,16 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.texts import _
+from config.texts import _, speaking
 from handlers.codes import bad_code, code_shape
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.here import here
 from handlers.message import Reply
+from handlers.one_language import which_language
 from models.account import (
     BadCode,
     CannotJoin,
+    Joined,
     are_two_registrations,
     behind_code,
     bind,
@@ -30,6 +32,7 @@ from models.account import (
 from models.ids import new_id
 from models.outbox import enqueue
 from models.person import Door, Person, address_form, doors
+from models.recognition import DISPUTED_FOR
 
 
 def account_name(platform: str) -> str:
@@ -83,7 +86,7 @@ def _bind_talk(facts: BindFacts) -> Talk:
     sure = yield Ask(
         "sure",
         _bind_question(facts),
-        choices=(Choice("yes", _("是我的，绑定"), words=(_("绑定"), _("确定"))), Choice("no", _("不绑定"))),
+        choices=(Choice("yes", _("是我的，绑定"), words=(_("绑定"), _("确定"), _("是"))), Choice("no", _("不绑定"))),
     )
     return Bind(code, key, sure=True) if sure == "yes" else None
 
@@ -121,14 +124,22 @@ def _bind(session: Session, person: Person, command: Bind) -> Reply | Further:
         raise bad_code(command.key, person, bad.verdict, renew=_("请在另一个账号里重新拿一个。")) from None
     except CannotJoin as cannot:
         return _cannot_bind(cannot.reason)
-    this = here(session)
+    this, gone = here(session), other if joined.person.id == person.id else person
     for door in doors(session, joined.person.id):
         if door.id != this.door_id:
-            _tell(session, joined.person.id, door, "notice.bound", this.platform)
-    text = _("绑好了，两个账号现在是同一个人。想分开，回复“解除绑定”。")
-    if joined.merged_registrations:
-        text += "\n" + _("两边都有登记，已经合成一份；解除绑定时会各自恢复。")
-    return Reply(text)
+            before = gone.language if door.id in {moved.id for moved in joined.moved} else joined.person.language
+            _tell(session, joined.person.id, door, "notice.bound", this.platform, before=before)
+    return Reply(_bound_here(person.language, joined))
+
+
+def _bound_here(before: str, joined: Joined) -> str:
+    """The confirmation, in the language that now applies."""
+    language = joined.person.language
+    with speaking(language):
+        text = _("绑好了，两个账号现在是同一个人。想分开，回复“解除绑定”。")
+        if joined.merged_registrations:
+            text += "\n" + _("两边都有登记，已经合成一份；解除绑定时会各自恢复。")
+    return text + "\n" + which_language(language, before)
 
 
 def _new_code(session: Session, person: Person) -> Reply:
@@ -147,15 +158,15 @@ def _cannot_bind(reason: str) -> Reply:
     if reason == "two_registrations":
         return Reply(
             _(
-                "两个账号都登记过，而且手机号和生日不一样，所以没有绑定。如果都是你本人，请回复“联系专员”，会有人帮你核对。"
+                "两个账号都登记过，而且手机号和生日不一样，所以没有绑定。如果都是你本人，可以回复“联系专员”，请负责的人核对。"
             )
         )
     return Reply(_("那个账号刚刚有变化，没有绑定。请重新拿一个码再试。"))
 
 
-def _tell(session: Session, person_id: str, door: Door, kind: str, platform: str) -> None:
+def _tell(session: Session, person_id: str, door: Door, kind: str, platform: str, **more: str) -> None:
     key = f"{kind}:{door.id}:{new_id()}"
-    enqueue(session, person_id, kind, {"platform": platform}, unique_key=key, door_id=door.id)
+    enqueue(session, person_id, kind, {"platform": platform, **more}, unique_key=key, door_id=door.id)
 
 
 BIND = Dialogue("bind", BindFacts, _bind_facts, _bind_talk, _bind)
@@ -261,15 +272,19 @@ UNBIND = Dialogue("unbind", UnbindFacts, _unbind_facts, _unbind_talk, _unbind)
 
 
 def _bound(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    return Reply(
-        _("刚刚有一个账号和你绑在一起了：{account}。两边现在是同一个人。不是你本人做的，请马上回复“解除绑定”。").format(
-            account=account_name(str(params["platform"]))
-        )
-    )
+    text = _(
+        "刚刚有一个账号和你绑在一起了：{account}。两边现在是同一个人。不是你本人做的，请马上回复“解除绑定”。"
+    ).format(account=account_name(str(params["platform"])))
+    before = str(params.get("before", person.language))  # not there in what an earlier version left in the outbox
+    return Reply(text + "\n" + which_language(person.language, before))
 
 
 def _unbound(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    return Reply(_("这个账号刚刚从绑定里分出来了，现在是单独的身份。有疑问请回复“联系专员”。"))
+    text = _(
+        "这个账号刚刚从绑定里分出来了，现在是单独的身份。不是你本人做的，请在 {hours} 小时内回复“我以前注册过”："
+        "除了给原来的账号发码，还会请当地负责的同事核实。"
+    )
+    return Reply(text.format(hours=round(DISPUTED_FOR.total_seconds() / 3600)))
 
 
 def _unbound_other(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

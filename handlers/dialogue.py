@@ -66,6 +66,7 @@ class Ask:
     `check` turns typed text into a value or raises Invalid; without it only the choices are accepted. A shared
     location reaches `check` as "geo:LAT,LON" (WGS-84) when `location` is set. `many` collects several choices.
     `numeric` says that a small number is itself an answer here, so numbers are not taken for choices.
+    `stoppable` offers 先到这里: the talk ends here, and what earlier talks kept stays.
     `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat; what is typed
     there all the same is turned away, unless `keeps_typed` (a cry for help is never turned away).
     """
@@ -77,6 +78,7 @@ class Ask:
     location: bool = False
     many: bool = False
     skippable: bool = False
+    stoppable: bool = False
     numeric: bool = False
     sensitive: bool = False
     keeps_typed: bool = False

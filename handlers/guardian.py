@@ -1,7 +1,7 @@
-"""A guardian agrees in his or her own door; or a specialist records a consent on paper. Never the minor's own tap.
+"""A guardian agrees in his or her own door, or takes an earlier consent back. Never the minor's own tap.
 
-Each talk has two halves: a code or number comes first and is looked up, then the questions are asked with facts
-about whom they concern.
+The talk has two halves: a code comes first and is looked up, then the questions are asked with facts about whom they
+concern.
 """
 
 from __future__ import annotations
@@ -14,33 +14,22 @@ from typing import Any
 
 from pydantic import BaseModel
 from sqlmodel import Session
-from stdnum import luhn
 
 from config.catalogue import rules
-from config.texts import _, current
+from config.texts import _
 from handlers.agreement import agreeing, agrees, language_agreed
-from handlers.checks import number_digest, other_number, person_name
+from handlers.checks import number_digest
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.guardian_words import about_guardian, gone, not_agreed, own_code
+from handlers.here import here
 from handlers.invitation import called_gently
 from handlers.late import asked
 from handlers.message import Option, Reply
-from handlers.places import place_name
+from handlers.operator import who_is_responsible
 from models.code import Checked, check_code, count_wrong, normal, use_code
-from models.guardian import (
-    CODE,
-    Guardian,
-    GuardianError,
-    agree,
-    may_record,
-    record,
-    refuse,
-    take_back,
-    waiting,
-    wards,
-)
+from models.guardian import CODE, Guardian, GuardianError, agree, refuse, take_back, waiting, wards
 from models.person import Person
-from models.role import grants
-from models.volunteer import ACTIVE, PAUSED, Volunteer, by_number, phone_of, volunteer_of
+from models.volunteer import ACTIVE, PAUSED, Volunteer, phone_of, volunteer_of
 
 NEW = "~new"  # no code has such a character
 
@@ -60,6 +49,8 @@ class Facts(BaseModel):
     called: str = ""
     wards: list[Ward] = []
     child_phone: str = ""  # only a digest, see checks.number_digest
+    operator: str = ""
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,10 +112,10 @@ def talk(facts: Facts) -> Talk:
         text = _("撤回以后，{called}的志愿服务马上暂停。确定撤回吗？").format(called=ward.called)
         sure = yield Ask("sure", text, (Choice("yes", _("确定撤回")), Choice("no", _("不撤回"))))
         return TakeBack(ward.guardianship, ward.called) if sure == "yes" else None
-    agreed = yield Ask("agree", _explained(facts.called), _yes_or_no())
+    agreed = yield Ask("agree", _explained(facts), _yes_or_no())
     if not agrees(agreed):
         return Decide(facts.volunteer, facts.code, facts.called, None)
-    told = yield from _about_guardian(
+    told = yield from about_guardian(
         _("请写您的姓名。"),
         _("您是{called}的什么人？").format(called=facts.called),
         _("请写您的手机号。"),
@@ -145,7 +136,7 @@ def perform(session: Session, person: Person, command: LookUp | Decide | TakeBac
     volunteer = waiting(session, str((checked.facts or {}).get("volunteer")))
     # After a merge the code's owner and the minor may be one person under another id.
     own = checked.verdict == "own" or (volunteer is not None and volunteer.person_id == person.id)
-    problem = _own_code() if own else _verdict(checked, volunteer)
+    problem = own_code() if own else _verdict(checked, volunteer)
     if isinstance(command, LookUp):
         if checked.verdict == "pause":
             return Reply(problem)
@@ -154,17 +145,25 @@ def perform(session: Session, person: Person, command: LookUp | Decide | TakeBac
             raise Refused(command.key, problem, then)
         return _first_half_done(session, person, volunteer, command.code)
     if problem or volunteer is None or volunteer.id != command.volunteer:
-        return Reply(problem or _gone())
+        return Reply(problem or gone())
     return _decided(session, person, checked, command)
 
 
 def _first_half_done(session: Session, person: Person, volunteer: Volunteer, code: str) -> Reply:
     called = called_gently(session, session.get_one(Person, volunteer.person_id), volunteer)
     phone = number_digest(phone_of(session, volunteer))
-    facts = Facts(volunteer=volunteer.id, code=code, called=called, child_phone=phone)
+    place = here(session)
+    facts = Facts(
+        volunteer=volunteer.id,
+        code=code,
+        called=called,
+        child_phone=phone,
+        operator=place.operator,
+        contact=place.operator_contact,
+    )
     values = [(choice.value, choice.label) for choice in _yes_or_no()]
     lasts = timedelta(days=rules().registration.guardian_link_days)
-    return Reply(_explained(called), asked(session, person.id, "guardian", "agree", facts, values, lasts=lasts))
+    return Reply(_explained(facts), asked(session, person.id, "guardian", "agree", facts, values, lasts=lasts))
 
 
 def _decided(session: Session, person: Person, checked: Checked, command: Decide) -> Reply:
@@ -177,7 +176,7 @@ def _decided(session: Session, person: Person, checked: Checked, command: Decide
     try:
         agree(session, person, command.volunteer, command.told, language_agreed(command.consent))
     except GuardianError as error:
-        return _not_agreed(error, command.called)
+        return not_agreed(error, command.called)
     use_code(session, checked.row)
     return Reply(
         _("谢谢您！同意已经登记，我会马上告诉{called}。以后想撤回，随时回复“监护人”。").format(called=command.called)
@@ -192,141 +191,24 @@ def _taken_back(session: Session, person: Person, command: TakeBack) -> Reply:
     return Reply(_("已经撤回，{called}的志愿服务从现在起暂停，我会告诉{called}。").format(called=command.called))
 
 
-class RecordFacts(BaseModel):
-    """`volunteer` is empty until a number was found; `county` is a region code."""
-
-    allowed: bool = False
-    volunteer: str = ""
-    called: str = ""
-    county: str = ""
-    child_phone: str = ""  # only a digest, see checks.number_digest
-
-
-@dataclass(frozen=True)
-class FindNumber:
-    """Look the volunteer's number up; empty = the person may not record anything."""
-
-    number: str
-
-
-@dataclass(frozen=True)
-class Record:
-    """Record the consent on paper."""
-
-    volunteer: str
-    called: str
-    told: Guardian
-
-
-def prepare_record(session: Session, person: Person) -> RecordFacts:
-    """Whether the person has a role that may record at all."""
-    return RecordFacts(allowed=bool(grants(session, person.id)))
-
-
-def talk_record(facts: RecordFacts) -> Talk:
-    """First half: the number. Second half: who the guardian is, and that the paper was seen."""
-    if not facts.volunteer:
-        if not facts.allowed:
-            return FindNumber("")
-        number = yield Ask("number", _("请写未成年志愿者的编号（10 位数字）。"), check=_volunteer_number)
-        return FindNumber(number)
-    if (yield Ask("right", _whom(facts.called, facts.county), _right_or_not())) == "no":
-        return None
-    told = yield from _about_guardian(
-        _("请写监护人的姓名，和同意书上一致。"),
-        _("监护人是{called}的什么人？").format(called=facts.called),
-        _("请写监护人的手机号。"),
-        facts.child_phone,
-    )
-    text = _("你见到监护人签名的书面同意书原件了吗？")
-    seen = yield Ask("seen", text, (Choice("yes", _("已见到书面同意书原件")), Choice("no", _("还没有见到"))))
-    return Record(facts.volunteer, facts.called, told) if seen == "yes" else None
-
-
-def perform_record(session: Session, person: Person, command: FindNumber | Record) -> Reply:
-    """Find the minor inside the person's scope, or record the consent; everything is checked again."""
-    if isinstance(command, Record):
-        return _recorded(session, person, command)
-    if not command.number:
-        return Reply(
-            _("书面同意要由项目专员或管理员登记。监护人本人可以用自己的手机同意，回复“监护人”。"),
-            (Option("m:guardian", _("我是监护人")), Option("m:contact", _("联系专员"))),
-        )
-    volunteer = by_number(session, command.number)
-    if volunteer is None or not may_record(session, person.id, volunteer):
-        raise Refused("number", _("在你负责的地区里没有这个编号，请核对一下。"))
-    if waiting(session, volunteer.id) is None:
-        raise Refused("number", _("这位志愿者现在不需要监护人同意。"))
-    called = called_gently(session, session.get_one(Person, volunteer.person_id), volunteer)
-    county = volunteer.county or ""
-    phone = number_digest(phone_of(session, volunteer))
-    facts = RecordFacts(allowed=True, volunteer=volunteer.id, called=called, county=county, child_phone=phone)
-    values = [(choice.value, choice.label) for choice in _right_or_not()]
-    return Reply(_whom(called, county), asked(session, person.id, "guardian_record", "right", facts, values))
-
-
-def _recorded(session: Session, person: Person, command: Record) -> Reply:
-    try:
-        record(session, person, command.volunteer, command.told, current())
-    except GuardianError as error:
-        return _not_agreed(error, command.called)
-    return Reply(_("已登记{called}监护人的书面同意，请把原件存好。").format(called=command.called))
-
-
-def _about_guardian(name_text: str, relation_text: str, phone_text: str, child_phone: str) -> Talk:
-    name = yield Ask("guardian_name", name_text, check=person_name, sensitive=True)
-    relation = yield Ask("relation", relation_text, _relations())
-    phone = yield Ask("guardian_phone", phone_text, check=other_number(child_phone, _same_phone()), sensitive=True)
-    return Guardian(name=name, relation=relation, phone=phone)
-
-
-def _same_phone() -> str:
-    return _("监护人的手机号不能和孩子的一样，请写监护人自己的号码。")
-
-
-def _not_agreed(error: GuardianError, called: str) -> Reply:
-    """Why the consent does not stand; the one thing that can be mended at once is asked again."""
-    if error.reason == "phone":
-        raise Refused("guardian_phone", _same_phone()) from None
-    if error.reason == "minor":
-        text = _("监护人要年满 18 岁。按您的注册资料，您还未满 18 岁，请让{called}的监护人来操作。")
-        return Reply(text.format(called=called))
-    if error.reason == "scope":
-        return Reply(_("这位志愿者现在不在你负责的地区，没有登记。"))
-    return Reply(_own_code() if error.reason == "own" else _gone())
-
-
-def _relations() -> tuple[Choice, ...]:
-    return (
-        Choice("father", _("父亲"), words=(_("爸爸"),)),
-        Choice("mother", _("母亲"), words=(_("妈妈"),)),
-        Choice("grandparent", _("祖父母或外祖父母")),
-        Choice("sibling", _("成年的兄姐")),
-        Choice("other", _("其他监护人")),
-    )
-
-
 def _yes_or_no() -> tuple[Choice, ...]:
     return (agreeing(rules().registration.notice_version, "yes"), Choice("no", _("不同意")))
 
 
-def _right_or_not() -> tuple[Choice, ...]:
-    return (Choice("yes", _("是这位"), words=("是",)), Choice("no", _("不是"), words=("不是这位",)))
-
-
-def _whom(called: str, county: str) -> str:
-    return _("{called}，{county}。是这位吗？").format(called=called, county=place_name(county))
-
-
-def _explained(called: str) -> str:
+def _explained(facts: Facts) -> str:
     return _(
         "{called}想当助残志愿者，请您作为监护人决定。\n"
+        "{responsible}\n"
         "做什么：参加适合年龄的助残服务和活动，不会单独结对，首次服务有专员陪同。\n"
         "为什么问您：未满 {age} 岁的人注册要监护人同意。\n"
         "记录什么：孩子的姓名、手机号、出生日期、所在县（市、区），您的姓名、关系、手机号，都加密保存，不作别的用途。\n"
         "存多久：到孩子或您要求删除为止；随时可以撤回，回复“监护人”就行。\n"
         "您同意吗？"
-    ).format(called=called, age=rules().registration.guardian_consent_below)
+    ).format(
+        called=facts.called,
+        responsible=who_is_responsible(facts.operator, facts.contact),
+        age=rules().registration.guardian_consent_below,
+    )
 
 
 def _typed_code(words: str) -> str:
@@ -334,13 +216,6 @@ def _typed_code(words: str) -> str:
     if len(code) != 8:
         raise Invalid(_("监护码是 8 位字母和数字，在孩子转发给您的那段话里，“监护”两个字后面。"))
     return code
-
-
-def _volunteer_number(words: str) -> str:
-    number = re.sub(r"[\s\-]", "", words)
-    if not re.fullmatch(r"[0-9]{10}", number) or not luhn.is_valid(number):
-        raise Invalid(_("这个编号不对，志愿者编号是 10 位数字，请核对后再写。"))
-    return number
 
 
 def _verdict(checked: Checked, volunteer: Volunteer | None) -> str:
@@ -352,15 +227,7 @@ def _verdict(checked: Checked, volunteer: Volunteer | None) -> str:
         "expired": _("这个监护码过期了（{days} 天内有效）。请孩子回复“报名”，再转发一段新的给您。").format(days=days),
         "pause": _("试错次数太多了，请 {minutes} 分钟后再试。").format(minutes=rules().doors.code_pause_minutes),
     }
-    return texts.get(checked.verdict) or ("" if volunteer is not None else _gone())
-
-
-def _own_code() -> str:
-    return _("这是你自己的监护码，不能自己用。请转发给监护人，由监护人在他（她）自己的手机上操作。")
-
-
-def _gone() -> str:
-    return _("这份注册现在不需要监护人同意，或者已经不在了。")
+    return texts.get(checked.verdict) or ("" if volunteer is not None else gone())
 
 
 def _counting(person_id: str) -> Callable[[Session], None]:
@@ -403,6 +270,3 @@ def _news(session: Session, person: Person, params: dict[str, Any]) -> Reply | N
 NOTICES = {"notice.guardian": _news}
 
 GUARDIAN = Dialogue(name="guardian", facts=Facts, prepare=prepare, talk=talk, perform=perform)
-GUARDIAN_RECORD = Dialogue(
-    name="guardian_record", facts=RecordFacts, prepare=prepare_record, talk=talk_record, perform=perform_record
-)

@@ -12,7 +12,8 @@ class Here:
     """`sensitive_in_chat` is False on platforms through which sensitive fields must not pass (Telegram).
 
     `public_url` is where one-time pages are reached, without a slash at the end; empty = pages cannot be offered.
-    `zone` is the deployment's, for people who are new. `bot_name` is the Telegram bot's user name, where known.
+    `zone` is the deployment's, for people who are new. `operator` and `operator_contact` name the body that answers for
+    the deployment (PIPL art. 17) and how to reach it; empty = nobody wrote it down.
     """
 
     platform: str
@@ -21,6 +22,8 @@ class Here:
     sensitive_in_chat: bool = True
     public_url: str = ""
     zone: str = "Asia/Shanghai"
+    operator: str = ""
+    operator_contact: str = ""
 
     def page(self, token: str) -> str:
         """The address of a one-time page."""

@@ -27,7 +27,8 @@ Value = Any
 class Item:
     """`ask` yields the item's questions and returns its value; `read` gives None while nothing is known.
 
-    `basic` items were asked at registering: they can be corrected, not skipped or taken away.
+    `basic` items were asked at registering: they can be corrected, not skipped or taken away. Where an item is asked to
+    be filled in (`ask`'s second argument), it can be passed over, and the filling in can end there.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Born:
 
 def _simple(key: str, text: str, check: Callable[[str], Any]) -> Callable[[str, bool], Generator[Ask, Any, Value]]:
     def ask(_today: str, skippable: bool) -> Generator[Ask, Any, Value]:
-        return (yield Ask(key, _(text), check=check, skippable=skippable))
+        return (yield Ask(key, _(text), check=check, skippable=skippable, stoppable=skippable))
 
     return ask
 
@@ -57,7 +58,7 @@ def _chosen(
     key: str, text: str, choices: Callable[[], tuple[Choice, ...]], *, many: bool = False
 ) -> Callable[[str, bool], Generator[Ask, Any, Value]]:
     def ask(_today: str, skippable: bool) -> Generator[Ask, Any, Value]:
-        return (yield Ask(key, _(text), choices(), many=many, skippable=skippable))
+        return (yield Ask(key, _(text), choices(), many=many, skippable=skippable, stoppable=skippable))
 
     return ask
 

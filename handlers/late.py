@@ -46,10 +46,10 @@ def asked(
     )
     session.flush()
     options = tuple(Option(f"{prompt}:{number}", label) for number, (_value, label) in enumerate(choices))
-    row, state = lock(session, person_id)
+    state = lock(session, person_id)
     if state.current is None:
         state.shown = [(option.id, option.label) for option in options]
-        save(session, row, state)
+        save(session, person_id, state)
     return options
 
 

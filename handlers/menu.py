@@ -9,9 +9,22 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import N_, SOURCE, _, language_for, speaking
-from handlers import account, contact, guardian, preferences, privacy, profile, recognition, registration, safeguarding
+from handlers import (
+    account,
+    contact,
+    guardian,
+    guardian_record,
+    preferences,
+    privacy,
+    profile,
+    recognition,
+    registration,
+    safeguarding,
+)
 from handlers.dialogue import Answer, Dialogue
+from handlers.here import here
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
+from handlers.operator import who_is_responsible
 from models.conversation import Run
 from models.person import Person
 from models.role import grants
@@ -22,7 +35,7 @@ DIALOGUES: dict[str, Dialogue] = {
     for dialogue in (
         registration.REGISTRATION,
         guardian.GUARDIAN,
-        guardian.GUARDIAN_RECORD,
+        guardian_record.GUARDIAN_RECORD,
         profile.PROFILE,
         profile.CHANGE,
         preferences.LANGUAGE,
@@ -103,15 +116,25 @@ ENTRIES: dict[str, Entry] = {
         Entry("my_data", N_("我的数据"), say=privacy.my_data),
         Entry("delete_me", N_("删除我的数据"), privacy.DELETE),
         Entry("guardian", N_("我是监护人"), guardian.GUARDIAN),
-        Entry("guardian_record", N_("登记监护人书面同意"), guardian.GUARDIAN_RECORD),
+        Entry("guardian_record", N_("登记监护人书面同意"), guardian_record.GUARDIAN_RECORD),
         Entry("my", N_("我的"), say=profile.my),
     )
 }
 
 LONGEST_WISH = 40  # characters: a longer text tells something, and is not searched for what it may want
-COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "back"}
+COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "back", "enough": "enough"}
 GLOBAL_WORDS = {
     "cancel": ("取消", "退出", "不填了", "算了", "结束", "結束", "cancel", "quit", "exit", "stop"),
+    "enough": (
+        "先到这里",
+        "先到這裡",
+        "先到這裏",
+        "先到呢度",
+        "that's enough",
+        "that’s enough",
+        "enough for now",
+        "stop here",
+    ),
     "back": ("返回", "上一步", "上一题", "上一題", "back"),
     "menu": ("菜单", "菜單", "目录", "目錄", "主菜单", "主菜單", "選單", "主選單", "menu"),
     "help": ("帮助", "幫助", "怎么用", "怎樣用", "help", "?"),
@@ -196,7 +219,7 @@ def keys_of(runs: list[Run]) -> tuple[str, ...]:
 
 
 def global_word(words: str) -> str | None:
-    """ "cancel", "back", "menu" or "help" when the whole message is such a word."""
+    """ "cancel", "enough", "back", "menu" or "help" when the whole message is such a word."""
     return _WORD.get(words.casefold().strip("。.!！“”「」 "))
 
 
@@ -334,24 +357,29 @@ def first_steps(session: Session, person: Person) -> tuple[str, ...]:
 
 
 def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
-    """What works everywhere."""
+    """What works everywhere, and who answers for it."""
+    place = here(session)
     lines = [
         _("随时可以回复："),
         _("“取消”结束现在的对话，“返回”改上一题，“菜单”看能做什么。"),
-        _("“联系专员”会有真人回复你。遇到危险请先拨打110或120。"),
+        _("“联系专员”可以留言，负责的人看到会回复，要等多久说不准。遇到危险请先拨打110或120。"),
+        who_is_responsible(place.operator, place.operator_contact),
     ]
     return Reply("\n".join(lines), () if talking else options(*first_steps(session, person), "my", "contact"))
 
 
 def nothing_to(word: str) -> Reply:
-    """取消 or 返回 where no talk is under way."""
-    text = _("现在没有进行中的对话，不用取消。") if word == "cancel" else _("已经在最外面了。")
+    """取消, 先到这里 or 返回 where no talk is under way."""
+    text = {
+        "cancel": _("现在没有进行中的对话，不用取消。"),
+        "enough": _("好的，先到这里，记下的都保存了。"),
+    }.get(word, _("已经在最外面了。"))
     return Reply(text + _("想做什么，回复“菜单”。"))
 
 
 def not_yet(found: Entry) -> Reply:
     """An entry whose talk does not exist yet says so kindly."""
-    text = _("“{label}”正在准备，还不能用。有急事请回复“联系专员”，会有真人处理。").format(label=_(found.label))
+    text = _("“{label}”正在准备，还不能用。想说的事可以先留言：回复“联系专员”。").format(label=_(found.label))
     return Reply(text, options("my", "contact"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import account, contact, guardian, recognition, safeguarding
+from handlers import account, contact, guardian, recognition, roles, safeguarding
 from handlers.message import Reply
 from models.person import Person
 
@@ -27,6 +27,7 @@ NOTICES: dict[str, Maker] = {
     **account.NOTICES,
     **contact.NOTICES,
     **recognition.NOTICES,
+    **roles.NOTICES,
     **safeguarding.NOTICES,
 }
 

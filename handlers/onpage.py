@@ -1,4 +1,4 @@
-"""What one-time pages show and check: the waiting question, a person's own copy."""
+"""What one-time pages show and check: the waiting question, a person's own copy, a message that was written to them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import _, in_script, speaking
-from handlers import menu, talk
+from handlers import contact, menu, talk
+from handlers.contact import Written
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound
 from handlers.turn import plain
+from handlers.typed import typed
 from models.conversation import Run, State, lock
 from models.copy import Row, Section, copy_of
 from models.page import OpenPage
@@ -28,7 +30,7 @@ class Question:
 
 def question(session: Session, page: OpenPage) -> Question | None:
     """The question that the page was made for; None when the talk has gone on meanwhile."""
-    _row, state = lock(session, page.person_id)
+    state = lock(session, page.person_id)
     ask = _waiting(state, str(page.facts.get("prompt", "")))
     if ask is None:
         return None
@@ -42,15 +44,20 @@ def problem(session: Session, inbound: Inbound) -> tuple[str, str]:
     if person is None:
         return "", ""
     with speaking(person.language):
-        _row, state = lock(session, person.id)
+        state = lock(session, person.id)
         ask, run = _waiting(state, inbound.choice), state.current
         if ask is None or run is None:
             return person.language, ""
         try:
-            talk.typed(run, ask, plain(inbound.text))
+            typed(run, ask, plain(inbound.text))
         except Invalid as refusal:
             return person.language, str(refusal)
     return person.language, ""
+
+
+def message(session: Session, page: OpenPage) -> Written | None:
+    """The message that a page was made for; None when it is no longer to be read."""
+    return contact.written(session, page.person_id, str(page.facts["message"]))
 
 
 def data(session: Session, page: OpenPage) -> list[Section]:

@@ -54,7 +54,9 @@ def place(within: str = "", among: Codes = ()) -> Callable[[str], Codes]:
         found = regions.search(words)
         if not found:
             raise Invalid(
-                _("没找到这个地方。请写县（市、区）的名字，前面带上省或市会更准，例如“广州天河”或“湖南省平江县”。")
+                _("没找到这个地方。请写县（市、区）的名字，前面带上省或市会更准，例如“广州天河”“Guangzhou Tianhe”。")
+                + "\n"
+                + _("只有中国的县（市、区），含香港、澳门、台湾；人在海外，请写国内常回的地方。")
             )
         meant = tuple(code for code in among if any(regions.within(code, region.code) for region in found))
         if meant:
@@ -85,18 +87,24 @@ def _shared(words: str) -> Codes:
 def _which(key: str, within: str, offered: tuple[Region, ...]) -> Ask:
     """A numbered list. Provinces and what lies in one region go by their own names, others by their full ones."""
     above = regions.get(within)
+    provinces = all(region.level == 1 for region in offered)
     if above is not None:
         text = _("{place}的哪里？回复数字、名字，或重新写一个地方。").format(place=in_script(above.full_name))
-    elif all(region.level == 1 for region in offered):
+    elif provinces:
         text = _("哪个省（自治区、直辖市、特别行政区）？回复数字或名字。")
     else:
         text = _("是下面哪一个？回复数字；都不是就重新写一个地方，带上省或市。")
-    short = above is not None or all(region.level == 1 for region in offered)
+    short = above is not None or provinces
     choices = tuple(
-        Choice(region.code, in_script(region.name), words=(region.name,))
+        Choice(region.code, in_script(_label(region)), words=(region.name,))
         if short
         else Choice(region.code, in_script(region.full_name))
         for region in offered
     )
     among = () if short else tuple(region.code for region in offered)
     return Ask(key, text, choices, check=place(within, among), location=True)
+
+
+def _label(region: Region) -> str:
+    """A province as people call it, since 34 of them stand in one list; every other region by its own name."""
+    return regions.short_name(region) if region.level == 1 else region.name

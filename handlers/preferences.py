@@ -11,14 +11,12 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.texts import LANGUAGES, _, speaking
+from config.texts import LANGUAGE_NAMES, LANGUAGES, _, speaking
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
 from handlers.message import Reply
 from models import audit
 from models.person import Person, address_form, local_now, set_address_form
 
-# Each language is called by its own name, whatever is spoken now.
-NAMES = {"zh_CN": "简体中文", "zh_HK": "繁體中文（香港）", "en": "English"}
 _SPELLINGS = {
     "zh_CN": ("简体", "简中", "中文", "简体字", "普通话", "chinese"),
     "zh_HK": ("繁體", "繁体", "繁中", "廣東話", "粤语", "粵語", "香港", "正體"),
@@ -37,7 +35,7 @@ def _language_facts(session: Session, person: Person) -> LanguageFacts:
 
 
 def _language_talk(facts: LanguageFacts) -> Talk:
-    choices = tuple(Choice(value, NAMES[value], words=_SPELLINGS[value]) for value in LANGUAGES)
+    choices = tuple(Choice(value, LANGUAGE_NAMES[value], words=_SPELLINGS[value]) for value in LANGUAGES)
     language = yield Ask("language", "请选择语言。\n請選擇語言。\nPlease choose your language.", choices=choices)
     return language
 
@@ -46,7 +44,7 @@ def _set_language(session: Session, person: Person, language: str) -> Reply:
     person.language = language
     session.add(person)
     with speaking(language):
-        return Reply(_("好的，以后用{language}和你说话。").format(language=NAMES[language]))
+        return Reply(_("好的，以后用{language}和你说话。").format(language=LANGUAGE_NAMES[language]))
 
 
 LANGUAGE = Dialogue("language", LanguageFacts, _language_facts, _language_talk, _set_language)

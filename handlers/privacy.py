@@ -14,6 +14,7 @@ from config.texts import _, current
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.here import here
 from handlers.message import Link, Option, Reply
+from handlers.operator import who_is_responsible
 from models import consent
 from models.account import serve_again, stop_serving
 from models.copy import CONSENTS as KIND_WORDS
@@ -44,12 +45,16 @@ def my_data(session: Session, person: Person) -> Reply:
     """我的数据: a one-time page with a readable copy, on every platform."""
     place = here(session)
     if not place.public_url:
-        return Reply(_("这里现在打不开网页，看不了副本。请回复“联系专员”，会有人把副本给你。"))
+        responsible = who_is_responsible(place.operator, place.operator_contact)
+        return Reply(
+            _("这里现在打不开网页，看不了副本。请回复“联系专员”留言要副本，或找负责的单位。") + "\n" + responsible
+        )
     token = issue_page(session, person.id, "data", {}, door_id=place.door_id)
     text = _(
         "这是一份可以读的副本：登记资料、账号、设置、同意过的事、写给专员的话、求助记录和职责。\n"
         "链接 {minutes} 分钟内有效，只给你自己看，不要转发。"
     ).format(minutes=rules().doors.page_minutes)
+    text += "\n" + who_is_responsible(place.operator, place.operator_contact)
     return Reply(text, links=(Link(place.page(token), _("打开我的数据")),))
 
 

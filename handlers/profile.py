@@ -14,7 +14,7 @@ from sqlmodel import Session
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Refused, Talk
 from handlers.invitation import invitation
-from handlers.items import FURTHER, ITEMS, todo
+from handlers.items import ITEMS, todo
 from handlers.message import Option, Reply
 from models import audit
 from models.person import Person, local_now
@@ -169,11 +169,16 @@ def _said(session: Session, volunteer: Volunteer, key: str) -> str:
 
 
 def _next(session: Session, volunteer: Volunteer, said: str) -> Reply:
-    left = len([key for key in FURTHER if key in todo(session, volunteer)])
-    if not left:
+    empty = todo(session, volunteer)
+    unasked = [key for key in empty if key not in volunteer.skipped]
+    if not empty:
         return Reply(said, _mine())
-    text = said + "\n" + _("还有 {count} 项可以填，想停随时停。").format(count=left)
-    return Reply(text, (Option("m:more_profile", _("填下一项")), *_mine()))
+    if not unasked:
+        text = _("都问过了。跳过的 {count} 项想填时，点“填写更多资料”。").format(count=len(empty))
+        return Reply(f"{said}\n{text}", (Option("m:more_profile", _("填写更多资料")), *_mine()))
+    text = _("还有 {count} 项可以填，想停随时停。").format(count=len(unasked))
+    stop = Option("m:enough", _("先到这里"))
+    return Reply(f"{said}\n{text}", (Option("m:more_profile", _("填下一项")), stop, *_mine()))
 
 
 def _mine() -> tuple[Option, ...]:

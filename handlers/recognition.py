@@ -12,12 +12,13 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.texts import _
+from config.texts import _, speaking
 from handlers.checks import birth_date, mobile_number
 from handlers.codes import bad_code, code_shape
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
+from handlers.one_language import which_language
 from models.account import BadCode, CannotJoin
 from models.person import Person, address_form, local_now
 from models.recognition import (
@@ -93,8 +94,12 @@ def _search(session: Session, person: Person, command: Search) -> Reply | Furthe
     except BadCode as bad:
         raise bad_code("code", person, bad.verdict, renew=_("请选“再找一次，重新发码”。")) from None
     except CannotJoin:
-        return Reply(_("这个账号刚刚有变化，没有接上。请回复“联系专员”，会有人帮你核对。"))
-    return Reply(_welcome(session, joined.person))
+        return Reply(_("这个账号刚刚有变化，没有接上。可以回复“联系专员”，请负责的人核对。"))
+    with speaking(joined.person.language):
+        text = _welcome(session, joined.person)
+    if joined.person.language != person.language:
+        text += "\n" + which_language(joined.person.language, person.language)
+    return Reply(text)
 
 
 def _welcome(session: Session, person: Person) -> str:

@@ -13,8 +13,10 @@ from config.texts import _
 from handlers.agreement import agreeing, agrees, language_agreed
 from handlers.checks import birth_date, mobile_number, person_name, written_number
 from handlers.dialogue import Ask, Choice, Dialogue, Refused, Talk
+from handlers.here import here
 from handlers.invitation import invitation
 from handlers.message import Option, Reply
+from handlers.operator import who_is_responsible
 from handlers.places import ask_county, place_name
 from models import consent
 from models.person import Person, local_now
@@ -32,10 +34,12 @@ from models.volunteer import (
 
 
 class Facts(BaseModel):
-    """`today` is the person's own date when the talk began (ISO)."""
+    """`today` is the person's own date when the talk began (ISO); `operator` and `contact` are who answers for it."""
 
     today: str = "2026-01-01"
     registered: bool = False
+    operator: str = ""
+    contact: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,12 @@ class Ended:
 
 def prepare(session: Session, person: Person) -> Facts:
     """Whether the person is registered already, and what day it is there."""
+    place = here(session)
     return Facts(
-        today=local_now(session, person).date().isoformat(), registered=volunteer_of(session, person.id) is not None
+        today=local_now(session, person).date().isoformat(),
+        registered=volunteer_of(session, person.id) is not None,
+        operator=place.operator,
+        contact=place.operator_contact,
     )
 
 
@@ -68,7 +76,7 @@ def talk(facts: Facts) -> Talk:
     version = rules().registration.notice_version
     agreed = yield Ask(
         "consent",
-        _notice(version),
+        _notice(version, who_is_responsible(facts.operator, facts.contact)),
         (agreeing(version), Choice("no", _("不同意")), Choice("before", _("我以前注册过"))),
     )
     if not agrees(agreed):
@@ -150,15 +158,16 @@ def _ended(session: Session, person: Person, why: str) -> Reply:
     return Reply(f"{known}\n{invitation(session, person, volunteer)}", options)
 
 
-def _notice(version: str) -> str:
+def _notice(version: str, responsible: str) -> str:
     return _(
         "报名大约两分钟。先请看隐私说明（{version} 版）：\n"
+        "{responsible}\n"
         "收集什么：姓名、手机号、出生日期、所在县（市、区）。\n"
         "为什么：登记志愿者身份，就近安排服务，需要时能联系到你。\n"
         "谁能看：当地的项目专员和管理员，加密保存，不作别的用途。\n"
         "存多久：到你删除为止；删除后只留法律要求的服务记录。\n"
         "你随时可以查看、更正、撤回。同意吗？"
-    ).format(version=version)
+    ).format(version=version, responsible=responsible)
 
 
 def _summary(answers: Registered, today: str) -> str:

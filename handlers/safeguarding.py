@@ -1,7 +1,6 @@
 """Danger words, 紧急求助 and 我很担心TA: answered at once, kept, and whoever is responsible is told.
 
-`emergency_text` needs no database, so that it is said even when there is none. At most one question is asked here;
-duty people with their times come later (programme.md §12).
+At most one question is asked here; duty people with their times come later (programme.md §12).
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,8 +15,9 @@ from sqlmodel import Session
 
 from config import regions
 from config.catalogue import rules
-from config.texts import SOURCE, _, current, simplified
+from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
+from handlers.emergency import UNSEEN, emergency_text
 from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
@@ -30,53 +29,6 @@ from models.volunteer import volunteer_of
 
 MAX_WORDS = 2_000
 MAX_TOLD = 450  # of a record in one notice; WeChat takes 2,048 bytes
-
-
-def is_danger(words: str) -> bool:
-    """Whether a message holds a danger word, however it is written: full-width, traditional, spaced out, in capitals.
-
-    Suspicion suffices; only what plainly means something else (救命恩人) is taken out before.
-    """
-    spoken = _plain(words)
-    tight = "".join(spoken.split())
-    harmless, dangers = _lists(rules().safety.harmless_phrases, rules().safety.danger_words)
-    for phrase in harmless:
-        spoken, tight = spoken.replace(phrase, "。"), tight.replace(phrase, "。")
-    return any(word in (spoken if word.isascii() else tight) for word in dangers)
-
-
-_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
-
-
-def _plain(words: str) -> str:
-    folded = unicodedata.normalize("NFKC", words).casefold()
-    visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in _UNSEEN)
-    return " ".join(simplified(visible).split())
-
-
-@cache
-def _lists(phrases: tuple[str, ...], words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The harmless phrases, the longest first, and the danger words, as messages are compared."""
-    harmless = sorted({_plain(phrase) for phrase in phrases}, key=len, reverse=True)
-    return tuple(harmless), tuple(sorted({_plain(word) for word in words}))
-
-
-def emergency_text() -> str:
-    """The numbers to call. Needs no database."""
-    safety = rules().safety
-    numbers = _(
-        "如有危险请先拨打{police}／{medical}，不便说话可发短信{sms}。\n"
-        "未满 18 岁，或者为一个孩子担心，还可以拨打青少年热线{youth}。"
-    ).format(
-        police=safety.emergency_police,
-        medical=safety.emergency_medical,
-        sms=safety.emergency_sms,
-        youth=safety.youth_hotline,
-    )
-    if current() == SOURCE:
-        return numbers
-    # Other languages are mostly read in Hong Kong, Macao and abroad, where 110 reaches nobody: their own comes first.
-    return _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas) + "\n" + numbers
 
 
 def emergency(session: Session, person: Person, words: str) -> Reply:
@@ -93,13 +45,27 @@ def told_more(session: Session, person: Person, words: str) -> Reply | None:
     alert = recent_alert(session, person.id)
     if alert is None:
         return None
-    add_words(session, alert, _kept(words))
-    kept_too = _("这句已经加到刚才那条求助里。")
-    return Reply(f"{emergency_text()}\n\n{kept_too}")
+    if add_words(session, alert, _kept(words)):
+        return Reply(emergency_text() + "\n\n" + _("这句已经加到刚才那条求助里。"))
+    return Reply(f"{emergency_text()}\n\n{_full()}")
+
+
+def told_place(session: Session, person: Person, latitude: float, longitude: float) -> Reply | None:
+    """Somebody who cried for help within the last half hour shares where they are, in degrees of WGS-84."""
+    return told_more(session, person, _place(f"{latitude:.6f}", f"{longitude:.6f}"))
+
+
+def _place(latitude: str, longitude: str) -> str:
+    return _("位置（WGS-84）：纬度 {latitude}，经度 {longitude}").format(latitude=latitude, longitude=longitude)
+
+
+def _full() -> str:
+    """A record has its limit; nothing is left out without a word."""
+    return _("这条求助已经记得很满，这句没有加进去；前面写的都在。请直接打上面的电话说。")
 
 
 def _kept(words: str) -> str:
-    return "".join(c for c in words[:MAX_WORDS] if c.isspace() or unicodedata.category(c) not in _UNSEEN)
+    return "".join(c for c in words[:MAX_WORDS] if c.isspace() or unicodedata.category(c) not in UNSEEN)
 
 
 def sos(session: Session, person: Person) -> Reply:
@@ -158,10 +124,11 @@ def _talk(facts: MoreFacts) -> Talk:
         return None
     words = yield Ask(
         "words",
-        _("请写下发生了什么：谁、在哪里、现在安全吗？知道多少写多少，只有负责的同事能看到。"),
+        _("请写下发生了什么：谁、在哪里、现在安全吗？知道多少写多少，也可以发送位置，只有负责的同事能看到。"),
         check=free_words(MAX_WORDS),
         sensitive=True,
         keeps_typed=True,
+        location=True,
     )
     return More(facts.alert, words)
 
@@ -170,7 +137,10 @@ def _perform(session: Session, person: Person, command: More) -> Reply:
     alert = session.get(Alert, command.alert)
     if alert is None or alert.person_id != person.id:
         return Reply(_("这条求助已经找不到了。") + "\n" + emergency_text())
-    add_words(session, alert, command.words)
+    latitude, comma, longitude = command.words.removeprefix("geo:").partition(",")
+    is_place = command.words.startswith("geo:") and comma
+    if not add_words(session, alert, _place(latitude, longitude) if is_place else command.words):
+        return Reply(_full() + "\n" + emergency_text())
     return Reply(_("记下了，已经加到这条求助里。") + "\n" + emergency_text())
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,10 +9,9 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _, speaking
-from handlers import late, menu
+from handlers import late, leaving, menu
 from handlers.dialogue import (
     Answer,
-    Ask,
     Dialogue,
     Finished,
     Further,
@@ -24,13 +21,12 @@ from handlers.dialogue import (
     Waiting,
     advance,
     back,
-    chosen,
     drops_of,
-    folded,
     replay,
 )
 from handlers.here import here
 from handlers.message import Link, Option, Reply
+from handlers.typed import DONE, SKIP, STOP, is_tick, shown, shown_late, typed
 from models.conversation import Run, State
 from models.database import now_of
 from models.ids import new_token
@@ -38,8 +34,6 @@ from models.page import issue_page
 from models.person import Door, Person
 
 MAX_TALKS = 3
-_BETWEEN = re.compile("[,，、;；\n]")
-SKIP, DONE, RESUME, DISCARD = "~skip", "~done", "~resume", "~discard"
 
 
 def begin(
@@ -153,15 +147,15 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
     dialogue = menu.dialogue(run.dialogue) if run else None
     if run is None or dialogue is None:
         state.runs[:] = [run for run in state.runs if menu.dialogue(run.dialogue)]
-        option = _shown(state, words) or _shown_late(session, person, state, words)
+        option = shown(state, words) or shown_late(session, person, state, words)
         return press(session, person, state, option, "") if option else None
     if not run.waiting:
         return _again(session, person, state)
     at = replay_run(dialogue, run)
     asked = at.ask if isinstance(at, Waiting) and at.ask.key == run.waiting else None
-    option = None if asked and asked.numeric and words.isdecimal() else _shown(state, words)
+    option = None if asked and asked.numeric and words.isdecimal() else shown(state, words)
     # Typed, the choices of a question with many are a whole answer; pressed, they are ticked one by one.
-    if option is not None and not (asked and asked.many and _ticks(run, option)):
+    if option is not None and not (asked and asked.many and is_tick(run, option)):
         return press(session, person, state, option, "")
     try:
         given = typed(run, asked, words)
@@ -174,7 +168,7 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
             and "t" in given
         ):
             return _again(session, person, state, _("这一题请不要写在聊天里。") + "\n\n")
-        return _give(session, person, state, dialogue, run, given)
+        return _give(session, person, state, dialogue, run, given, at)
     except Invalid as refusal:
         return _missed(session, person, state, run, str(refusal))
 
@@ -189,9 +183,13 @@ def global_word(session: Session, person: Person, state: State, word: str) -> Re
         return _again(session, person, state, reply.text + "\n\n") if run else show(state, reply)
     if run is None:
         return show(state, menu.nothing_to(word))
-    if word == "cancel":
+    if word == "enough" and run.draft:
+        return _chosen(session, person, state, run, DONE)  # what is ticked counts
+    if word in ("cancel", "enough"):
         state.runs.pop()
-        return _resume(session, person, state, Reply(_("好的，已经取消。")))
+        rest = menu.dialogue(state.current.dialogue) if state.current else None
+        said = leaving.left(run.dialogue, word, resumed=rest is not None and rest.resumes)
+        return _resume(session, person, state, said)
     dialogue = menu.dialogue(run.dialogue)
     if dialogue is None:
         state.runs.pop()
@@ -206,6 +204,14 @@ def global_word(session: Session, person: Person, state: State, word: str) -> Re
         return _again(session, person, state, _("已经是第一个问题了。不想继续可以回复“取消”。") + "\n\n")
     run.draft = []
     return _step(session, person, state, dialogue, run, at)
+
+
+def takes_location(state: State) -> str:
+    """The name of the talk whose waiting question takes a shared place as an answer; empty when none does."""
+    run = state.current
+    dialogue = menu.dialogue(run.dialogue) if run else None
+    at = replay_run(dialogue, run) if run is not None and dialogue is not None else None
+    return dialogue.name if dialogue is not None and isinstance(at, Waiting) and at.ask.location else ""
 
 
 def show(state: State, reply: Reply, *, keep: bool = False) -> Reply:
@@ -225,75 +231,33 @@ def replay_run(dialogue: Dialogue, run: Run) -> Waiting | Finished:
     return replay(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
 
 
-def typed(run: Run, asked: Ask | None, words: str) -> Answer:
-    """Typed words as an answer to the question that was shown; raises Invalid. `asked` is None where another question
-    has come before it meanwhile: then only a later replay can tell whether the words fit."""
-    if asked is None:
-        return {"t": words}
-    if words.startswith("geo:") and not asked.location:
-        raise Invalid(_("这里不需要位置，请用文字回答。"))
-    if asked.skippable and words in ("跳过", "略过", "skip", "跳過", "略過"):
-        return {"s": True}
-    if asked.many:
-        return {"m": list(dict.fromkeys([*run.draft, *_several(run, asked, words)]))}
-    choice = None if asked.numeric and words.isdecimal() else chosen(asked.choices, words)
-    if choice is not None:
-        return {"c": choice.value}
-    if asked.check is None:
-        raise Invalid(_("请选择下面的一项，回复数字或文字都可以。"))
-    asked.check(words)
-    return {"t": words}
-
-
-def _several(run: Run, asked: Ask, words: str) -> list[str]:
-    """The choices that were typed; numbers mean the list as it was shown."""
-    shown = [value for value in run.values if value not in (SKIP, DONE)]
-
-    def one(part: str) -> str | None:
-        if part.isdecimal() and len(part) <= 3 and 1 <= int(part) <= len(shown):
-            return shown[int(part) - 1]
-        choice = chosen(asked.choices, part)
-        return choice.value if choice else None
-
-    whole = one(words)
-    if whole is not None:
-        return [whole]
-    values: list[str] = []
-    for part in filter(None, map(str.strip, _BETWEEN.split(words))):
-        # A label may have spaces in it (“Sign language”), so spaces divide only what is no label.
-        for piece in [part] if one(part) is not None else part.split():
-            value = one(piece)
-            if value is None:
-                raise Invalid(_("没看懂“{part}”。可以一次选几项，例如回复：1 3").format(part=piece[:20]))
-            values.append(value)
-    if not values:
-        raise Invalid(_("请至少选一项，或回复“跳过”。"))
-    return values
-
-
-def _ticks(run: Run, option: str) -> bool:
-    """Whether an option is one of the choices that the waiting question collects."""
-    prompt, _colon, index = option.partition(":")
-    return prompt == run.prompt and run.values[int(index)] not in (SKIP, DONE)
-
-
 def _chosen(session: Session, person: Person, state: State, run: Run, value: str) -> Reply:
     dialogue = menu.dialogue(run.dialogue)
     if dialogue is None:
         return _stale(session, person, state)
-    if value == SKIP:
-        return _give(session, person, state, dialogue, run, {"s": True})
-    if value == DONE:
-        return _give(session, person, state, dialogue, run, {"m": run.draft})
     at = replay_run(dialogue, run)
+    if value == SKIP:
+        return _give(session, person, state, dialogue, run, {"s": True}, at)
+    if value == STOP:
+        return global_word(session, person, state, "enough")
+    if value == DONE:
+        return _give(session, person, state, dialogue, run, {"m": run.draft}, at)
     if isinstance(at, Waiting) and at.ask.key == run.waiting and at.ask.many:
         run.draft = [v for v in run.draft if v != value] if value in run.draft else [*run.draft, value]
         return _step(session, person, state, dialogue, run, at)
-    return _give(session, person, state, dialogue, run, {"c": value})
+    return _give(session, person, state, dialogue, run, {"c": value}, at)
 
 
-def _give(session: Session, person: Person, state: State, dialogue: Dialogue, run: Run, given: Answer) -> Reply:
-    before = replay_run(dialogue, run)
+def _give(
+    session: Session,
+    person: Person,
+    state: State,
+    dialogue: Dialogue,
+    run: Run,
+    given: Answer,
+    before: Waiting | Finished,
+) -> Reply:
+    """Take an answer; `before` is where the talk stood."""
     try:
         at = advance(dialogue, dialogue.facts.model_validate(run.facts), run.answers, run.waiting, given)
     except Invalid as refusal:
@@ -369,6 +333,8 @@ def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) 
         text += "\n" + _("不想填可以回复“跳过”。")
     elif ask.skippable:
         pairs.append((SKIP, _("跳过")))
+    if ask.stoppable:
+        pairs.append((STOP, _("先到这里")))
     if ask.many and run.draft:
         pairs.append((DONE, _("选好了")))
     values = [value for value, _label in pairs]
@@ -439,29 +405,3 @@ def _idle(session: Session, run: Run) -> bool:
         return dialogue is None
     days = dialogue.idle_days or rules().registration.half_done_days
     return now_of(session) - datetime.fromisoformat(run.touched_at) > timedelta(days=days)
-
-
-def _shown(state: State, words: str) -> str | None:
-    """The option that a typed number or label means, against the list that the person saw."""
-    number, plain = words.rstrip(".。、 "), folded(words)
-    if number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(state.shown):
-        return state.shown[int(number) - 1][0]
-    matching: Iterator[str] = (option for option, label in state.shown if folded(label) == plain)
-    return next(matching, None)
-
-
-def _shown_late(session: Session, person: Person, state: State, words: str) -> str | None:
-    """The button of a question asked outside a talk, by any word that its talk takes for that choice (“是”, “yes”)."""
-    for prompt in dict.fromkeys(option.partition(":")[0] for option, _label in state.shown if option[:2] != "m:"):
-        question = late.waiting(session, person.id, prompt)
-        dialogue = menu.dialogue(question.dialogue) if question else None
-        if question is None or dialogue is None:
-            continue
-        at = replay(dialogue, dialogue.facts.model_validate(late.facts_of(session, question)), {})
-        choice = chosen(at.ask.choices, words) if isinstance(at, Waiting) and at.ask.key == question.question else None
-        values = late.values_of(question)
-        known = (choice.value, *choice.before) if choice is not None else ()
-        meant = next((value for value in values if value in known), None)
-        if meant is not None:
-            return f"{prompt}:{values.index(meant)}"
-    return None

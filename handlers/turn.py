@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from config.texts import _, speaking
 from handlers import fallback, menu, safeguarding, talk
+from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from models import erasure
@@ -36,7 +37,7 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
         session, inbound.platform, inbound.account, inbound.sender, menu.language_of(inbound), zone=here.zone
     )
     session.info["here"] = replace(here, door_id=door.id)
-    row, state = lock(session, person.id)
+    state = lock(session, person.id)
     release_held(session, person.id)
     with speaking(person.language):
         # Nothing stands before the words that call for help.
@@ -46,7 +47,7 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
         reply = replace(reply, text=f"{ended}\n\n{reply.text}".strip())
     # Joined to another person, or deleted: nobody talks under this id any more, and its talk was forgotten with it.
     if person.merged_into is None and person.deleted_at is None:
-        save(session, row, state)
+        save(session, person.id, state)
     return replace(reply, language=person.language), door.person_id
 
 
@@ -64,11 +65,10 @@ def answer(session: Session, person: Person, state: State, inbound: Inbound) -> 
     if inbound.kind == "menu":
         return talk.entry(session, person, state, inbound.menu)
     if inbound.kind == "media":
-        return fallback.media(session, person, state, inbound.media_kind)
+        more = safeguarding.told_more(session, person, inbound.text) if words else None
+        return _joined(session, person, state, more) or fallback.media(session, person, state, inbound.media_kind)
     if inbound.kind == "location":
-        return talk.hear(session, person, state, f"geo:{inbound.latitude},{inbound.longitude}") or fallback.location(
-            session, person, state
-        )
+        return _location(session, person, state, inbound)
     if not words:
         return fallback.empty(session, person, state)
     return _text(session, person, state, words, inbound.text)
@@ -96,6 +96,27 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     return fallback.unknown(session, person, state, words)
 
 
+def _location(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
+    """A shared place joins the record of whoever has just cried for help, whatever talk is under way; it also answers
+    the question that asks for one."""
+    asked, more = talk.takes_location(state), None
+    if asked != safeguarding.TELL_MORE.name and inbound.latitude is not None and inbound.longitude is not None:
+        more = safeguarding.told_place(session, person, inbound.latitude, inbound.longitude)
+    joined = _joined(session, person, state, more) if not asked else None
+    if joined is not None:
+        return joined
+    heard = talk.hear(session, person, state, f"geo:{inbound.latitude},{inbound.longitude}")
+    heard = heard or fallback.location(session, person, state)
+    return replace(heard, text=f"{more.text}\n\n{heard.text}") if more else heard
+
+
+def _joined(session: Session, person: Person, state: State, more: Reply | None) -> Reply | None:
+    """What has just joined a record is answered, and the talk under way goes on."""
+    if more is None or state.current is None:
+        return talk.show(state, more, keep=True) if more else None
+    return talk.ask_again(session, person, state, more.text)
+
+
 def _follow(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
     greeting = menu.greeting(session, person)
     if inbound.scene:
@@ -115,7 +136,7 @@ def _leave(session: Session, inbound: Inbound) -> str | None:
 
 def calls_for_help(inbound: Inbound) -> bool:
     """Whether a danger word stands in what was written, also below a picture or after a command, however long it is."""
-    return inbound.kind in ("text", "media", "menu") and safeguarding.is_danger(inbound.text)
+    return inbound.kind in ("text", "media", "menu") and is_danger(inbound.text)
 
 
 def is_urgent(inbound: Inbound) -> bool:

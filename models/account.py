@@ -1,7 +1,7 @@
 """One person, many doors: joining two people who turn out to be one, and parting them again.
 
 A join is always undoable: it writes down what it moved. What refers to a person elsewhere is moved by the module
-that keeps it (models/volunteer.py) or, where it is a bare reference, here.
+that keeps it (models/merging.py) or, where it is a bare reference, here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import JSON, CheckConstraint, Column, delete
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
-from models import audit, volunteer
+from models import audit, merging, volunteer
 from models.alert import Alert
 from models.code import check_code, close_codes, issue_code, use_code
 from models.consent import Consent, give, standing, stands, withdraw
@@ -146,15 +146,6 @@ def same_human(session: Session, one: str, other: str) -> bool:
     return bool(phone) and phone == phone_of(session, second) and first.birth_date == second.birth_date
 
 
-def family(session: Session, person_id: str) -> list[str]:
-    """The person and everybody who became this person."""
-    found, new = [person_id], [person_id]
-    while new:
-        new = list(session.exec(select(Person.id).where(col(Person.merged_into).in_(new))))
-        found += new
-    return found
-
-
 def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
     """Make two people one. Raises CannotJoin; nothing is moved then."""
     _lock(session, gone, stays)
@@ -173,7 +164,7 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
             setattr(each, owner, stays.id)
             session.add(each)
         moved[str(table.__tablename__)] = [each.id for each in held]
-    moved |= volunteer.move(session, gone.id, stays.id)
+    moved |= merging.move(session, gone.id, stays.id)
     gone.merged_into = stays.id
     session.add(gone)
     row = Join(gone=gone.id, stays=stays.id, how=how, moved=moved, at=now_of(session))
@@ -208,6 +199,13 @@ def ever_one(session: Session, one: str, other: str) -> bool:
         new = {each for pair in session.exec(query) for each in pair} - known
         known |= new
     return other in known
+
+
+def was_parted_from(session: Session, person_id: str, other: str, within: timedelta) -> bool:
+    """Whether this person was one with the other and was unbound from them no longer ago than that."""
+    since = now_of(session) - within
+    query = select(Join.id).where(Join.gone == person_id, Join.stays == other, col(Join.undone_at) > since)
+    return session.exec(query).first() is not None
 
 
 def leaving_with(session: Session, person: Person, door_id: str) -> tuple[Join | None, list[Door]]:
@@ -272,7 +270,7 @@ def _undo(session: Session, row: Join) -> Person:
         # It was left behind at the join; what the one person took back meanwhile is taken back of both.
         if left.id not in row.moved.get("consent", []) and not stands(session, row.stays, left.kind):
             withdraw(session, row.gone, left.kind)
-    volunteer.move_back(session, row.gone, row.stays, row.moved)
+    merging.move_back(session, row.gone, row.stays, row.moved)
     session.flush()
     return gone
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import CheckConstraint
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from config.catalogue import rules
 from models import audit
 from models.contact import answers_for
 from models.database import now_of
@@ -87,9 +88,12 @@ def recent_alert(session: Session, person_id: str) -> Alert | None:
     return session.exec(query.order_by(col(Alert.at).desc(), col(Alert.id).desc())).first()
 
 
-def add_words(session: Session, alert: Alert, words: str) -> None:
-    """What the person wrote afterwards; it joins what was written before."""
+def add_words(session: Session, alert: Alert, words: str) -> bool:
+    """What the person wrote afterwards; it joins what was written before. False when the record is full
+    (alert_characters of rules.toml) and nothing was added."""
     before = unseal(session, "alert.more_sealed", alert.id, alert.more_sealed) or ""
+    if len(before) + len(words) > rules().safety.alert_characters:
+        return False
     alert.more_sealed = seal(session, "alert.more_sealed", alert.id, f"{before}\n{words}" if before else words)
     session.add(alert)
     audit.note(session, alert.person_id, "alert.words_added", alert.id)
@@ -106,6 +110,7 @@ def add_words(session: Session, alert: Alert, words: str) -> None:
             unique_key=f"alert:{alert.id}:{key}:{receiver}",
             priority=EMERGENCY,
         )
+    return True
 
 
 def added_since(session: Session, alert: Alert, already: int) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from config import regions
+from config.catalogue import rules
 from models import audit
 from models.database import now_of
 from models.ids import new_id
 from models.outbox import enqueue, states
-from models.person import doors
+from models.person import Door, doors
 from models.role import RoleGrant, grants, holds
 from models.sealed import seal, sealed_columns, unseal
 from models.volunteer import volunteer_of
@@ -60,7 +61,8 @@ class Waiting:
 
 
 class ContactError(Exception):
-    """`reason`: "gone" = the message or its asker is no longer there; "not_yours" = somebody else answers for it."""
+    """`reason`: "gone" = the message or its asker is no longer there; "not_yours" = somebody else answers for it;
+    "too_many" = the asker wrote contacts_per_hour messages within the last hour."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -78,8 +80,7 @@ def answers_for(session: Session, person_id: str) -> list[str]:
 def reachable(session: Session, county: str | None, *, but: str) -> list[str]:
     """Who answers for a county and can be reached now: its specialists, else the organisers nearest to it; without a
     county the organisers with the widest scope. Whoever has left every door is passed over, and so is `but`."""
-    query = select(RoleGrant).where(RoleGrant.scope_kind == "region", col(RoleGrant.ended_at).is_(None))
-    held = [grant for grant in session.exec(query) if grant.person_id != but and doors(session, grant.person_id)]
+    held = [grant for grant in reachable_grants(session) if grant.person_id != but]
     if county is None:
         organisers = [grant for grant in held if grant.role == "organiser"]
         widest = min((len(grant.scope) for grant in organisers), default=0)
@@ -92,18 +93,46 @@ def reachable(session: Session, county: str | None, *, but: str) -> list[str]:
     return []
 
 
+def reachable_grants(session: Session) -> list[RoleGrant]:
+    """The roles for regions in force of all who have an open door."""
+    query = select(RoleGrant).where(
+        RoleGrant.scope_kind == "region",
+        col(RoleGrant.ended_at).is_(None),
+        col(RoleGrant.person_id).in_(select(Door.person_id).where(col(Door.blocked_at).is_(None))),
+    )
+    return list(session.exec(query))
+
+
 def write(session: Session, asker_id: str, words: str, thread: str = "") -> tuple[ContactMessage, int]:
-    """Keep what somebody wrote and pass it on; returns the row and how many people it goes to. Within a thread it
-    goes to whoever answered there, as long as they hold a role."""
+    """Keep what somebody wrote and pass it on; returns the row and how many people it goes to. Raises
+    ContactError("too_many"); nothing is kept then."""
+    if is_too_many(session, asker_id):
+        raise ContactError("too_many")
     registered = volunteer_of(session, asker_id)
     row = _keep(session, thread, asker_id, asker_id, words, registered.county if registered else None)
-    receivers = _answered_by(session, thread) if thread else []
-    receivers = receivers or answers_for(session, asker_id)
+    receivers = receivers_of(session, row)
     for receiver in receivers:
         key = f"contact:{row.id}:{receiver}"
         enqueue(session, receiver, "notice.contact", {"message": row.id}, unique_key=key)
     audit.note(session, asker_id, "contact.written", row.id, receivers=len(receivers))
     return row, len(receivers)
+
+
+def is_too_many(session: Session, asker_id: str) -> bool:
+    """Whether this person has written as many messages as one may within an hour (rules.toml)."""
+    query = select(func.count()).where(
+        ContactMessage.asker_id == asker_id,
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.at) > now_of(session) - timedelta(hours=1),
+    )
+    return session.exec(query).one() >= rules().messages.contacts_per_hour
+
+
+def receivers_of(session: Session, row: ContactMessage) -> list[str]:
+    """Who is to hear of an asker's message now: within a thread whoever answered there, as long as they hold a role and
+    can be reached; else whoever answers for the asker."""
+    answered = _answered_by(session, row.thread) if row.thread != row.id else []
+    return answered or answers_for(session, row.asker_id)
 
 
 def _answered_by(session: Session, thread: str) -> list[str]:
@@ -145,6 +174,11 @@ def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
         holds(session, by, role, asked.county) for role in ("specialist", "organiser")
     )
     return covered or by in (_answered_by(session, asked.thread))
+
+
+def may_read(session: Session, row: ContactMessage, reader: str) -> bool:
+    """Whether somebody may read these words now: who may answer them, or the asker for whom an answer was written."""
+    return may_answer(session, row, reader) if row.by_asker else row.asker_id == reader
 
 
 def words_of(session: Session, row: ContactMessage) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlalchemy import bindparam, delete, select, update
+from sqlmodel import Field, Session, SQLModel, col
 
 from models.database import insert_once, now_of, vault_of
+from models.hot import Hot
 from models.ids import new_token
 from models.sealed import sealed_columns
 
@@ -89,11 +90,11 @@ class State:
         return self.runs[-1] if self.runs else None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values for sealing."""
+        """Plain values for sealing at once: what is nested in them is shared with the state."""
         return {
-            "runs": [asdict(run) for run in self.runs],
+            "runs": [dict(vars(run)) for run in self.runs],
             "shown": [list(pair) for pair in self.shown],
-            "parked": [asdict(run) for run in self.parked],
+            "parked": [dict(vars(run)) for run in self.parked],
         }
 
     @classmethod
@@ -108,11 +109,21 @@ class State:
         return cls(runs=runs("runs"), shown=shown, parked=runs("parked"))
 
 
-def lock(session: Session, person_id: str) -> tuple[Conversation, State]:
-    """The person's conversation, locked until the transaction ends (SQLite: the whole database already is)."""
-    query = select(Conversation).where(Conversation.person_id == person_id).with_for_update()
-    row = session.exec(query).first()
-    if row is None:
+_C: Any = SQLModel.metadata.tables["conversation"]
+_LOCK = Hot(lambda _dialect: select(_C.c.state_sealed).where(_C.c.person_id == bindparam("person")).with_for_update())
+_SAVE = Hot(
+    lambda _dialect: (
+        update(_C)
+        .where(_C.c.person_id == bindparam("person"))
+        .values(state_sealed=bindparam("state"), touched_at=bindparam("at"), revision=_C.c.revision + 1)
+    )
+)
+
+
+def lock(session: Session, person_id: str) -> State:
+    """The person's talks; their row is locked until the transaction ends (SQLite: the whole database already is)."""
+    found = _LOCK.first(session, person=person_id)
+    if found is None:
         # Two copies may meet a new person at once: whoever comes second waits here for the first one's row.
         session.execute(
             insert_once(session, Conversation).values(
@@ -122,16 +133,15 @@ def lock(session: Session, person_id: str) -> tuple[Conversation, State]:
                 revision=0,
             )
         )
-        row = session.exec(query).one()
-    return row, State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, row.state_sealed))
+        found = _LOCK.first(session, person=person_id)
+        if found is None:
+            raise LookupError("a conversation was neither made nor found")
+    return State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, found[0]))
 
 
-def save(session: Session, row: Conversation, state: State) -> None:
+def save(session: Session, person_id: str, state: State) -> None:
     """Write the state back."""
-    row.state_sealed = _sealed(session, row.person_id, state)
-    row.touched_at = now_of(session)
-    row.revision += 1
-    session.add(row)
+    _SAVE.changed(session, person=person_id, state=_sealed(session, person_id, state), at=now_of(session))
 
 
 def _sealed(session: Session, person_id: str, state: State) -> bytes:
@@ -146,6 +156,6 @@ def forget_prompts(session: Session, older_than: timedelta) -> int:
 
 def forget_abandoned(session: Session, older_than: timedelta, limit: int = 500) -> int:
     """Retention: talks that nobody has come back to for so long; returns how many, at most `limit`."""
-    old = select(Conversation.person_id).where(Conversation.touched_at < now_of(session) - older_than).limit(limit)
+    old = select(_C.c.person_id).where(_C.c.touched_at < now_of(session) - older_than).limit(limit)
     result = session.execute(delete(Conversation).where(col(Conversation.person_id).in_(old)))
     return int(getattr(result, "rowcount", 0))

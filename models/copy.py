@@ -13,10 +13,10 @@ from config.services import labels
 from config.texts import N_
 from models import alert, consent, contact
 from models.alert import Alert
+from models.guardianship import Guardianship
 from models.person import Person, address_form, doors
 from models.role import grants
 from models.volunteer import (
-    Guardianship,
     name_of,
     official_number_of,
     phone_of,

@@ -8,17 +8,16 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from models import audit, consent, contact, guardian, recognition, sealed, volunteer
-from models.account import family
 from models.code import OneTimeCode, close_codes
 from models.conversation import Conversation, Prompt
 from models.database import now_of
+from models.guardianship import Guardianship
 from models.ids import new_id
 from models.inbox import InboxMessage, forget_messages
 from models.outbox import withdraw
 from models.page import Page, close_pages
-from models.person import Door, Person, close_door, doors, set_address_form
+from models.person import Door, Person, close_door, doors, family, set_address_form
 from models.role import RoleGrant, organisers
-from models.volunteer import Guardianship
 
 
 class LastOrganiser(Exception):

@@ -1,7 +1,7 @@
 """A minor's guardian: agreeing, refusing, taking back, and what happens when nobody answers or the minor grows up.
 
 Consent comes from the guardian's own door, or from paper that a specialist saw; never from the minor's (PIPL §31,
-programme §3). The tables stand in models/volunteer.py.
+programme §3). The tables stand in models/volunteer.py and models/guardianship.py.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from models import audit, consent
 from models.account import ever_one
 from models.code import issue_code
 from models.database import now_of
+from models.guardianship import Guardianship
 from models.ids import new_id
 from models.outbox import enqueue
 from models.page import close_pages, issue_page
@@ -27,7 +28,6 @@ from models.volunteer import (
     ENDED,
     PAUSED,
     WAITING,
-    Guardianship,
     Volunteer,
     activate,
     age_on,

@@ -1,6 +1,6 @@
 """Every message that came in, once. The row is both the dedupe key and the place of the reply to give.
 
-Hot rows: statements of SQLAlchemy Core, few round trips (architecture.md §4).
+The statements of a turn are hot (models/hot.py); those of jobs are not.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, delete, select, text, update
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
 
-from models.database import insert_once, machine_now_of, vault_of
+from models.database import machine_now_of, vault_of
+from models.hot import Hot
 from models.ids import new_id
 from models.sealed import sealed_columns
 
@@ -65,47 +68,60 @@ class Stored:
     person_id: str | None
 
 
+def _enter(dialect: str) -> Any:
+    insert = sqlite_insert if dialect == "sqlite" else postgresql_insert
+    given = ("id", "platform", "account", "key", "sender", "kind", "received_at", "payload_sealed")
+    values: dict[str, Any] = {name: bindparam(name) for name in given}
+    return insert(_T).values(**values, state="done", failures=0, door="none").on_conflict_do_nothing()
+
+
+_ENTER = Hot(_enter)
+_STORED = Hot(
+    lambda _dialect: select(_T.c.id, _T.c.reply_sealed, _T.c.door, _T.c.person_id).where(
+        _T.c.platform == bindparam("platform"), _T.c.account == bindparam("account"), _T.c.key == bindparam("update")
+    )
+)
+_FINISH = Hot(
+    lambda _dialect: (
+        update(_T)
+        .where(_T.c.id == bindparam("row"))
+        .values(person_id=bindparam("person"), reply_sealed=bindparam("reply"), door=bindparam("leaves"))
+    )
+)
+
+
 def enter(session: Session, platform: str, account: str, key: str, sender: str, kind: str, payload: Any) -> str | None:
     """Enter a message under its unique key; None when it stands there already (a repeat)."""
     row = new_id()
-    result = session.execute(
-        insert_once(session, InboxMessage).values(
-            id=row,
-            platform=platform,
-            account=account,
-            key=key,
-            sender=sender,
-            kind=kind,
-            received_at=machine_now_of(session),
-            state="done",
-            failures=0,
-            payload_sealed=vault_of(session).seal_json("inbox.payload_sealed", row, payload),
-            door="none",
-        )
+    entered = _ENTER.changed(
+        session,
+        id=row,
+        platform=platform,
+        account=account,
+        key=key,
+        sender=sender,
+        kind=kind,
+        received_at=machine_now_of(session),
+        payload_sealed=vault_of(session).seal_json("inbox.payload_sealed", row, payload),
     )
-    return row if getattr(result, "rowcount", 0) == 1 else None
+    return row if entered == 1 else None
 
 
 def stored(session: Session, platform: str, account: str, key: str) -> Stored | None:
     """The reply that was given, or is to be given, to this message."""
-    found = session.execute(
-        select(_T.c.id, _T.c.reply_sealed, _T.c.door, _T.c.person_id).where(
-            _T.c.platform == platform, _T.c.account == account, _T.c.key == key
-        )
-    ).first()
+    found = _STORED.first(session, platform=platform, account=account, update=key)
     if found is None:
         return None
-    reply = None
-    if found.reply_sealed is not None:
-        reply = vault_of(session).open_json("inbox.reply_sealed", found.id, found.reply_sealed)
-    return Stored(found.id, reply, found.door, found.person_id)
+    row, sealed, door, person = found
+    reply = vault_of(session).open_json("inbox.reply_sealed", row, sealed) if sealed is not None else None
+    return Stored(row, reply, door, person)
 
 
 def finish(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
     """Store the reply to give and how it leaves."""
     sealed = vault_of(session).seal_json("inbox.reply_sealed", row, reply) if reply is not None else None
-    values = {"person_id": person_id, "reply_sealed": sealed, "door": door if reply is not None else "none"}
-    session.execute(update(_T).where(_T.c.id == row).values(**values))
+    leaves = door if reply is not None else "none"
+    _FINISH.changed(session, row=row, person=person_id, reply=sealed, leaves=leaves)
 
 
 def set_aside(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:

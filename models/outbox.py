@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, and_, or_, select, update
+from sqlalchemy import CheckConstraint, and_, bindparam, literal, or_, select, update
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of, now_of, vault_of
+from models.hot import Hot
 from models.ids import new_id
 from models.sealed import sealed_columns
 
@@ -301,12 +302,18 @@ def expire(session: Session) -> int:
     return int(getattr(result, "rowcount", 0))
 
 
+_RELEASE = Hot(
+    lambda _dialect: (
+        update(_T)
+        .where(_T.c.person_id == bindparam("person"), _T.c.state == literal("held"))
+        .values(state="waiting", not_before=None)
+    )
+)
+
+
 def release_held(session: Session, person_id: str) -> int:
     """The person wrote: what was held for want of a door may go now."""
-    result = session.execute(
-        update(_T).where(_T.c.person_id == person_id, _T.c.state == "held").values(state="waiting", not_before=None)
-    )
-    return int(getattr(result, "rowcount", 0))
+    return _RELEASE.changed(session, person=person_id)
 
 
 def withdraw(session: Session, person_id: str, *, why: str, door_id: str | None = None) -> int:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, delete, update
+from sqlalchemy import CheckConstraint, UniqueConstraint, bindparam, delete, update
+from sqlalchemy import select as sql_select
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from models import audit
 from models.conversation import Conversation
 from models.database import insert_once, now_of
+from models.hot import Hot
 from models.ids import new_id
 from models.inbox import forget_messages
 from models.outbox import withdraw
@@ -59,6 +62,25 @@ class Door(SQLModel, table=True):
 sealed_columns("person", "id", "address_form_sealed")
 
 
+# A turn begins with both. The door stays locked until the transaction ends; whoever waited for it sees the newest row.
+_KNOWN = (
+    sql_select(Door, Person)
+    .join(Person, col(Person.id) == Door.person_id)
+    .where(
+        col(Door.platform) == bindparam("platform"),
+        col(Door.account) == bindparam("account"),
+        col(Door.sender) == bindparam("sender"),
+    )
+    .with_for_update(key_share=True, of=Door)
+    .execution_options(populate_existing=True)
+)
+_HEARD = Hot(
+    lambda _dialect: (
+        update(Door).where(col(Door.id) == bindparam("door")).values(last_in_at=bindparam("at"), blocked_at=None)
+    )
+)
+
+
 def door_of(session: Session, platform: str, account: str, sender: str) -> Door | None:
     """The door of a sender, if it is known."""
     return session.exec(
@@ -73,30 +95,22 @@ def open_door(
 
     The door stays locked until the transaction ends: whom it leads to cannot change under a turn.
     """
-    now = now_of(session)
-    door = session.exec(
-        select(Door)
-        .where(Door.platform == platform, Door.account == account, Door.sender == sender)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).first()
-    if door is None:
-        door, person = _new_door(session, platform, account, sender, language, zone)
-        if person is not None:
-            return door, person
-    door.last_in_at = now
-    door.blocked_at = None
-    session.add(door)
-    found = session.get(Person, door.person_id)
+    found = session.execute(_KNOWN, {"platform": platform, "account": account, "sender": sender}).first()
     if found is None:
-        raise LookupError(f"door {door.id} leads to nobody")
-    return door, found
+        door, person = _new_door(session, platform, account, sender, language, zone)
+    else:
+        door, person = found
+    now = now_of(session)
+    _HEARD.changed(session, door=door.id, at=now)
+    set_committed_value(door, "last_in_at", now)
+    set_committed_value(door, "blocked_at", None)
+    return door, person
 
 
 def _new_door(
     session: Session, platform: str, account: str, sender: str, language: str, zone: str
-) -> tuple[Door, Person | None]:
-    """A door with its new person; the person is None where another copy of the process was faster."""
+) -> tuple[Door, Person]:
+    """A door with its new person, or the one that another copy of the process made a moment earlier."""
     now = now_of(session)
     person = Person(created_at=now, language=language, zone=zone)
     session.add(person)
@@ -115,10 +129,19 @@ def _new_door(
     if getattr(made, "rowcount", 0) == 0:
         session.delete(person)
         session.flush()
-    door = door_of(session, platform, account, sender)
-    if door is None:
+    found = session.execute(_KNOWN, {"platform": platform, "account": account, "sender": sender}).first()
+    if found is None:
         raise LookupError(f"a door of {platform} was neither made nor found")
-    return door, person if door.person_id == person.id else None
+    return found[0], found[1]
+
+
+def family(session: Session, person_id: str) -> list[str]:
+    """The person and everybody who became this person."""
+    found, new = [person_id], [person_id]
+    while new:
+        new = list(session.exec(select(Person.id).where(col(Person.merged_into).in_(new))))
+        found += new
+    return found
 
 
 def doors(session: Session, person_id: str) -> list[Door]:

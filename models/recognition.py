@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
 from models import audit
-from models.account import BadCode, CannotJoin, Joined, join, survivor
+from models.account import BadCode, CannotJoin, Joined, join, survivor, was_parted_from
 from models.code import check_code, issue_code, use_code
 from models.contact import reachable
 from models.database import machine_now_of, now_of
@@ -23,6 +23,7 @@ from models.volunteer import find_by_phone, volunteer_of
 
 STATES = ("nothing", "code", "open", "confirmed", "refused", "expired")
 OPEN_FOR = timedelta(days=30)
+DISPUTED_FOR = timedelta(hours=48)  # after being unbound by another account a person decides, not that account
 CODES_A_DAY = 3  # to one old door, so that nobody can be flooded by a stranger who knows the number
 
 
@@ -81,9 +82,11 @@ def seek(session: Session, asker: Person, e164: str, born: date) -> None:
     if not fitting:
         _keep(session, asker, None, "nothing")
     for person in fitting:
-        if doors(session, person.id):
+        held = doors(session, person.id)
+        if held:
             _send_code(session, asker, person)
-        else:
+        if not held or was_parted_from(session, asker.id, person.id, DISPUTED_FOR):
+            # The account that unbound this one would be asked otherwise, and it may be the thief's.
             _ask_responsible(session, asker, person)
 
 

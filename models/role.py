@@ -11,6 +11,7 @@ from config import regions
 from models import audit
 from models.database import now_of
 from models.ids import new_id
+from models.outbox import enqueue
 
 ROLES = ("specialist", "organiser")
 SCOPES = ("region", "system", "team")
@@ -94,9 +95,10 @@ def grant(
     by: str = "",
     seconded_by: str = "",
 ) -> RoleGrant:
-    """Give a role. The first organiser comes from the machine, once; after that an organiser's word is needed for a
-    specialist, and two organisers' for an organiser. While there is only one organiser, the second word is that of
-    whoever holds the machine (`seconded_by="machine"`). Raises GrantError."""
+    """Give a role, and tell the person. The first organiser comes from the machine, once; after that an organiser's
+    word is needed for a specialist, and two organisers' for an organiser. While there is only one organiser, the second
+    word is that of whoever holds the machine (`seconded_by="machine"`); so it is for a system or team in which no
+    granting organiser holds a role. Raises GrantError."""
     _check_scope(scope_kind, scope)
     standing = organisers(session)
     if first:
@@ -122,17 +124,18 @@ def grant(
     audit.note(
         session, by, "role.granted", person_id, role=role, scope_kind=scope_kind, scope=scope, second=seconded_by
     )
+    _tell(session, row, "granted")
     return row
 
 
-def end_grant(session: Session, grant_id: str, by: str) -> None:
-    """End a role. Raises GrantError for one that is not in force, that lies outside of what `by` may grant, or when
-    that would leave no organiser at all."""
+def end_grant(session: Session, grant_id: str, by: str, *, operator: bool = False) -> None:
+    """End a role, and tell the person. `operator` = whoever holds the machine agrees, which counts where no organiser
+    holds the system or team. Raises GrantError for one that is not in force, that lies outside of what `by` may grant,
+    or when that would leave no organiser at all."""
     row = session.get(RoleGrant, grant_id)
     if row is None or row.ended_at is not None:
         raise GrantError("no such grant is in force")
-    if not _may_grant(session, by, row.scope_kind, row.scope):
-        raise GrantError("--by must name an organiser whose region covers this scope")
+    _check_may_grant(session, by, row.scope_kind, row.scope, operator=operator)
     others = session.exec(
         select(RoleGrant).where(
             RoleGrant.role == "organiser", col(RoleGrant.ended_at).is_(None), RoleGrant.id != grant_id
@@ -143,6 +146,12 @@ def end_grant(session: Session, grant_id: str, by: str) -> None:
     row.ended_at = now_of(session)
     session.add(row)
     audit.note(session, by, "role.ended", row.person_id, role=row.role, scope_kind=row.scope_kind, scope=row.scope)
+    _tell(session, row, "ended")
+
+
+def _tell(session: Session, row: RoleGrant, news: str) -> None:
+    """`news`: "granted" or "ended"; each is told once."""
+    enqueue(session, row.person_id, "notice.role", {"grant": row.id, "news": news}, unique_key=f"role:{row.id}:{news}")
 
 
 def _check_scope(scope_kind: str, scope: str) -> None:
@@ -157,18 +166,28 @@ def _check_signatures(
 ) -> None:
     if not standing:
         raise GrantError("there is no organiser yet; make the first one with --first")
-    if by not in standing or not _may_grant(session, by, scope_kind, scope):
-        raise GrantError("--by must name an organiser whose region covers this scope")
+    _check_may_grant(session, by, scope_kind, scope, operator=second == "machine")
     if role != "organiser":
         return
-    if second == "machine" and len(standing) == 1:
+    alone = len(standing) == 1 or (scope_kind != "region" and not _covers(session, by, scope_kind, scope))
+    if second == "machine" and alone:
         return
     if second == by or second not in standing:
         raise GrantError("a second organiser must agree: name another one with --second")
 
 
-def _may_grant(session: Session, person_id: str, scope_kind: str, scope: str) -> bool:
-    mine = [held for held in grants(session, person_id) if held.role == "organiser"]
+def _covers(session: Session, organiser: str, scope_kind: str, scope: str) -> bool:
+    """Whether an organiser's own scope reaches so far: a region within theirs, or the very system or team."""
+    mine = [held for held in grants(session, organiser) if held.role == "organiser"]
     if scope_kind == "region":
         return any(held.scope_kind == "region" and regions.within(scope, held.scope) for held in mine)
-    return any(held.scope_kind == "region" or (held.scope_kind, held.scope) == (scope_kind, scope) for held in mine)
+    return any((held.scope_kind, held.scope) == (scope_kind, scope) for held in mine)
+
+
+def _check_may_grant(session: Session, by: str, scope_kind: str, scope: str, *, operator: bool) -> None:
+    """A grant never reaches beyond what its organiser holds. Of systems and teams the machine's word decides as well,
+    beside any organiser's."""
+    by_machine = operator and scope_kind != "region" and by in organisers(session)
+    if by_machine or _covers(session, by, scope_kind, scope):
+        return
+    raise GrantError("--by must name an organiser whose scope covers this one")

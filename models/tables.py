@@ -14,6 +14,7 @@ from models import (  # noqa: F401 imported for their tables
     contact,
     conversation,
     guardian,
+    guardianship,
     inbox,
     installed,
     lease,

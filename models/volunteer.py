@@ -15,8 +15,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from config import regions
 from config.catalogue import rules
-from models import audit, sealed
-from models.consent import Consent
+from models import audit, guardianship, sealed
 from models.database import now_of
 from models.ids import new_id, new_number
 from models.person import Person, address_form, local_now
@@ -30,7 +29,6 @@ WAITING, ACTIVE, PAUSED, ENDED, DELETED = STATUSES = (
     "deleted",
 )
 MEMBERSHIPS = ("none", "league", "party", "untold")
-RELATIONS = ("father", "mother", "grandparent", "sibling", "other")
 OLDEST = 110  # full years
 
 PHONE, OFFICIAL = "phone", "official_number"
@@ -101,27 +99,7 @@ class Volunteer(SQLModel, table=True):
     skipped: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
-class Guardianship(SQLModel, table=True):
-    """One guardian's yes for one minor. `guardian_person` is the guardian's own, or None when a specialist saw the
-    consent on paper; `recorded_by` is the person who acted."""
-
-    __tablename__ = "guardianship"
-    __table_args__ = (CheckConstraint(f"relation IN {RELATIONS}", name="relation"),)
-    id: str = Field(default_factory=new_id, primary_key=True)
-    volunteer_id: str = Field(foreign_key="volunteer.id", index=True)
-    guardian_person: str | None = Field(default=None, foreign_key="person.id", index=True)
-    recorded_by: str = Field(foreign_key="person.id")
-    consent_id: str = Field(foreign_key="consent.id")
-    relation: str
-    name_sealed: bytes | None
-    phone_sealed: bytes | None
-    given_at: datetime
-    withdrawn_at: datetime | None = None
-    moved_from: str | None = Field(default=None, foreign_key="person.id")
-
-
 sealed_columns("volunteer", "id", "name_sealed", "phone_sealed", "workplace_sealed", "official_number_sealed")
-sealed_columns("guardianship", "id", "name_sealed", "phone_sealed")
 indexed_column(PHONE, "volunteer", "id", "phone_sealed")
 indexed_column(OFFICIAL, "volunteer", "id", "official_number_sealed")
 
@@ -139,12 +117,12 @@ class Registered:
 
 def volunteer_of(session: Session, person_id: str) -> Volunteer | None:
     """The person's registration that counts, whatever its status but deleted."""
-    return session.exec(_counting().where(Volunteer.person_id == person_id)).first()
+    return session.exec(counting().where(Volunteer.person_id == person_id)).first()
 
 
 def by_number(session: Session, number: str) -> Volunteer | None:
     """The registration behind a volunteer's number."""
-    return session.exec(_counting().where(Volunteer.number == number)).first()
+    return session.exec(counting().where(Volunteer.number == number)).first()
 
 
 def find_by_phone(session: Session, e164: str) -> list[str]:
@@ -273,10 +251,7 @@ def set_birth_date(session: Session, person: Person, volunteer: Volunteer, born:
     volunteer.self_supporting = self_supporting
     session.add(volunteer)
     session.flush()
-    standing = select(Guardianship.id).where(
-        Guardianship.volunteer_id == volunteer.id, col(Guardianship.withdrawn_at).is_(None)
-    )
-    if needed and volunteer.status == ACTIVE and session.exec(standing).first() is None:
+    if needed and volunteer.status == ACTIVE and not guardianship.stands(session, volunteer.id):
         volunteer.status = WAITING
         volunteer.waiting_since = now_of(session)
         session.flush()
@@ -313,103 +288,18 @@ def blank(session: Session, volunteer: Volunteer) -> None:
     volunteer.waiting_since = None
     volunteer.deleted_at = volunteer.deleted_at or now_of(session)
     session.add(volunteer)
-    for row in session.exec(select(Guardianship).where(Guardianship.volunteer_id == volunteer.id)).all():
-        row.name_sealed = row.phone_sealed = None
-        row.withdrawn_at = row.withdrawn_at or now_of(session)
-        session.add(row)
+    guardianship.blank(session, volunteer.id)
     session.flush()
 
 
-def move(session: Session, from_person: str, to_person: str) -> dict[str, list[str]]:
-    """Two people are one: `from_person`'s registration becomes `to_person`'s. Returns what changed hands, by table.
-
-    Where both are registered, the receiving one counts and the other is set aside, out of the phone index.
-    """
-    given = session.exec(select(Guardianship).where(Guardianship.guardian_person == from_person)).all()
-    for held in given:
-        held.guardian_person, held.moved_from = to_person, from_person
-        session.add(held)
-    registered = _move_registration(session, from_person, to_person)
-    _end_own_consent(session, to_person)
-    return {"guardianship": [held.id for held in given], "volunteer": registered}
-
-
-def _move_registration(session: Session, from_person: str, to_person: str) -> list[str]:
-    row = volunteer_of(session, from_person)
-    kept = volunteer_of(session, to_person)
-    if row is None:
-        return []
-    if kept is None:
-        row.person_id, row.moved_from = to_person, from_person
-    else:
-        row.merged_into = kept.id
-        sealed.index(session, PHONE, row.id, None)
-        sealed.index(session, OFFICIAL, row.id, None)
-    session.add(row)
-    session.flush()
-    audit.note(session, to_person, "volunteer.moved", row.id, set_aside=kept is not None)
-    return [row.id] if kept is None else []
-
-
-def _end_own_consent(session: Session, person_id: str) -> None:
-    """A guardian's account that turns out to be the minor's own: that consent never came from a guardian."""
-    row = volunteer_of(session, person_id)
-    if row is None:
-        return
-    own = select(Guardianship).where(
-        Guardianship.volunteer_id == row.id,
-        Guardianship.guardian_person == person_id,
-        col(Guardianship.withdrawn_at).is_(None),
-    )
-    for held in session.exec(own).all():
-        given = session.get_one(Consent, held.consent_id)
-        held.withdrawn_at = given.withdrawn_at = now_of(session)
-        session.add_all((held, given))
-        audit.note(session, person_id, "guardian.own_door", row.id)
-        if row.status == ACTIVE:
-            row.status = PAUSED
-            session.add(row)
-    session.flush()
-
-
-def move_back(session: Session, from_person: str, to_person: str, taken: dict[str, list[str]]) -> None:
-    """Undo `move(session, from_person, to_person)`, which returned `taken`."""
-    given = select(Guardianship).where(
-        Guardianship.guardian_person == to_person, col(Guardianship.id).in_(taken.get("guardianship", []))
-    )
-    for held in session.exec(given).all():
-        held.guardian_person, held.moved_from = from_person, None
-        session.add(held)
-    moved = session.exec(
-        _counting().where(Volunteer.person_id == to_person, col(Volunteer.id).in_(taken.get("volunteer", [])))
-    ).first()
-    if moved is not None:
-        moved.person_id, moved.moved_from = from_person, None
-        session.add(moved)
-    aside = session.exec(
-        select(Volunteer).where(
-            Volunteer.person_id == from_person,
-            col(Volunteer.merged_into).is_not(None),
-            Volunteer.status != DELETED,
-        )
-    ).first()
-    if aside is not None and volunteer_of(session, from_person) is None:
-        aside.merged_into = None
-        set_phone(session, aside, phone_of(session, aside) or None)
-        set_official_number(session, aside, official_number_of(session, aside))
-    session.flush()
-    row = moved or aside
-    if row is not None:
-        audit.note(session, from_person, "volunteer.moved_back", row.id)
-
-
-def _counting() -> SelectOfScalar[Volunteer]:
+def counting() -> SelectOfScalar[Volunteer]:
+    """The registrations that count: not deleted, and not set aside for another of the same person."""
     return select(Volunteer).where(Volunteer.status != DELETED, col(Volunteer.merged_into).is_(None))
 
 
 def _with_phone(session: Session, e164: str) -> list[Volunteer]:
     rows = sealed.find(session, PHONE, e164)
-    query = _counting().where(col(Volunteer.id).in_(rows)).order_by(col(Volunteer.registered_at), Volunteer.id)
+    query = counting().where(col(Volunteer.id).in_(rows)).order_by(col(Volunteer.registered_at), Volunteer.id)
     return list(session.exec(query))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from config.catalogue import rules
-from models import code, conversation, erasure, guardian, inbox, outbox, page
+from models import code, conversation, erasure, guardian, handover, inbox, outbox, page
 from models.database import Database
 
 Job = Callable[[Database], int]
@@ -56,6 +56,14 @@ def leave_blocked_doors(database: Database) -> int:
         return erasure.leave_blocked(session, timedelta(days=rules().doors.blocked_days))
 
 
+def hand_over(database: Database) -> int:
+    """Messages and cries for help that none of those who answer for them today has: a role was given or has ended, or
+    somebody came back."""
+    with database.write() as session:
+        passed = handover.hand_over(session)
+    return passed.contacts + passed.alerts
+
+
 def come_of_age(database: Database) -> int:
     """Young volunteers who turned 18 need no guardian's consent any more."""
     with database.write() as session:
@@ -75,6 +83,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
     ("forget_ended", 3_600, forget_ended),
+    ("hand_over", 60, hand_over),
     ("leave_blocked_doors", 3_600, leave_blocked_doors),
     ("come_of_age", 3_600, come_of_age),
     ("drop_pending_minors", 3_600, drop_pending_minors),

@@ -29,6 +29,7 @@ TOKEN, AES_KEY, APPID = "transcript-token", "A" * 43, "wx0000000000000001"
 BOT_TOKEN, BOT_SECRET = "1000001:transcript-token-of-the-bot", "transcript-secret"
 PUBLIC = "https://nuanyang.example"
 _OPTION = re.compile(r"^(\d+)\. (.*)$")
+_NEXT_OPTION = re.compile(r"[；;] ?(?=\d+\. )")  # many choices stand several in a line
 _LINK = re.compile(r'^<a href="([^"]*)">(.*)</a>$')
 
 
@@ -102,9 +103,9 @@ def read_wechat(text: str) -> Shown:
     options: list[tuple[str, str]] = []
     if len(lines) >= 2 and _OPTION.match(lines[-2]) and not _OPTION.match(lines[-1]):
         rest = lines[:-1]
-        while rest and (found := _OPTION.match(rest[-1])):
-            options.insert(0, (found[1], found[2]))
-            rest.pop()
+        while rest and _OPTION.match(rest[-1]):
+            line = [_OPTION.match(part) for part in _NEXT_OPTION.split(rest.pop())]
+            options[:0] = [(found[1], found[2]) for found in line if found]
         lines = rest
         while lines and not lines[-1]:
             lines.pop()
@@ -162,14 +163,8 @@ class Stage:
         self.number = 0
 
     def app(self) -> App:
-        """A new composition root, with engines of its own."""
-        database = Database(
-            self.database.url.render_as_string(hide_password=False),
-            self.database.vault,
-            self.database.clock,
-            durable=False,
-        )
-        return App(self.settings, database, spool=self.spool, roles=("web",))
+        """A new composition root. Its end closes the connections; what the engine keeps is compiled statements."""
+        return App(self.settings, self.database, spool=self.spool, roles=("web",))
 
     async def wechat(self, name: str, xml: str) -> tuple[int, Shown | None]:
         """Post a message of this follower; returns status and what stands on the screen."""

@@ -1,10 +1,15 @@
-"""Playing a transcript: reads tests/transcripts/*.chat, acts as its people, and writes down what they see."""
+"""Playing a transcript: reads tests/transcripts/*.chat, acts as its people, and writes down what they see.
+
+A line that begins with 〔微信〕 or 〔Telegram〕 belongs to that platform alone; every other line to all that play the
+file.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +24,7 @@ from tests.conftest import StoppedClock
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
+_ONLY = {platform: f"〔{name}〕" for name, platform in PLATFORMS.items()}
 _ACT = re.compile(r"^〔(\S+)(?: (.*))?〕$")
 _SPEAKER = re.compile(r"^([^\s：〔#]{1,12})：(.*)$")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[2-9A-HJ-NP-Z]{8}(?![0-9A-Za-z])")
@@ -48,6 +54,26 @@ class Script:
                 start = when.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
         return cls(path, platforms, start.astimezone(UTC), lines)
 
+    def on(self, platform: str) -> list[str]:
+        """The lines as this platform plays them."""
+        mine, others = _ONLY[platform], tuple(mark for other, mark in _ONLY.items() if other != platform)
+        return [line.removeprefix(mine) for line in self.lines if not line.startswith(others)]
+
+    def with_played(self, platform: str, happened: list[str]) -> list[str]:
+        """The file after this platform played it: what the other one has otherwise stays, and both are marked."""
+        rest = [other for other in self.platforms if other != platform]
+        if not rest:
+            return happened
+        theirs = self.on(rest[0])
+        lines: list[str] = []
+        for what, a, b, c, d in SequenceMatcher(None, theirs, happened, autojunk=False).get_opcodes():
+            parts = {rest[0]: theirs[a:b], platform: happened[c:d]}
+            if what == "equal":
+                lines += theirs[a:b]
+            else:
+                lines += [f"{_ONLY[each]}{line}" for each in self.platforms for line in parts[each]]
+        return lines
+
 
 class Play:
     """One run of a script on one platform and database."""
@@ -68,7 +94,7 @@ class Play:
         """The transcript as it happened: the script's own lines with the product's answers between them."""
         out: list[str] = []
         skipping = False
-        for line in self.script.lines:
+        for line in self.script.on(self.platform):
             if skipping and (line.startswith("  ") or not line.strip()):
                 if not line.strip():
                     skipping = False

@@ -111,6 +111,36 @@ def test_binding_works_the_other_way_round_and_keeps_the_registration(
     assert [one.sender for one in deliver(database)] == ["1001"]
 
 
+def test_both_sides_hear_which_language_applies_and_how_to_change_it(
+    wechat: Chat, telegram: Chat, database: Database
+) -> None:
+    wechat.register()
+    telegram.say("English")
+    telegram.say(f"link {get_code(wechat)}")
+    text = telegram.act("choice", choice=telegram.said.options[0].id)
+    assert telegram.person().language == "zh_CN"
+    assert "两边现在的语言：简体中文。想换，回复“语言”。" in text
+    assert "Language of both accounts: 简体中文. To change it, reply “language”." in text
+    told = [each.text for each in deliver(database)]
+    assert len(told) == 1
+    assert "两边现在的语言：简体中文。" in told[0]
+    assert "English" not in told[0]
+
+
+def test_the_side_whose_language_changes_hears_it_in_its_own(wechat: Chat, telegram: Chat, database: Database) -> None:
+    wechat.register()
+    telegram.say("English")
+    # The one who asks goes where the registration is.
+    telegram.say("link")
+    code = code_in(telegram.press("Get a code here"))
+    wechat.say(f"绑定 {code}")
+    assert "Language" not in wechat.press("是我的，绑定")
+    told = [each.text for each in deliver(database)]
+    assert len(told) == 1
+    assert "两边现在的语言：简体中文。" in told[0]
+    assert "Language of both accounts: 简体中文." in told[0]
+
+
 def test_the_confirmation_shows_the_form_of_address(wechat: Chat, telegram: Chat) -> None:
     wechat.say("称呼", "林哥")
     assert "称呼“林哥”" in telegram.say(f"绑定 {get_code(wechat)}")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import select
 
+from config.catalogue import rules
 from config.texts import speaking
-from handlers.safeguarding import emergency_text
-from models.contact import ContactMessage, answers_for, open_contacts
+from handlers import onpage
+from handlers.contact import Written
+from handlers.emergency import emergency_text
+from models.contact import ContactMessage, answers_for, open_contacts, write
 from models.database import Database
 from models.outbox import claim, end, hold
+from models.page import open_page
 from models.person import Person
 from models.role import RoleGrant
-from tests.chatting import Chat
-from tests.outgoing import ACCOUNTS, deliver
+from tests import outgoing
+from tests.chatting import PUBLIC, Chat
+from tests.conftest import StoppedClock
+from tests.outgoing import ACCOUNTS, Sent, deliver
 from tests.test_account import follow, grant, unfollow
 
 
@@ -72,16 +80,128 @@ def test_nobody_responsible_is_said_honestly_with_the_numbers(alin: Chat, databa
         assert [waiting.number for waiting in open_contacts(session)] == [getattr(alin.volunteer(), "number", "")]
 
 
-def test_on_telegram_no_phone_number_is_shown(alin: Chat, database: Database) -> None:
+ADDRESS = "请到天河区体育东路 12 号找我，138 0013 8000。下午3点"
+
+
+def written_on(database: Database, sent: Sent) -> Written | None:
+    """What the page behind a notice's link shows."""
+    assert sent.reply is not None
+    (link,) = sent.reply.links
+    assert link.url.startswith(f"{PUBLIC}/p/")
+    with database.read() as session:
+        page = open_page(session, link.url.rsplit("/", 1)[1])
+        return onpage.message(session, page) if page is not None else None
+
+
+def test_on_telegram_nothing_of_the_words_is_shown_and_a_page_has_them(alin: Chat, database: Database) -> None:
     far = Chat(database, "2001", "telegram")
     follow(far)
     grant(database, far, "specialist", "440106")
-    alin.say("联系专员", "请打 138 0013 8000 找我，身份证 44010620050813001X，下午3点")
-    text = deliver(database, far)[0].text
-    assert "8000" not in text
-    assert "001X" not in text
-    assert "下午3点" in text
-    assert "王小明" not in text
+    alin.say("称呼", "林哥")
+    alin.say("联系专员", ADDRESS)
+    (sent,) = deliver(database, far)
+    number = getattr(alin.volunteer(), "number", "")
+    assert sent.text.startswith(f"有人联系你（志愿者 {number}）。")
+    assert not any(word in sent.text for word in ("体育东路", "8000", "下午", "林哥"))
+    assert written_on(database, sent) == Written(f"来自林哥（志愿者 {number}）", ADDRESS)
+    far.press("回复")
+    assert "正在转给对方" in far.say("好的")
+
+
+def test_an_answer_to_a_volunteer_on_telegram_is_read_on_a_page_too(specialist: Chat, database: Database) -> None:
+    far = Chat(database, "1001", "telegram")
+    far.register()
+    far.say("联系专员", "在哪里集合？")
+    assert deliver(database, specialist)[0].text.endswith("在哪里集合？")
+    specialist.press("回复")
+    specialist.say(ADDRESS)
+    (sent,) = deliver(database, far)
+    assert sent.text.startswith("负责的同事回复你了。")
+    assert "我的数据" in sent.text
+    assert not any(word in sent.text for word in ("体育东路", "8000"))
+    assert written_on(database, sent) == Written("负责的同事的回复", ADDRESS)
+    assert far.labels() == ["接着说"]
+
+
+def test_a_page_shows_its_words_only_as_long_as_they_are_for_its_reader(
+    alin: Chat, database: Database, clock: StoppedClock
+) -> None:
+    far = Chat(database, "2001", "telegram")
+    follow(far)
+    grant(database, far, "specialist", "440106")
+    alin.say("联系专员", "在吗")
+    (sent,) = deliver(database)
+    assert written_on(database, sent) is not None
+    with database.write() as session:
+        held = session.exec(select(RoleGrant)).one()
+        held.ended_at = held.granted_at
+        session.add(held)
+    assert written_on(database, sent) is None, "no role, no words"
+    with database.write() as session:
+        session.get_one(RoleGrant, held.id).ended_at = None
+    assert written_on(database, sent) is not None
+    clock.pass_time(timedelta(hours=72))
+    assert written_on(database, sent) is None, "too old"
+
+
+def test_words_that_were_taken_back_are_on_no_page_any_more(alin: Chat, database: Database) -> None:
+    far = Chat(database, "2001", "telegram")
+    follow(far)
+    grant(database, far, "specialist", "440106")
+    alin.say("联系专员", "在吗")
+    (sent,) = deliver(database)
+    unfollow(database, alin)
+    assert written_on(database, sent) is None
+
+
+def test_where_no_page_can_be_offered_telegram_still_shows_no_words(
+    alin: Chat, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "PUBLIC", "")
+    far = Chat(database, "2001", "telegram")
+    follow(far)
+    grant(database, far, "specialist", "440106")
+    alin.say("联系专员", ADDRESS)
+    (sent,) = deliver(database)
+    assert "体育东路" not in sent.text
+    assert "微信" in sent.text
+
+
+def test_so_many_messages_an_hour_are_taken_and_the_next_is_refused_with_the_numbers(
+    alin: Chat, specialist: Chat, database: Database, clock: StoppedClock
+) -> None:
+    most = rules().messages.contacts_per_hour
+    with database.write() as session:
+        for number in range(most - 1):
+            write(session, alin.person().id, f"第{number}句")
+    assert "正在转给" in alin.say("联系专员", "最后一句")
+    for said in (alin.say("联系专员"), alin.say("联系专员")):
+        assert f"最多写 {most} 条" in said
+        assert emergency_text() in said
+    with database.read() as session:
+        assert len(open_contacts(session)) == most
+    clock.pass_time(timedelta(minutes=61))
+    assert "正在转给" in alin.say("联系专员", "过了一小时")
+
+
+def test_a_message_that_became_too_many_while_it_was_written_says_that_it_was_not_kept(
+    alin: Chat, database: Database
+) -> None:
+    alin.say("联系专员")
+    with database.write() as session:
+        for number in range(rules().messages.contacts_per_hour):
+            write(session, alin.person().id, f"第{number}句")
+    said = alin.say("又一句")
+    assert "没有转，也没有保存" in said
+    assert emergency_text() in said
+
+
+def test_one_persons_many_messages_stop_nobody_else(alin: Chat, database: Database) -> None:
+    with database.write() as session:
+        for number in range(rules().messages.contacts_per_hour):
+            write(session, alin.person().id, f"第{number}句")
+    other = Chat(database, "other")
+    assert "记下了" in other.say("联系专员", "在吗")
 
 
 def test_whoever_is_not_registered_reaches_the_organisers_with_the_widest_scope(database: Database) -> None:

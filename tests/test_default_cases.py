@@ -60,7 +60,7 @@ class Heard(Chat):
 
     def state(self) -> State:
         with self.database.read() as session:
-            return lock(session, self.person().id)[1]
+            return lock(session, self.person().id)
 
     def waiting(self, name: str) -> Ask | None:
         """The question of this dialogue that waits now."""

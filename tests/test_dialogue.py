@@ -427,7 +427,7 @@ def option(chat: Chat, label: str) -> str:
 
 def state_of(chat: Chat) -> State:
     with chat.database.read() as session:
-        return lock(session, chat.person().id)[1]
+        return lock(session, chat.person().id)
 
 
 def test_a_stale_button_is_told_so_and_has_no_effect(chat: Chat, register: Register) -> None:
@@ -654,7 +654,7 @@ def test_back_and_cancel_work_at_every_step(chat: Chat, register: Register, answ
     for word in ("菜单", "帮助"):
         assert chat.say(word)
     assert asked[answered] in chat.say("帮助")
-    assert chat.say("取消") == "好的，已经取消。"
+    assert chat.say("取消") == "好的，已经取消。想做什么，回复“菜单”。"
     assert state_of(chat).runs == []
     assert "没有进行中的对话" in chat.say("取消")
 
@@ -917,10 +917,10 @@ def test_states_of_later_versions_are_read(chat: Chat, register: Register) -> No
     register(dialogue(three))
     begin(chat)
     with chat.database.write() as session:
-        row, state = lock(session, chat.person().id)
+        state = lock(session, chat.person().id)
         plain = state.as_json()
         plain["runs"][0]["from_tomorrow"] = 1
-        save(session, row, State.from_json(plain))
+        save(session, chat.person().id, State.from_json(plain))
     assert "年龄" in chat.say("阿林")
 
 

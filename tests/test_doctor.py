@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot import doctor
+from bot import doctor, logs
+from bot.cli import run
 from bot.doctor_calls import WECHAT_CODES, Finding
 from models import audit, migrate
 from models.database import Database
 from models.vault import Vault
+from tests.commanding import KEY, TELEGRAM, WECHAT, free_port, nuanyang, register
 from tests.conftest import TEST_KEY
-from tests.test_cli import KEY, TELEGRAM, WECHAT, free_port, nuanyang, register
 
 
 class Played:
@@ -188,6 +189,12 @@ BROKEN: list[Change] = [
         "bad",
     ),
     ({"NUANYANG_KEYZ": "1"}, "NUANYANG_KEYZ", "warn"),
+    ({"NUANYANG_TELEGRAM__HK__SECRET_TOKEN": "hook"}, "NUANYANG_TELEGRAM__HK__SECRET_TOKEN", "warn"),
+    ({"NUANYANG_TELEGRAM__HK__SECRET_TOKEN": "a" * 64}, "NUANYANG_TELEGRAM__HK__SECRET_TOKEN", "warn"),
+    ({"NUANYANG_TELEGRAM__HK__API_BASE": "http://api.example.org"}, "NUANYANG_TELEGRAM__HK__API_BASE", "warn"),
+    ({"NUANYANG_WECHAT__GD__API_BASE": "http://192.168.1.9:8080"}, "NUANYANG_WECHAT__GD__API_BASE", "warn"),
+    ({}, "NUANYANG_OPERATOR_NAME", "warn"),
+    ({"NUANYANG_OPERATOR_NAME": "某某中心"}, "NUANYANG_OPERATOR_CONTACT", "warn"),
 ]
 
 
@@ -238,6 +245,43 @@ async def test_messages_that_wait_in_the_spool_are_counted(configure: Configure,
     assert of(await doctor.examine(offline=True), "NUANYANG_SPOOL")
 
 
+async def test_messages_that_were_set_aside_are_counted_with_the_oldest(configure: Configure, tmp_path: Path) -> None:
+    def aside() -> list[Finding]:
+        return [one for one in of(findings, "NUANYANG_SPOOL", "warn") if ".aside" in one.text]
+
+    findings = await doctor.examine(offline=True)
+    assert aside() == []
+    for name, days in (("1.aside", 9.5), ("2.aside", 1)):
+        path = tmp_path / "spool" / name
+        path.write_bytes(b"sealed")
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    findings = await doctor.examine(offline=True)
+    (found,) = aside()
+    assert "2 条" in found.text
+    assert "9 天" in found.text
+    assert "30 天后自动删除" in found.mend
+    assert of(findings, "NUANYANG_SPOOL", "good"), "nothing waits"
+
+
+@pytest.mark.parametrize(
+    ("changed", "key"),
+    [
+        ({"NUANYANG_TELEGRAM__HK__SECRET_TOKEN": "hook", "NUANYANG_TELEGRAM__HK__MODE": "polling"}, "SECRET_TOKEN"),
+        ({"NUANYANG_TELEGRAM__HK__API_BASE": "http://localhost:8081"}, "API_BASE"),
+        ({"NUANYANG_TELEGRAM__HK__API_BASE": "https://api.example.org"}, "API_BASE"),
+    ],
+)
+async def test_what_is_safe_enough_brings_no_warning(
+    configure: Configure, changed: dict[str, str | None], key: str
+) -> None:
+    configure(**changed, NUANYANG_OPERATOR_NAME="某某中心", NUANYANG_OPERATOR_CONTACT="020-12345678")
+    findings = await doctor.examine(offline=True)
+    assert not of(findings, f"NUANYANG_TELEGRAM__HK__{key}", "warn")
+    assert not of(findings, f"NUANYANG_TELEGRAM__HK__{key}", "bad")
+    assert of(findings, "NUANYANG_OPERATOR_NAME", "good")
+    assert of(findings, "NUANYANG_OPERATOR_CONTACT", "good")
+
+
 async def test_the_key_backup_is_asked_for_until_it_is_confirmed(configure: Configure, tmp_path: Path) -> None:
     asked = "nuanyang keys backed-up"
     findings = of(await doctor.examine(offline=True), "NUANYANG_KEYS", "warn")
@@ -270,7 +314,7 @@ async def test_a_moved_clock_and_an_old_schema_are_red(configure: Configure, tmp
     assert any("nuanyang db upgrade" in finding.text for finding in found)
 
 
-def test_the_command_exits_with_one_where_something_is_red_and_speaks_json(tmp_path: Path) -> None:
+def test_the_real_command_exits_with_one_where_something_is_red_and_speaks_json(tmp_path: Path) -> None:
     ended = nuanyang(tmp_path, "doctor", "--offline", "--json", NUANYANG_KEYS=None)
     assert ended.returncode == 1
     assert ended.stderr == ""
@@ -294,7 +338,7 @@ api_base = "{base}"
 
 [telegram.hk]
 token = "123456:ABC-DEF"
-secret_token = "hook"
+secret_token = "a-secret_for-tests-only"
 api_base = "{base}"
 """
 NOTHING: dict[str, str | None] = dict.fromkeys(
@@ -312,48 +356,65 @@ def write_configuration(folder: Path, base: str, *changes: tuple[str, str]) -> N
     (folder / "nuanyang.toml").chmod(0o600)
 
 
-def examined(folder: Path, *arguments: str) -> tuple[int, dict[tuple[str, str], str]]:
-    """What the real command says with `--json` and nothing set but the file: its status, and text by (key, level)."""
-    ended = nuanyang(folder, "doctor", "--json", *arguments, **NOTHING)
-    assert ended.stderr == ""
-    return ended.returncode, {(one["key"], one["level"]): one["text"] for one in json.loads(ended.stdout)}
+Command = Callable[..., tuple[int, str]]
 
 
-def test_without_any_configuration_the_command_says_what_is_missing(tmp_path: Path) -> None:
-    status, found = examined(tmp_path, "--offline")
+@pytest.fixture
+def command(configure: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`nuanyang doctor` in this process, with nothing set but the file: its status and what it printed."""
+    configure(**NOTHING, **dict.fromkeys(("NUANYANG_PUBLIC_URL",)))
+    monkeypatch.setattr(logs, "set_up", lambda _level: None)
+
+    def doctor(*arguments: str) -> tuple[int, str]:
+        status = run(["doctor", *arguments])
+        said = capsys.readouterr()
+        assert said.err == ""
+        return status, said.out
+
+    return doctor
+
+
+def examined(command: Command, *arguments: str) -> tuple[int, dict[tuple[str, str], str]]:
+    """What the command says with `--json`: its status, and text by (key, level)."""
+    status, said = command("--json", *arguments)
+    return status, {(one["key"], one["level"]): one["text"] for one in json.loads(said)}
+
+
+def test_without_any_configuration_the_command_says_what_is_missing(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "serve.db").unlink()
+    status, found = examined(command, "--offline")
     assert status == 1
     for key in ("NUANYANG_KEYS", "NUANYANG_WECHAT__<NAME>__APPID", "NUANYANG_DATABASE_URL"):
         assert (key, "bad") in found
-    ended = nuanyang(tmp_path, "doctor", **NOTHING)
-    assert ended.returncode == 1
-    assert ended.stderr == ""
-    assert "[错误] NUANYANG_KEYS：" in ended.stdout
-    assert "nuanyang keys new" in ended.stdout
+    status, said = command("--offline")
+    assert status == 1
+    assert "[错误] NUANYANG_KEYS：" in said
+    assert "nuanyang keys new" in said
 
 
 async def test_a_filled_in_file_ends_with_zero_and_names_what_it_saw(
-    configure: Configure, played: Played, tmp_path: Path
+    command: Command, played: Played, tmp_path: Path
 ) -> None:
     write_configuration(tmp_path, played.base)
-    status, found = await asyncio.to_thread(examined, tmp_path)
+    status, found = await asyncio.to_thread(examined, command)
     assert [key for key, level in found if level == "bad"] == []
     assert status == 0
     assert ("NUANYANG_WECHAT__GD__SECRET", "good") in found
     assert ("NUANYANG_TELEGRAM__HK__TOKEN", "good") in found
     assert ("NUANYANG_KEYS", "good") in found or ("NUANYANG_KEYS", "warn") in found
-    ended = await asyncio.to_thread(lambda: nuanyang(tmp_path, "doctor", **NOTHING))
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert "共 0 个错误" in ended.stdout
-    assert KEY not in ended.stdout
-    assert "ABC-DEF" not in ended.stdout
+    status, said = await asyncio.to_thread(command)
+    assert status == 0
+    assert "共 0 个错误" in said
+    assert KEY not in said
+    assert "ABC-DEF" not in said
 
 
-def test_offline_asks_no_endpoint_of_a_filled_in_file(configure: Configure, tmp_path: Path) -> None:
+def test_offline_asks_no_endpoint_of_a_filled_in_file(command: Command, tmp_path: Path) -> None:
     write_configuration(tmp_path, f"http://127.0.0.1:{free_port()}")
-    status, found = examined(tmp_path, "--offline")
+    status, found = examined(command, "--offline")
     assert status == 0
     assert found[("接口", "warn")] == "没有检查（--offline）"
-    status, found = examined(tmp_path)
+    status, found = examined(command)
     assert status == 1
     assert ("NUANYANG_WECHAT__GD__API_BASE", "bad") in found
 
@@ -371,9 +432,9 @@ BROKEN_FILES: list[tuple[tuple[str, str], str]] = [
     ("change", "key"), BROKEN_FILES, ids=[key + str(i) for i, (_c, key) in enumerate(BROKEN_FILES)]
 )
 def test_a_broken_file_is_named_by_the_command_and_ends_with_one(
-    configure: Configure, tmp_path: Path, change: tuple[str, str], key: str
+    command: Command, tmp_path: Path, change: tuple[str, str], key: str
 ) -> None:
     write_configuration(tmp_path, "http://127.0.0.1:9", change)
-    status, found = examined(tmp_path, "--offline")
+    status, found = examined(command, "--offline")
     assert status == 1
     assert (key, "bad") in found, found

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from handlers.guardian import GUARDIAN, GUARDIAN_RECORD, NOTICES
+from handlers.guardian import GUARDIAN, NOTICES
+from handlers.guardian_record import GUARDIAN_RECORD
 from handlers.invitation import called_gently
 from handlers.message import Reply
 from models import guardian, volunteer
@@ -16,10 +17,10 @@ from models.code import OneTimeCode
 from models.consent import standing
 from models.conversation import lock
 from models.database import Database, now_of
+from models.guardianship import Guardianship
 from models.outbox import OutboxMessage
 from models.person import Person
 from models.role import RoleGrant
-from models.volunteer import Guardianship
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 
@@ -152,7 +153,7 @@ def test_a_code_that_expires_between_the_questions_changes_nothing(database: Dat
     clock.pass_time(timedelta(days=8))
     with database.write() as session:
         # The talk itself would have gone idle later than that.
-        _row, state = lock(session, chat.person().id)
+        state = lock(session, chat.person().id)
         assert state.runs
     assert "过期" in chat.press("确认同意")
     assert row_of(minor).status == "waiting_guardian"
@@ -365,7 +366,7 @@ def test_the_childs_number_is_refused_at_the_question(database: Database) -> Non
     assert "不能和孩子的一样" in chat.say("138 0013 8001")
     assert "最后确认" in chat.say("13900139000")
     with database.read() as session:
-        _row, state = lock(session, chat.person().id)
+        state = lock(session, chat.person().id)
         assert state.current is not None
         assert "13800138001" not in str(state.current.facts), "the child's number is in no facts"
 

@@ -21,8 +21,8 @@ from tests.conftest import StoppedClock
 def follower(database: Database, name: str = "alin") -> Door:
     with database.write() as session:
         door, person = open_door(session, "wechat", "test", name, "zh_CN", zone="Asia/Shanghai")
-        row, state = lock(session, person.id)
-        save(session, row, state)
+        state = lock(session, person.id)
+        save(session, person.id, state)
         return door
 
 

@@ -23,9 +23,12 @@ from models.inbox import InboxMessage
 from models.outbox import OutboxMessage
 from models.page import issue_page
 from models.person import Person, door_of, open_door
+from models.role import RoleGrant
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
+from tests.outgoing import deliver
 from tests.phones import Exchange, Stage
+from tests.test_account import follow, grant
 
 SECRET = "李雷一号"
 KEEP_OUT = {
@@ -271,6 +274,42 @@ async def test_the_data_page_shows_a_persons_own_copy_as_often_as_its_time_allow
     assert (await post(web, f"/p/{token}", "x"))[0] == 200, "nothing can be answered there, so it is only shown"
     clock.pass_time(timedelta(minutes=31))
     assert (await web.get(f"/p/{token}")).status == 404
+
+
+async def test_the_page_of_a_message_shows_it_after_a_press_to_whoever_may_read_it(
+    web: TestClient[Any, Any], database: Database, clock: StoppedClock
+) -> None:
+    asker, reader = Chat(database, "w"), Chat(database, "2001", "telegram")
+    asker.register()
+    follow(reader)
+    grant(database, reader, "specialist", "440106")
+    asker.say("称呼", "林哥")
+    asker.say("联系专员", "<b>体育东路 12 号</b>\n第二行")
+    (sent,) = deliver(database)
+    assert sent.reply is not None
+    path = sent.reply.links[0].url.removeprefix("https://nuanyang.example")
+    for _time in range(2):
+        closed = await web.get(path)
+        assert (closed.status, "体育东路" in await closed.text()) == (200, False)
+        answer = await web.post(path, data={})
+        words = await answer.text()
+        assert answer.status == 200
+        assert "&lt;b&gt;体育东路 12 号&lt;/b&gt;\n第二行" in words
+        assert "来自林哥" in words
+        assert "我的数据" not in words
+        for name, value in KEEP_OUT.items():
+            assert answer.headers[name] == value
+    with database.write() as session:
+        held = session.exec(select(RoleGrant)).one()
+        held.ended_at = held.granted_at
+        session.add(held)
+    for gone in (await web.get(path), await web.post(path, data={})):
+        assert (gone.status, "体育东路" in await gone.text()) == (404, False)
+    with database.write() as session:
+        session.get_one(RoleGrant, held.id).ended_at = None
+    assert (await web.get(path)).status == 200
+    clock.pass_time(timedelta(hours=72))
+    assert (await web.get(path)).status == 404
 
 
 async def test_the_guardians_page_shows_what_to_type_and_a_code_to_scan(

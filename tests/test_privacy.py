@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlmodel import SQLModel, select
 
+from bot.run import _own_settings
 from config.services import entries
+from config.settings import Settings
 from config.texts import speaking
 from handlers import onpage
+from handlers.here import Here
+from handlers.message import Inbound
+from handlers.turn import turn
 from models import audit, consent
 from models.code import OneTimeCode, issue_code
 from models.conversation import Conversation, Prompt
 from models.copy import copy_of
-from models.database import Database
+from models.database import Database, now_of
 from models.inbox import InboxMessage, enter, finish
 from models.outbox import OutboxMessage, enqueue
 from models.page import OpenPage, Page, issue_page, open_page
@@ -48,6 +54,52 @@ def test_the_copy_is_a_page_for_half_an_hour_on_every_platform(database: Databas
         page = open_page(session, token)
         assert page is not None
         assert (page.kind, page.person_id, page.facts) == ("data", chat.person().id, {})
+
+
+def told(database: Database, words: str, *, operator: str, contact: str, sender: str = "1001") -> str:
+    """The answer to some words in a deployment with this body behind it."""
+    place = Here("wechat", "test", public_url="https://nuanyang.example", operator=operator, operator_contact=contact)
+    with database.write() as session:
+        now = now_of(session)
+        inbound = Inbound("wechat", "test", sender, f"{sender}:{words}", "text", now, text=words)
+        reply, _person = turn(session, inbound, place)
+    assert reply is not None
+    return reply.text
+
+
+@pytest.mark.parametrize("words", ["报名", "帮助", "我的数据"])
+def test_the_body_that_answers_for_the_deployment_is_named_with_its_contact(database: Database, words: str) -> None:
+    text = told(database, words, operator="某县志愿者协会", contact="020-00000000")
+    assert "谁负责：某县志愿者协会，联系方式：020-00000000。" in text
+
+
+@pytest.mark.parametrize("words", ["报名", "帮助", "我的数据"])
+@pytest.mark.parametrize(
+    ("operator", "contact", "said"),
+    [
+        ("", "", "谁负责：运行这个服务的单位还没有写明名称和联系方式。"),
+        ("某县志愿者协会", "", "谁负责：某县志愿者协会，还没有写明联系方式。"),
+        ("", "020-00000000", "谁负责：还没有写明名称，联系方式：020-00000000。"),
+    ],
+)
+def test_what_nobody_wrote_down_is_said_honestly(
+    database: Database, words: str, operator: str, contact: str, said: str
+) -> None:
+    assert said in told(database, words, operator=operator, contact=contact)
+
+
+def test_the_sandbox_names_a_body_that_is_plainly_made_up_unless_one_is_set(tmp_path: Path) -> None:
+    sandbox = _own_settings(Settings(), "http://127.0.0.1:1", tmp_path, None)
+    assert "虚构" in sandbox.operator_name
+    assert sandbox.operator_contact.endswith(".invalid")
+    own = _own_settings(Settings(operator_name="某县志愿者协会"), "http://127.0.0.1:1", tmp_path, None)
+    assert (own.operator_name, own.operator_contact) == ("某县志愿者协会", "")
+
+
+def test_help_promises_no_answer_that_may_never_come(alin: Chat) -> None:
+    text = alin.say("帮助")
+    assert "会有真人" not in text
+    assert "要等多久说不准" in text
 
 
 def test_everything_kept_about_a_person_stands_in_the_copy(alin: Chat, database: Database) -> None:

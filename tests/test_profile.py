@@ -82,6 +82,61 @@ def test_cancelling_loses_nothing_that_was_answered(database: Database) -> None:
     assert "学校或单位" in chat.act("menu", menu="more_profile")
 
 
+def test_the_items_left_are_counted_down_also_by_those_passed_over(database: Database) -> None:
+    chat = registered(database)
+    chat.act("menu", menu="more_profile")
+    for left in range(len(FURTHER) - 1, 0, -1):
+        assert f"还有 {left} 项可以填" in chat.say("跳过")
+        chat.press("填下一项")
+    assert f"都问过了。跳过的 {len(FURTHER)} 项" in chat.say("跳过")
+    chat.press("填写更多资料")
+    assert f"跳过的 {len(FURTHER) - 1} 项" in chat.say("大学生")
+
+
+@PLATFORMS
+def test_filling_in_can_end_at_any_item_and_says_that_all_of_it_is_kept(database: Database, platform: str) -> None:
+    chat = registered(database, platform)
+    for at, (key, answer) in enumerate(ANSWERS.items()):
+        chat.act("menu", menu="more_profile")
+        assert chat.labels()[-1] == "先到这里", key
+        text = chat.press("先到这里") if at % 2 else chat.say("先到这里")
+        assert "填过的都保存了" in text
+        assert "填写更多资料" in text
+        assert "菜单" in text
+        assert "没看懂" in chat.say("没有对话在等了")
+        chat.act("menu", menu="more_profile")
+        assert "记下了" in chat.say(answer)
+    row = row_of(chat)
+    assert (row.occupation, row.languages) == ("student", ["mandarin", "cantonese", "sign"])
+
+
+def test_what_is_ticked_when_filling_in_ends_is_kept(database: Database) -> None:
+    chat = registered(database, "telegram")
+    chat.act("menu", menu="more_profile")
+    chat.say("跳过")
+    chat.press("填下一项")
+    chat.say("跳过")
+    chat.press("填下一项")
+    chat.press("教育")
+    assert "记下了。技能：教育" in chat.press("先到这里")
+    assert row_of(chat).skills == ["education"]
+
+
+def test_between_two_items_one_can_stop_too(database: Database) -> None:
+    chat = registered(database)
+    chat.act("menu", menu="more_profile")
+    chat.say("大学生")
+    assert "先到这里" in chat.labels()
+    assert "记下的都保存了" in chat.press("先到这里")
+
+
+def test_correcting_an_item_offers_no_early_end(database: Database) -> None:
+    chat = registered(database)
+    chat.act("menu", menu="change_profile")
+    chat.press("职业")
+    assert "先到这里" not in chat.labels()
+
+
 def test_every_item_can_be_passed_over_and_comes_again_after_the_others(database: Database) -> None:
     chat = registered(database)
     asked = []

@@ -31,6 +31,7 @@ from models.outbox import OutboxMessage
 from models.person import Door, Person
 from models.vault import Vault
 from tests.conftest import START, StoppedClock
+from tests.cutting import Cut
 
 DANGER = "救命，有人打我"
 
@@ -395,6 +396,65 @@ async def test_nothing_overtakes_a_message_that_the_database_did_not_take(
     assert len(outgoing(database)) == 2
 
 
+@pytest.fixture
+def wire(database: Database) -> Iterator[Cut]:
+    made = Cut(database.url.render_as_string(hide_password=False))
+    yield made
+    made.close()
+
+
+async def test_while_the_database_is_cut_off_only_the_first_update_waits_for_it(
+    database: Database, vault: Vault, tmp_path: Path, wire: Cut
+) -> None:
+    spool = Spool(tmp_path / "spool", vault)
+    spool.open()
+    far = Database(wire.url, vault, database.clock, durable=False)
+    receiver = Receiver(far, spool, place)
+    assert (await receiver.receive(message("之前", "0"))).reply is not None
+    wire.cut()
+    began = time.monotonic()
+    assert (await receiver.receive(message("一", "1"))).spooled is False, "nothing to say to the platform"
+    waited = time.monotonic() - began
+    assert 1.0 < waited < 5.0, "the time-out of a lock or a connection"
+    took = []
+    for number, (words, sender) in enumerate((("二", "alin"), ("三", "other"), (DANGER, "third"), ("四", "alin"))):
+        began = time.monotonic()
+        received = await receiver.receive(message(words, f"{number + 2}", sender))
+        took.append(time.monotonic() - began)
+        assert bool(received.reply) == (words == DANGER)
+    assert max(took) < 0.5, took
+    probe = asyncio.create_task(receiver.replay())
+    await until(receiver._replaying.locked)
+    await asyncio.sleep(1.1)
+    began = time.monotonic()
+    await receiver.receive(message("五", "6", "fifth"))
+    assert time.monotonic() - began < 0.5, "while the replay asks the database, nobody else does"
+    assert await probe == 0
+    wire.mend()
+    while spool.waiting:
+        await receiver.replay()
+    began = time.monotonic()
+    assert (await receiver.receive(message("六", "7"))).reply is not None, "it is back, and heard at once"
+    assert time.monotonic() - began < 1.0
+    kept = sorted(rows(database, InboxMessage), key=lambda row: row.id)
+    assert [row.key for row in kept if row.sender == "alin"] == ["0", "1", "2", "5", "7"]
+    assert len(kept) == 8
+    await receiver.stop(5)
+    far.dispose()
+
+
+async def test_a_row_that_somebody_holds_sends_nobody_else_to_the_spool(receiver: Receiver, database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite has one lock for everybody")
+    await receiver.receive(message("你好", "1"))
+    with database.engine.connect() as holder:
+        holder.execute(text("SELECT 1 FROM door FOR UPDATE"))
+        assert (await receiver.receive(message("还在吗", "2"))).reply is None
+        await until(lambda: receiver._spool.waiting.total() == 1)
+        assert (await receiver.receive(message("你好", "3", "other"))).reply is not None
+    assert await receiver.replay() == 1
+
+
 async def test_one_spooled_update_that_can_never_be_a_turn_does_not_stop_the_others(
     receiver: Receiver, switch: Switch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -536,7 +596,7 @@ async def test_the_keeper_replays_and_sweeps_beside_the_turns(
     await asyncio.sleep(0.1)
     assert not keeper.done(), "an outage does not end it"
     switch.away = False
-    await until(lambda: switch.heard == ["你好"])
+    await until(lambda: switch.heard == ["你好"] and not receiver._spool.waiting)
     received = await receiver.receive(message("你好", "2", "other"))
     receiver.handed(received.row)
     await until(lambda: inbox_of(database, "2").handed_at is not None)

@@ -8,14 +8,16 @@ import pytest
 from sqlmodel import col, select
 
 from handlers.message import Option
+from models.account import part
 from models.database import Database
 from models.outbox import OutboxMessage
+from models.person import Person, door_of
 from models.recognition import OPEN_FOR, Recognition, open_requests
 from models.role import RoleGrant
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import deliver
-from tests.test_account import follow, grant, unfollow
+from tests.test_account import bind, follow, grant, unfollow
 
 
 @pytest.fixture
@@ -108,6 +110,51 @@ def test_a_specialist_may_recognise_where_no_old_door_is_left(wechat: Chat, data
     assert wechat.volunteer() is not None
     told = deliver(database)
     assert [(one.sender, one.kind) for one in told] == [("alin", "notice.recognised")]
+
+
+def test_a_door_that_a_younger_one_unbound_is_given_back_by_a_persons_word_within_two_days(
+    wechat: Chat, database: Database, clock: StoppedClock
+) -> None:
+    """The younger door may be a thief's: a code sent there would help nobody else."""
+    specialist, thief = Chat(database, "specialist"), Chat(database, "2002", "telegram")
+    follow(specialist)
+    grant(database, specialist, "specialist", "440106")
+    wechat.register()
+    old = wechat.person().id
+    bind(wechat, thief)
+    clock.pass_time(timedelta(hours=1))
+    with database.write() as session:
+        door = door_of(session, "wechat", "test", wechat.sender)
+        assert door is not None
+        part(session, session.get_one(Person, old), door.id)
+    assert wechat.person().id != old
+    clock.pass_time(timedelta(hours=47))
+    deliver(database)
+    search(wechat)
+    kinds = {one.kind: one.sender for one in deliver(database, specialist)}
+    assert kinds == {"notice.recognition_code": "2002", "notice.recognition_check": "specialist"}
+    specialist.press("是本人")
+    specialist.press("确认是本人")
+    assert wechat.person().id == old
+    assert wechat.volunteer() is not None
+
+
+def test_two_days_after_it_was_unbound_a_door_is_asked_like_any_other(
+    wechat: Chat, database: Database, clock: StoppedClock
+) -> None:
+    specialist, other = Chat(database, "specialist"), Chat(database, "2002", "telegram")
+    follow(specialist)
+    grant(database, specialist, "specialist", "440106")
+    wechat.register()
+    bind(wechat, other)
+    with database.write() as session:
+        door = door_of(session, "wechat", "test", wechat.sender)
+        assert door is not None
+        part(session, session.get_one(Person, wechat.person().id), door.id)
+    clock.pass_time(timedelta(hours=49))
+    deliver(database)
+    search(wechat)
+    assert [one.kind for one in deliver(database)] == ["notice.recognition_code"]
 
 
 def test_a_specialists_no_joins_nothing_and_is_told(wechat: Chat, database: Database) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opencc import OpenCC
 
-from config import regions
-from config.region_names import _tables
+from config import region_latin, regions
+from config.region_names import _tables, chinese_names
 
 LEAVES = [region for region in regions.every() if regions.leaf(region.code)]
 
@@ -254,6 +254,100 @@ def test_a_name_written_in_full_comes_before_short_and_former_names():
     assert names(regions.search("海南区")) == ["内蒙古自治区乌海市海南区"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Guangzhou Tianhe", "广东省广州市天河区"),
+        ("tianhe", "广东省广州市天河区"),
+        ("TIANHE QU", "广东省广州市天河区"),
+        ("Tianhe District, Guangzhou", "广东省广州市天河区"),
+        ("guangzhoushi tianhequ", "广东省广州市天河区"),
+        ("guangzhoutianhe", "广东省广州市天河区"),
+        ("tian he", "广东省广州市天河区"),
+        ("广州 tianhe", "广东省广州市天河区"),
+        ("廣州 Tianhe", "广东省广州市天河区"),
+        ("I live in Shanghai Pudong now", "上海市浦东新区"),
+        ("Chongqing", "重庆市"),
+        ("Xiamen", "福建省厦门市"),
+        ("Lu'an", "安徽省六安市"),
+        ("Lu’an", "安徽省六安市"),
+        ("Panyu", "广东省广州市番禺区"),
+        ("Dong'e", "山东省聊城市东阿县"),
+        ("Yuxian Zhangjiakou", "河北省张家口市蔚县"),
+        ("Dangchang", "甘肃省陇南市宕昌县"),
+        ("tanchang", "甘肃省陇南市宕昌县"),
+        ("Lvliang Linxian", "山西省吕梁市临县"),
+        ("Lüliang, Lin County", "山西省吕梁市临县"),
+        ("Lyuliang, Lin County", "山西省吕梁市临县"),
+        ("Jílín Jílín", "吉林省吉林市"),
+        ("Zhao County", "河北省石家庄市赵县"),
+        ("zhao xian", "河北省石家庄市赵县"),
+        ("Shaanxi", "陕西省"),
+        ("Inner Mongolia", "内蒙古自治区"),
+        ("neimenggu", "内蒙古自治区"),
+        ("Tibet", "西藏自治区"),
+        ("Xizang Lhasa", "西藏自治区拉萨市"),
+        ("Hohhot", "内蒙古自治区呼和浩特市"),
+        ("Hong Kong", "香港特别行政区"),
+        ("Sha Tin, Hong Kong", "香港特别行政区沙田区"),
+        ("North District", "香港特别行政区北区"),
+        ("Macao", "澳门特别行政区"),
+        ("Nossa Senhora de Fátima", "澳门特别行政区花地玛堂区"),
+        ("Taipei", "台湾省台北市"),
+        ("Guangdong Province", "广东省"),
+    ],
+)
+def test_a_place_is_understood_in_pinyin_and_english(text, expected):
+    assert names(regions.search(text)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Shanxi", {"山西省", "陕西省"}),
+        ("Fuzhou", {"福建省福州市", "江西省抚州市"}),
+        ("Jia County", {"河南省平顶山市郏县", "陕西省榆林市佳县"}),
+        ("Chaoyang District", {"北京市朝阳区", "吉林省长春市朝阳区", "广东省汕头市潮阳区"}),
+        ("Hong Kong Island", set(_tables()["short"]["港岛"])),
+        ("New Territories", set(_tables()["short"]["新界"])),
+        ("Kowloon", set(_tables()["short"]["九龙"])),
+    ],
+)
+def test_a_spelling_that_several_places_share_gives_them_all(text, expected):
+    assert set(names(regions.search(text))) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["county", "district", "Tian'anmen", "New York", "London", "hello tester", "I don't know", "no", "x", "qu"]
+)
+def test_english_words_that_name_no_place_of_ours_give_nothing(text):
+    assert regions.search(text) == ()
+
+
+def test_every_name_can_be_read_in_pinyin_and_leads_to_its_region():
+    # A new name with a character that region_readings.json lacks: run config.build_readings.
+    assert [name for name in chinese_names() if not region_latin.spellings(name)] == []
+    for region in regions.every():
+        written = " ".join(region_latin.spellings(step.name)[0] for step in regions.path(region.code))
+        assert region in regions.search(written), written
+
+
+def test_no_name_has_so_many_spellings_that_the_table_grows_out_of_hand():
+    assert max(len(region_latin.spellings(name)) for name in chinese_names()) <= 6
+
+
+def test_pinyin_costs_the_start_nothing_and_is_quick_afterwards():
+    began = time.process_time()
+    regions.search("Guangzhou Tianhe")
+    assert time.process_time() - began < 1.0
+    took = []
+    for _ in range(5):
+        began = time.process_time()
+        regions.search("Tianhe District, Guangzhou, please")
+        took.append(time.process_time() - began)
+    assert min(took) < 0.005
+
+
 @pytest.mark.parametrize("text", ["", " ", "你好", "不知道", "？？？", "hello", "99", "990101", "12345", "\x00", "😀"])
 def test_what_fits_nothing_gives_nothing(text):
     assert regions.search(text) == ()
@@ -307,6 +401,8 @@ HOSTILE = {
     "surrogates": "\ud800" * 100_000,
     "digits": "4" * 100_000,
     "marks": "a" + "\u0301" * 100_000,
+    "pinyin": "jilin" * 20_000,
+    "pinyin words": "chao yang gu lou " * 6_000,
 }
 
 
@@ -324,7 +420,7 @@ def test_hostile_text_is_answered_within_50_milliseconds(text):
 
 def test_every_alias_leads_to_all_its_regions_when_the_region_above_is_named_too():
     full_names = {region.full_name: region for region in regions.every()}
-    for table in ("short", "former", "codes"):
+    for table in ("short", "former", "codes", "english"):
         for alias, targets in _tables()[table].items():
             for target in (full_names[full_name] for full_name in targets):
                 assert target.name != alias

@@ -120,7 +120,7 @@ def test_who_does_not_agree_leaves_nothing_behind(database: Database, label: str
     assert chat.volunteer() is None
     with database.write() as session:
         assert session.exec(select(Consent)).all() == []
-        _row, state = lock(session, chat.person().id)
+        state = lock(session, chat.person().id)
         assert state.runs == []
 
 

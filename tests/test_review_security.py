@@ -31,6 +31,7 @@ from models.conversation import Conversation, Prompt
 from models.database import Database, now_of
 from models.erasure import delete_person, leave
 from models.guardian import Guardian, GuardianError
+from models.guardianship import Guardianship
 from models.inbox import InboxMessage
 from models.outbox import EMERGENCY, Attempt, OutboxMessage, enqueue
 from models.page import Page
@@ -39,7 +40,6 @@ from models.recognition import NotToDecide, Recognition, confirm
 from models.role import RoleGrant
 from models.sealed import BlindIndex
 from models.vault import Vault
-from models.volunteer import Guardianship
 from scheduler import jobs
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import START, StoppedClock
@@ -88,6 +88,60 @@ def test_a_door_that_was_once_the_minors_own_cannot_be_the_guardians(database: D
     assert row_of(minor).status == volunteer.WAITING
     # Whoever never was the minor still may.
     agree(database, code)
+    assert row_of(minor).status == volunteer.ACTIVE
+
+
+def test_a_consent_that_the_minors_own_account_recorded_as_a_specialist_ends_with_the_binding(
+    database: Database,
+) -> None:
+    minor, _code = child(database)
+    recorder, other = Chat(database, "recorder", "telegram"), Chat(database, "other", "telegram")
+    for chat in (recorder, other):
+        follow(chat)
+        grant(database, chat, "specialist", "440106")
+    with database.write() as session:
+        guardian.record(session, session.get_one(Person, recorder.person().id), row_of(minor).id, TOLD, "zh_CN")
+    assert row_of(minor).status == volunteer.ACTIVE
+    bind(minor, recorder)
+    assert row_of(minor).status == volunteer.PAUSED
+    assert all(row.withdrawn_at is not None for row in rows(database, Guardianship))
+    # What somebody else saw and recorded stands.
+    with database.write() as session:
+        guardian.record(session, session.get_one(Person, other.person().id), row_of(minor).id, TOLD, "zh_CN")
+    third = Chat(database, "third", "telegram")
+    bind(minor, third)
+    assert row_of(minor).status == volunteer.ACTIVE
+
+
+def test_a_consent_ends_too_when_the_recorders_account_was_joined_to_another_before(database: Database) -> None:
+    minor, _code = child(database)
+    recorder, second = Chat(database, "recorder", "telegram"), Chat(database, "second")
+    follow(recorder)
+    grant(database, recorder, "specialist", "440106")
+    with database.write() as session:
+        guardian.record(session, session.get_one(Person, recorder.person().id), row_of(minor).id, TOLD, "zh_CN")
+    second.register(phone="13700137000")
+    with database.write() as session:
+        held = session.exec(select(RoleGrant)).one()
+        held.ended_at = held.granted_at
+        session.add(held)
+    bind(second, recorder)
+    assert row_of(minor).status == volunteer.ACTIVE
+    with database.write() as session:
+        volunteer.erase(session, second.person().id)
+    bind(minor, second)
+    assert row_of(minor).status == volunteer.PAUSED
+
+
+def test_a_grown_up_whose_old_consent_ends_is_not_paused(database: Database, clock: StoppedClock) -> None:
+    minor, _code = child(database)
+    recorder = Chat(database, "recorder", "telegram")
+    follow(recorder)
+    grant(database, recorder, "specialist", "440106")
+    with database.write() as session:
+        guardian.record(session, session.get_one(Person, recorder.person().id), row_of(minor).id, TOLD, "zh_CN")
+    clock.pass_time(timedelta(days=20 * 366))
+    bind(minor, recorder)
     assert row_of(minor).status == volunteer.ACTIVE
 
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from config.catalogue import rules
 from config.texts import speaking
-from handlers.safeguarding import emergency_text, is_danger
-from models.alert import Alert, open_alerts, words_of
+from handlers.emergency import emergency_text, is_danger
+from models.alert import Alert, add_words, open_alerts, words_of
 from models.database import Database
 from models.outbox import EMERGENCY
 from tests.chatting import Chat
@@ -90,8 +91,6 @@ def test_a_broken_character_beside_a_danger_word_is_kept_without_it(alin: Chat, 
 
 
 def test_every_danger_word_of_the_rules_is_heard_in_both_scripts() -> None:
-    from config.catalogue import rules
-
     assert all(is_danger(f"喂，{word}！") for word in rules().safety.danger_words)
 
 
@@ -319,3 +318,111 @@ def test_readers_of_other_languages_see_the_overseas_number_first(language: str)
     assert "999" in first
     assert "110" not in first
     assert "110" in " ".join(rest)
+
+
+# What is shared and not typed
+
+
+@pytest.mark.parametrize("platform", ["wechat", "telegram"])
+def test_a_place_shared_after_a_cry_for_help_joins_the_record_and_is_told(database: Database, platform: str) -> None:
+    specialist = Chat(database, "specialist")
+    follow(specialist)
+    grant(database, specialist, "organiser", "44")
+    chat = Chat(database, "1001", platform)
+    chat.act("menu", menu="sos")
+    deliver(database)
+    said = chat.act("location", latitude=23.1291, longitude=113.3612)
+    assert said.startswith(emergency_text())
+    assert "已经加到刚才那条求助里" in said
+    assert records(database) == [("sos", "位置（WGS-84）：纬度 23.129100，经度 113.361200")]
+    assert "纬度 23.129100" in deliver(database)[0].text
+    with database.read() as session:
+        assert b"23.129" not in (session.exec(select(Alert)).one().more_sealed or b"")
+
+
+def test_a_place_in_the_middle_of_another_talk_joins_the_record_and_the_talk_goes_on(
+    alin: Chat, database: Database
+) -> None:
+    alin.say("报名")
+    alin.press("同意")
+    alin.say("救命")
+    said = alin.act("location", latitude=23.1291, longitude=113.3612)
+    assert "已经加到" in said
+    assert "请写你的姓名" in said
+    assert "纬度 23.129100" in records(database)[0][1]
+
+
+def test_a_place_that_a_question_asks_for_joins_the_record_and_is_its_answer(alin: Chat, database: Database) -> None:
+    alin.say("报名")
+    alin.press("同意")
+    alin.say("王小明", "13800138000", "2005-08-13")
+    alin.say("救命")
+    said = alin.act("location", latitude=23.1291, longitude=113.3612)
+    assert said.startswith(emergency_text())
+    assert "是下面哪一个" in said
+    assert "天河区" in " ".join(alin.labels())
+    assert records(database) == [("words", "救命\n位置（WGS-84）：纬度 23.129100，经度 113.361200")]
+
+
+@pytest.mark.parametrize("platform", ["wechat", "telegram"])
+def test_a_place_is_an_answer_to_what_happened(database: Database, platform: str) -> None:
+    chat = Chat(database, "1001", platform)
+    chat.act("menu", menu="sos")
+    chat.press("写下发生了什么")
+    assert "已经加到这条求助里" in chat.act("location", latitude=23.1291, longitude=113.3612)
+    assert records(database) == [("sos", "位置（WGS-84）：纬度 23.1291，经度 113.3612")]
+
+
+def test_a_place_without_a_cry_for_help_is_not_kept(alin: Chat, database: Database, clock: StoppedClock) -> None:
+    assert "没有保存" in alin.act("location", latitude=23.1291, longitude=113.3612)
+    alin.say("救命")
+    clock.pass_time(timedelta(minutes=31))
+    assert "没有保存" in alin.act("location", latitude=23.1291, longitude=113.3612)
+    assert records(database) == [("words", "救命")]
+
+
+def test_words_below_a_picture_after_a_cry_for_help_join_the_record(alin: Chat, database: Database) -> None:
+    alin.say("救命")
+    said = alin.act("media", media_kind="image", text="他就在门口")
+    assert said.startswith(emergency_text())
+    assert "已经加到" in said
+    assert "看不懂" in alin.act("media", media_kind="image")
+    alin.say("报名")
+    said = alin.act("media", media_kind="image", text="穿黑衣服")
+    assert "已经加到" in said
+    assert "同意吗" in said
+    assert records(database) == [("words", "救命\n他就在门口\n穿黑衣服")]
+
+
+# So much, and no more
+
+
+def test_a_record_that_is_full_takes_no_more_words_and_says_so_with_the_numbers(alin: Chat, database: Database) -> None:
+    most = rules().safety.alert_characters
+    alin.say("救命")
+    for _time in range(most // 2_000):
+        assert "已经加到" in alin.say("字" * 1_990)
+    for said in (
+        alin.say("字" * 1_990),
+        alin.say("救命，又来了" + "字" * 1_990),
+        alin.act("media", media_kind="image", text="字" * 1_990),
+    ):
+        assert said.startswith(emergency_text())
+        assert "没有加进去" in said
+        assert "已经加到" not in said
+    assert len(records(database)) == 1
+    assert len(records(database)[0][1]) <= most + 2
+    alin.act("location", latitude=23.1291, longitude=113.3612)
+    assert "纬度 23.129100" in records(database)[0][1], "what still fits is taken"
+
+
+def test_telling_more_into_a_full_record_says_that_nothing_was_added(alin: Chat, database: Database) -> None:
+    alin.act("menu", menu="sos")
+    alin.press("写下发生了什么")
+    with database.write() as session:
+        alert = session.exec(select(Alert)).one()
+        assert add_words(session, alert, "字" * rules().safety.alert_characters)
+        assert not add_words(session, alert, "字")
+    said = alin.say("在后门")
+    assert "没有加进去" in said
+    assert emergency_text() in said

@@ -10,7 +10,7 @@ import pytest
 from config.catalogue import rules, use_rules
 from config.settings import UnsafeSetting, load
 from config.texts import speaking
-from tests.test_cli import KEY, TELEGRAM, WECHAT
+from tests.commanding import KEY, TELEGRAM, WECHAT
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +42,12 @@ def test_accounts_come_from_nested_variables_and_their_names_are_lower_case(monk
     assert settings.wechat["gd"].appid == "wxba5fad812f8e6fb9"
     assert settings.telegram["hk"].mode == "webhook"
     assert settings.key_bytes() == (bytes(range(32)),) * 2
+
+
+def test_who_answers_for_a_deployment_is_one_line_and_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load().operator_name, load().operator_contact) == ("", "")
+    put(monkeypatch, NUANYANG_OPERATOR_NAME=" 某县\n志愿者协会 ", NUANYANG_OPERATOR_CONTACT="020-00000000")
+    assert (load().operator_name, load().operator_contact) == ("某县 志愿者协会", "020-00000000")
 
 
 def test_several_accounts_of_one_platform_stand_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +92,11 @@ def test_an_account_may_be_spread_over_file_and_secrets(alone: Path, monkeypatch
         ("NUANYANG_TIMEZONE", "../../etc/passwd"),
         ("NUANYANG_DATABASE_URL", "mysql://x"),
         ("NUANYANG_PUBLIC_URL", "ftp://x"),
+        ("NUANYANG_OPERATOR_NAME", "<b>志愿者协会</b>"),
+        ("NUANYANG_OPERATOR_NAME", "协" * 61),
+        ("NUANYANG_OPERATOR_CONTACT", '<a href="https://x.example">x</a>'),
+        ("NUANYANG_OPERATOR_CONTACT", "1" * 101),
+        ("NUANYANG_OPERATOR_CONTACT", "020\u202e1234"),
         ("NUANYANG_PUBLIC_URL", "https://x/?a=1"),
         ("NUANYANG_KEYS", "c2hvcnQ="),
         ("NUANYANG_LOG_LEVEL", "LOUD"),

@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,19 @@ def test_what_is_set_aside_is_kept_and_makes_nobody_wait(spool: Spool, vault: Va
     (kept,) = spool.folder.iterdir()
     assert kept.suffix == ".aside"
     assert vault.open_json("spool.update", kept.stem, kept.read_bytes())["text"] == "一"
+
+
+def test_what_was_set_aside_is_forgotten_after_its_time_and_not_before(spool: Spool) -> None:
+    spool.open()
+    for words in ("一", "二"):
+        path = spool.put(update(words))
+        os.utime(path, (time.time() - 60 * 86_400,) * 2)  # it waited long before it was set aside
+        spool.set_aside(path)
+    assert spool.forget_aside(timedelta(days=30)) == 0
+    old, new = sorted(spool.folder.glob("*.aside"))
+    os.utime(old, (time.time() - 31 * 86_400,) * 2)
+    waits = spool.put(update("三"))
+    os.utime(waits, (time.time() - 31 * 86_400,) * 2)
+    assert spool.forget_aside(timedelta(days=30)) == 1
+    assert names(spool) == sorted([new.name, waits.name])
+    assert spool.forget_aside(timedelta(days=30)) == 0

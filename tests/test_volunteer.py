@@ -9,17 +9,18 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
-from models import consent, guardian, volunteer
+from models import consent, guardian, merging, volunteer
 from models.account import stop_serving
 from models.audit import AuditEntry
 from models.code import check_code
 from models.database import Database, now_of
 from models.guardian import Guardian, GuardianError
+from models.guardianship import Guardianship
 from models.outbox import OutboxMessage
 from models.page import open_page
 from models.person import Person, set_address_form
 from models.role import RoleGrant
-from models.volunteer import Guardianship, Registered, Volunteer, VolunteerError
+from models.volunteer import Registered, Volunteer, VolunteerError
 from tests.conftest import StoppedClock
 
 ADULT = Registered("王小明", "+8613800138000", date(2005, 8, 13), "440106")
@@ -342,10 +343,10 @@ def test_a_registration_moves_to_the_person_it_belongs_to_and_back(database: Dat
     with database.write() as session:
         old, row = registered(session, ADULT)
         new = somebody(session)
-        taken = volunteer.move(session, old.id, new.id)
+        taken = merging.move(session, old.id, new.id)
         assert volunteer.volunteer_of(session, new.id) == row
         assert volunteer.find_by_phone(session, ADULT.phone) == [new.id]
-        volunteer.move_back(session, old.id, new.id, taken)
+        merging.move_back(session, old.id, new.id, taken)
         assert volunteer.volunteer_of(session, new.id) is None
         assert volunteer.volunteer_of(session, old.id) == row
 
@@ -354,12 +355,12 @@ def test_of_two_registrations_of_one_person_one_is_set_aside_and_can_come_back(d
     with database.write() as session:
         old, aside = registered(session, ADULT)
         new, kept = registered(session, ADULT)
-        taken = volunteer.move(session, old.id, new.id)
+        taken = merging.move(session, old.id, new.id)
         assert volunteer.volunteer_of(session, new.id) == kept
         assert volunteer.volunteer_of(session, old.id) is None
         assert volunteer.find_by_phone(session, ADULT.phone) == [new.id]
         assert volunteer.by_number(session, aside.number) is None
-        volunteer.move_back(session, old.id, new.id, taken)
+        merging.move_back(session, old.id, new.id, taken)
         assert volunteer.volunteer_of(session, old.id) == aside
         assert volunteer.find_by_phone(session, ADULT.phone) == [old.id, new.id]
 
@@ -368,7 +369,7 @@ def test_a_guardian_who_turns_out_to_be_the_minor_has_not_agreed(database: Datab
     with database.write() as session:
         person, row = registered(session, MINOR)
         by = agreed(session, row)
-        volunteer.move(session, by.id, person.id)
+        merging.move(session, by.id, person.id)
         assert row.status == "paused_guardian"
         assert consent.standing(session, person.id) == []
 
@@ -378,7 +379,7 @@ def test_a_guardians_wards_move_with_the_guardian_and_back(database: Database) -
         _person, row = registered(session, MINOR)
         by = agreed(session, row)
         new = somebody(session)
-        taken = volunteer.move(session, by.id, new.id)
+        taken = merging.move(session, by.id, new.id)
         assert [ward.id for _held, ward in guardian.wards(session, new.id)] == [row.id]
-        volunteer.move_back(session, by.id, new.id, taken)
+        merging.move_back(session, by.id, new.id, taken)
         assert [ward.id for _held, ward in guardian.wards(session, by.id)] == [row.id]

@@ -83,6 +83,8 @@ def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容
     """Messages to a person of the programme that nobody answered yet."""
     with opened() as database, database.write() as session:
         waiting = open_contacts(session)
+        if waiting:
+            say("\t".join([_("编号"), _("时间"), _("志愿者"), _("所在地"), _("送到没有")]))
         for each in waiting:
             at = f"{each.at:%Y-%m-%d %H:%M}"
             say("\t".join([each.id, at, each.number or "-", each.county or "-", _delivery(each)]))

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlmodel import col, select
 
 from bot.commands.shared import Problem, configured, note, opened, say
+from config.settings import UnsafeSetting
 from config.texts import _
 from models import audit, rotation
 from models.audit import AuditEntry
@@ -37,7 +38,23 @@ def add(app: typer.Typer) -> None:
 def new() -> None:
     """Print a new key, and nothing else on standard output."""
     say(base64.urlsafe_b64encode(os.urandom(32)).decode())
-    note(_("把它放到 NUANYANG_KEYS 最前面（旧的留在后面，用逗号隔开），备份，重启，再运行 nuanyang keys rotate。"))
+    if _has_keys():
+        note(_("换密钥：把它放到 NUANYANG_KEYS 最前面（旧的留在后面，用逗号隔开），另存一份到别处。"))
+        note(_("然后重启 nuanyang serve 和 worker，再运行 nuanyang keys rotate。"))
+        return
+    note(_("第一次安装：上面这一行就是密钥。请放到下面的一处，三选一："))
+    note(_("  环境变量：NUANYANG_KEYS=这一行"))
+    note(_('  配置文件 nuanyang.toml：keys = ["这一行"]'))
+    note(_("  密钥文件夹（NUANYANG_SECRETS）里名为 keys 的文件，内容就是这一行"))
+    note(_("再另存一份到别处：密钥丢了，加密的数据就永远打不开。存好后运行 nuanyang keys backed-up 记下。"))
+
+
+def _has_keys() -> bool:
+    """Whether this is a change of keys; a configuration that cannot be read yet has none."""
+    try:
+        return bool(configured().keys)
+    except UnsafeSetting:
+        return False
 
 
 def rotate(

@@ -11,6 +11,7 @@ from bot.commands.shared import Problem, opened, person_of, say
 from config import regions
 from config.texts import _
 from models import audit, role
+from models.handover import HandedOver, hand_over
 from models.role import GrantError, RoleGrant
 from models.volunteer import volunteer_of
 
@@ -32,23 +33,25 @@ def grant(
     first: Annotated[bool, typer.Option("--first", help=_("第一位管理员，只能用一次"))] = False,
     by: Annotated[str, typer.Option(metavar="NUMBER", help=_("谁授予或结束：管理员的编号"))] = "",
     second: Annotated[str, typer.Option(metavar="NUMBER", help=_("第二位同意的管理员的编号"))] = "",
-    operator: Annotated[bool, typer.Option("--operator", help=_("只有一位管理员时，由本机操作者同意"))] = False,
+    operator: Annotated[
+        bool, typer.Option("--operator", help=_("由本机操作者同意：只有一位管理员时，或系统、团队还没有自己的管理员时"))
+    ] = False,
     reason: Annotated[str, typer.Option(help=_("用 --operator 的理由，会留痕"))] = "",
     end: Annotated[str, typer.Option("--end", metavar="ID", help=_("结束一个角色，编号见 nuanyang grants"))] = "",
 ) -> None:
     """Give or end a role."""
+    if operator and not reason.strip():
+        raise Problem(_("用 --operator 要写明理由：加上 --reason。"))
     if end:
         if not by:
             raise Problem(_("结束角色要写明谁来结束：加上 --by 管理员的编号。"))
-        _end(end, by)
+        _end(end, by, reason.strip() if operator else "")
         return
     kind, scope = _scope(region, system, team)
     if not number or role_name not in role.ROLES:
         raise Problem(_("写法：nuanyang grant 志愿者编号 specialist|organiser --region 代码。"))
     if first and role_name != "organiser":
         raise Problem(_("--first 只用来设第一位管理员：角色写 organiser。"))
-    if operator and not reason.strip():
-        raise Problem(_("用 --operator 要写明理由：加上 --reason。"))
     with opened() as database, database.write() as session:
         person = person_of(session, number)
         seconded = OPERATOR if operator else person_of(session, second) if second else ""
@@ -67,23 +70,38 @@ def grant(
             raise Problem(_why(error)) from None
         if operator:
             audit.note(session, OPERATOR, "role.operator_agreed", made.id, reason=reason.strip()[:200])
-        key = made.id
+        key, passed = made.id, hand_over(session)
     say(_("已授予：{number} {role} {scope}（{id}）。").format(number=number, role=role_name, scope=scope, id=key))
+    _tell_passed_on(passed)
 
 
-def _end(grant_id: str, by: str) -> None:
+def _end(grant_id: str, by: str, operator: str) -> None:
+    """`operator` = the reason why whoever holds the machine agrees, empty without."""
     with opened() as database, database.write() as session:
         try:
-            role.end_grant(session, grant_id, person_of(session, by))
+            role.end_grant(session, grant_id, person_of(session, by), operator=bool(operator))
         except GrantError as error:
             raise Problem(_why(error)) from None
+        if operator:
+            audit.note(session, OPERATOR, "role.operator_agreed", grant_id, reason=operator[:200])
+        passed = hand_over(session)
     say(_("已结束：{id}。").format(id=grant_id))
+    _tell_passed_on(passed)
+
+
+def _tell_passed_on(passed: HandedOver) -> None:
+    say(_("正在聊天里告诉本人。"))
+    if passed.contacts or passed.alerts:
+        told = _("原来没有人收的留言 {contacts} 条、求助 {alerts} 条，正在转给现在负责的人。")
+        say(told.format(contacts=passed.contacts, alerts=passed.alerts))
 
 
 def grants() -> None:
     """Every role in force."""
     with opened() as database, database.read() as session:
         rows = session.exec(select(RoleGrant).where(col(RoleGrant.ended_at).is_(None)).order_by(RoleGrant.id)).all()
+        if rows:
+            say("\t".join([_("编号"), _("志愿者"), _("角色"), _("范围"), _("开始")]))
         for row in rows:
             since = f"{row.granted_at:%Y-%m-%d}"
             say("\t".join([row.id, _number(session, row.person_id), row.role, _shown(row), since]))
@@ -116,7 +134,9 @@ def _why(error: GrantError) -> str:
     words = {
         "there is an organiser already": _("已经有管理员了：用 --by 和 --second 写明授予的两位管理员。"),
         "there is no organiser yet": _("还没有管理员：第一位用 --first 设定。"),
-        "--by must name an organiser": _("--by 要写一位管理范围包括这里的管理员的编号。"),
+        "--by must name an organiser": _(
+            "--by 要写一位管理范围包括这里的管理员的编号；系统、团队还没有自己的管理员时，加上 --operator。"
+        ),
         "a second organiser must agree": _("还要第二位管理员同意：用 --second 写明；只有一位时用 --operator。"),
         "no such grant": _("没有这个有效的角色：编号见 nuanyang grants。"),
         "this is the last organiser": _("这是最后一位管理员：先设好另一位。"),

@@ -35,6 +35,8 @@ _NO_WORDS = N_("（没有文字）")
 
 _MAX_DATA_BYTES = 64
 _SHORT_LABEL = 8  # two buttons of eight Chinese characters fit beside each other on a small phone
+_VERY_SHORT_LABEL = 5  # and three of five, such as the names of provinces and counties
+_MANY = 6  # buttons that a keyboard shows one below the other without being scrolled
 # Names that only this machine or this house can resolve: Telegram refuses a button that leads there.
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "test", "invalid")
 
@@ -109,7 +111,9 @@ def _option_rows(options: tuple[Option, ...], lines: list[str]) -> list[list[Inl
 def _location_keyboard(options: tuple[Option, ...]) -> ReplyKeyboardMarkup:
     # These buttons type their label for the person, and a choice accepts its label: so it is never shortened.
     labels = [clean_text(option.label).strip() or str(number) for number, option in enumerate(options, start=1)]
-    rows = [[KeyboardButton(_(SHARE_LOCATION), request_location=True)], *([KeyboardButton(label)] for label in labels)]
+    across = 3 if all(len(label) <= _VERY_SHORT_LABEL for label in labels) and len(labels) > _MANY else 1
+    rows = [[KeyboardButton(_(SHARE_LOCATION), request_location=True)]]
+    rows += [[KeyboardButton(label) for label in labels[at : at + across]] for at in range(0, len(labels), across)]
     return ReplyKeyboardMarkup(rows, resize_keyboard=True, one_time_keyboard=True)
 
 

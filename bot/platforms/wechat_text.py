@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ MAX_BYTES = 2048  # for passive and 客服 text alike; beyond it the person read
 MAX_MENU = 10  # 45098 beyond; the number is not documented for Official Accounts, 微信客服 states ten
 MAX_MENU_LABEL = 128  # bytes
 MAX_MENU_HEAD = 1024  # bytes
+ONE_A_LINE = 12  # choices; more of them stand several in a line, or they would push the question off the screen
+_LINE = 30  # half-width columns: what a phone shows of a line before it breaks it
 
 _log = structlog.get_logger(__name__)
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -78,11 +81,30 @@ def _tail(reply: Reply) -> str:
     """Choices and links: what must not be lost when a text is too long."""
     parts = []
     if reply.options:
-        lines = [_numbered(number, option.label) for number, option in enumerate(reply.options, 1)]
+        lines = _lines([_numbered(number, option.label) for number, option in enumerate(reply.options, 1)])
         parts.append("\n".join([*lines, _("回复数字选择")]))
     if reply.links:
         parts.append("\n".join(_link(link.url, link.label) for link in reply.links))
     return "".join("\n\n" + part for part in parts)
+
+
+def _lines(choices: list[str]) -> list[str]:
+    """The choices one in a line, or where they are many as many in a line as it holds."""
+    if len(choices) <= ONE_A_LINE:
+        return choices
+    between = _("；")
+    lines = choices[:1]
+    for choice in choices[1:]:
+        longer = lines[-1] + between + choice
+        if _columns(longer) <= _LINE:
+            lines[-1] = longer
+        else:
+            lines.append(choice)
+    return lines
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _numbered(number: int, label: str) -> str:

@@ -29,6 +29,11 @@ class Journal:
             waiter.set()
         return self.seq
 
+    @property
+    def oldest(self) -> int:
+        """The smallest number that `after` still has an answer for."""
+        return self._oldest_known
+
     def after(self, since: int) -> list[dict[str, Any]] | None:
         """Events newer than `since`, or None when some of them are gone or `since` is from another life."""
         if since < self._oldest_known or since > self.seq:

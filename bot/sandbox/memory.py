@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 PlatformName = Literal["wechat", "telegram"]
 Author = Literal["person", "bot", "system"]
 MessageKind = Literal["text", "image", "sticker", "voice", "location", "qr", "event", "template", "link"]
 State = Literal["sending", "delivered", "repeated", "failed", ""]
 WindowKind = Literal["message", "menu", "follow", "scan"]
+# A sentence that the page says in its own language: {"code": one word, and what the sentence needs}; {} = nothing.
+Phrase = dict[str, str | int | float]
 
 COLOURS = ("#07c160", "#2f80ed", "#eb5757", "#f2994a", "#9b51e0", "#00a3a3", "#b5651d", "#5b6b7b")
+# Name, note, and the word under which the page has the note in its languages.
 INVENTED = (
-    ("阿林", "19 岁学生"),
-    ("陈老师", "想当项目专员"),
-    ("小海妈妈", "监护人"),
-    ("何主任", "县里的管理员"),
-    ("小海", "15 岁中学生"),
-    ("Ah Ming", "香港志愿者"),
+    ("阿林", "19 岁学生", "student"),
+    ("陈老师", "想当项目专员", "coordinator"),
+    ("小海妈妈", "监护人", "guardian"),
+    ("何主任", "县里的管理员", "administrator"),
+    ("小海", "15 岁中学生", "minor"),
+    ("Ah Ming", "香港志愿者", "hongkong"),
 )
+
+
+def _phrase(value: Any) -> Any:
+    """Files of earlier versions hold a Chinese sentence here; such a sentence is let go."""
+    return {} if isinstance(value, str) else value
 
 
 class Record(BaseModel):
@@ -40,7 +48,8 @@ class Person(Record):
     avatar: str
     openid: str
     telegram_id: int
-    language: str = "zh-hans"
+    language: str = "zh-hans"  # of the Telegram app; WeChat tells nobody its language
+    role: str = ""  # which of INVENTED; empty for people added by hand, whose note nobody translates
     following: bool = False
     started: bool = False
     blocked: bool = False
@@ -51,6 +60,7 @@ class Person(Record):
             "id": self.id,
             "name": self.name,
             "note": self.note,
+            "role": self.role,
             "avatar": self.avatar,
             "wechat": {"openid": self.openid, "following": self.following},
             "telegram": {"id": self.telegram_id, "started": self.started, "blocked": self.blocked},
@@ -79,7 +89,8 @@ class Message(Record):
     buttons: list[list[Button]] = []
     via: str = ""
     state: State = ""
-    detail: str = ""
+    detail: Annotated[Phrase, BeforeValidator(_phrase)] = {}  # why it failed, or which attempt it is
+    note: Phrase = {}  # what `text` says, where the sandbox itself says it
     media_url: str = ""
     markup: dict[str, Any] | None = None  # Telegram's reply_markup as the product sent it
 
@@ -98,6 +109,8 @@ class Message(Record):
             "state": self.state,
             "detail": self.detail,
         }
+        if self.note:
+            plain["note"] = self.note
         if self.entities_html:
             plain["entities_html"] = self.entities_html
         if self.media_url:
@@ -189,7 +202,7 @@ class Memory(Record):
     telegram: TelegramMemory = Field(default_factory=TelegramMemory)
 
 
-def new_person(identity: str, name: str, note: str, taken: set[int]) -> Person:
+def new_person(identity: str, name: str, note: str, taken: set[int], role: str = "", language: str = "") -> Person:
     """Invent the accounts of a person; ids are fresh, so a product that remembers earlier people meets a stranger."""
     telegram_id = 0
     while not telegram_id or telegram_id in taken:
@@ -201,5 +214,6 @@ def new_person(identity: str, name: str, note: str, taken: set[int]) -> Person:
         avatar=COLOURS[(int(identity[1:]) - 1) % len(COLOURS)],
         openid="o6_" + secrets.token_urlsafe(19)[:25],
         telegram_id=telegram_id,
-        language="zh-hk" if "香港" in note else "zh-hans",
+        role=role,
+        language=language or ("zh-hk" if "香港" in note else "zh-hans"),
     )

@@ -24,6 +24,7 @@ from bot.sandbox.memory import (
     Message,
     MessageKind,
     Person,
+    Phrase,
     PlatformName,
     State,
     WeChatMemory,
@@ -39,12 +40,18 @@ log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """Something a phone cannot do now. `str()` is a plain Chinese sentence; `status` is for HTTP, `code` one word."""
+    """Something a phone cannot do now. `str()` is a plain Chinese sentence, `status` is for HTTP; `code` is one word
+    under which the page has the sentence in its own language, with `fields` filled in."""
 
-    def __init__(self, code: str, sentence: str, status: int = 400) -> None:
+    def __init__(self, code: str, sentence: str, status: int = 400, **fields: str | int) -> None:
         super().__init__(sentence)
         self.code = code
         self.status = status
+        self.fields = fields
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer's body."""
+        return {"error": str(self), "code": self.code} | ({"fields": self.fields} if self.fields else {})
 
 
 class Phones:
@@ -78,13 +85,13 @@ class Phones:
         """Whose Telegram account this is, started or not."""
         return next((person for person in self.memory.people.values() if person.telegram_id == identity), None)
 
-    def add_person(self, name: str, note: str) -> Person:
-        """A new invented person; raises Refused when there are too many."""
+    def add_person(self, name: str, note: str, role: str = "", language: str = "") -> Person:
+        """A new invented person, whose apps are in `language`; raises Refused when there are too many."""
         people = self.memory.people
         if len(people) >= MOST_PEOPLE:
-            raise Refused("too_many", f"沙盒里最多 {MOST_PEOPLE} 个人。", 409)
+            raise Refused("too_many", f"沙盒里最多 {MOST_PEOPLE} 个人。", 409, most=MOST_PEOPLE)
         number = 1 + max((int(identity[1:]) for identity in people), default=0)
-        person = new_person(f"p{number}", name, note, {other.telegram_id for other in people.values()})
+        person = new_person(f"p{number}", name, note, {other.telegram_id for other in people.values()}, role, language)
         people[person.id] = person
         self.changed()
         return person
@@ -112,8 +119,8 @@ class Phones:
         self.changed()
 
     def _invent_people(self) -> None:
-        for name, note in INVENTED:
-            self.add_person(name, note)
+        for name, note, role in INVENTED:
+            self.add_person(name, note, role)
 
     # Chats
 
@@ -135,8 +142,9 @@ class Phones:
         state: State = "",
         media_url: str = "",
         markup: dict[str, Any] | None = None,
+        note: Phrase | None = None,
     ) -> Message:
-        """Put a message into a chat and show it."""
+        """Put a message into a chat and show it; `note` when `text` is the sandbox's own sentence."""
         self.memory.last_number += 1
         number = self.memory.last_number
         message = Message(
@@ -152,6 +160,7 @@ class Phones:
             state=state,
             media_url=media_url,
             markup=markup,
+            note=note or {},
         )
         messages = self.chat(platform, person).messages
         messages.append(message)
@@ -183,18 +192,23 @@ class Phones:
                 return message
         return None
 
-    def set_state(self, platform: PlatformName, person: Person, message: Message, state: State, detail: str) -> None:
-        """Show how far a person's message has come; `detail` is a plain Chinese reason."""
+    def set_state(
+        self, platform: PlatformName, person: Person, message: Message, state: State, detail: Phrase | None = None
+    ) -> None:
+        """Show how far a person's message has come; `detail` says why or at which attempt."""
+        detail = detail or {}
         message.state, message.detail = state, detail
         self.journal.add(
             "status", platform=platform, person=person.id, message_id=message.id, state=state, detail=detail
         )
         self.changed()
 
-    def wire(self, platform: PlatformName, person: Person | None, line: str, *, ok: bool) -> None:
-        """One line of the protocol log; never holds a token or what anybody wrote."""
+    def wire(self, platform: PlatformName, person: Person | None, what: str, *, ok: bool, **facts: Any) -> None:
+        """One line of the protocol log, which the page puts into words: `what` happened and the `facts` of it
+        (method, path, status, ms, …). Never holds a token or what anybody wrote."""
+        who = person.id if person else None
         self.journal.add(
-            "wire", platform=platform, person=person.id if person else None, line=line, ok=ok, at=self.now().isoformat()
+            "wire", platform=platform, person=who, at=self.now().isoformat(), what=what, ok=ok, facts=facts
         )
 
     def _tell(self, event: str, platform: PlatformName, person: Person, message: Message) -> None:

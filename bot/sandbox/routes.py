@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,15 +17,17 @@ from bot.sandbox.memory import Message, Person, PlatformName
 from bot.sandbox.phones import Phones, Refused
 from bot.sandbox.reading import SMALL_BODY, TooLarge, json_object, read_body, whole_number
 from bot.sandbox.telegram_acts import TelegramActs
-from bot.sandbox.telegram_api import commands_for
+from bot.sandbox.telegram_commands import commands_for
 from bot.sandbox.telegram_sim import TelegramSim
 from bot.sandbox.wechat_acts import WeChatActs
 from bot.sandbox.wechat_menu import menu_for
 
 STATIC = Path(__file__).parent / "static"
 HEARTBEAT = 15.0  # seconds
+CLOCK_NEWS = 0.4  # seconds between two looks at a clock that is being moved
 MOST_ADVANCE = 3 * 366 * 86_400  # seconds in one go
 MOST_REPEAT = 5
+LANGUAGES = ("", "zh-hans", "zh-hk", "en")  # as Telegram apps report them; "" = as the note suggests
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -44,7 +47,7 @@ async def plain_errors(request: web.Request, handler: Handler) -> web.StreamResp
     try:
         return await handler(request)
     except Refused as refused:
-        return web.json_response({"error": str(refused), "code": refused.code}, status=refused.status)
+        return web.json_response(refused.as_json(), status=refused.status)
     except TooLarge:
         return web.json_response({"error": "内容太大了。", "code": "too_large"}, status=413)
 
@@ -137,6 +140,7 @@ class PageRoutes:
             },
             "clock": self._clock(),
             "seq": self._phones.journal.seq,
+            "oldest": self._phones.journal.oldest,
         }
         return web.json_response(body)
 
@@ -148,7 +152,12 @@ class PageRoutes:
         if platform == "wechat":
             menu = menu_for(self._phones.memory.wechat, person.id)
         messages = [message.shown() for message in chat.messages]
-        return web.json_response({"messages": messages, "menu": menu, "keyboard": chat.keyboard})
+        body: Body = {"messages": messages, "menu": menu, "keyboard": chat.keyboard}
+        if platform == "telegram":
+            body["commands"] = commands_for(self._phones, person)
+        # Everything up to this event is in here: the page must not apply it a second time.
+        body["seq"] = self._phones.journal.seq
+        return web.json_response(body)
 
     def _clock(self) -> dict[str, Any]:
         now = self._phones.now().astimezone(UTC)
@@ -156,7 +165,7 @@ class PageRoutes:
         return {"now": now.isoformat(), "offset_seconds": offset, "zone": self._zone}
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Server-sent events after `since` (or Last-Event-ID); "reload" when those are no longer held."""
+        """Server-sent events after `since` (or Last-Event-ID); a "reload" marked `lost` when those are not held."""
         journal = self._phones.journal
         asked = request.headers.get("Last-Event-ID") or request.query.get("since", "")
         asked_number = whole_number(asked)
@@ -170,7 +179,7 @@ class PageRoutes:
             while not journal.closed:
                 events = journal.after(since)
                 if events is None:
-                    events = [{"seq": journal.seq, "type": "reload"}]
+                    events = [{"seq": journal.seq, "type": "reload", "lost": True}]
                 for event in events:
                     since = event["seq"]
                     line = json.dumps(event, ensure_ascii=False)
@@ -251,7 +260,10 @@ class PageRoutes:
     async def add_person(self, request: web.Request) -> web.Response:
         """A new invented person."""
         body = await self._body(request)
-        person = self._phones.add_person(_text(body, "name", 20), _text(body, "note", 40, ""))
+        language = _text(body, "language", 10, "")
+        if language not in LANGUAGES:
+            raise Refused("language", "没有这种语言。")
+        person = self._phones.add_person(_text(body, "name", 20), _text(body, "note", 40, ""), language=language)
         self._phones.journal.add("following", platform="wechat", person=person.id, wechat=person.shown()["wechat"])
         return web.json_response(person.shown(), status=201)
 
@@ -262,11 +274,21 @@ class PageRoutes:
         return web.json_response({"seq": self._phones.journal.seq})
 
     async def move_clock(self, request: web.Request) -> web.Response:
-        """Move the programme clock forward; returns when everything due in between has been done."""
+        """Move the programme clock forward; returns when everything due in between has been done. The page sees
+        the clock run meanwhile."""
         body = await self._body(request)
-        await self._advance(_whole(body, "advance_seconds", 1, MOST_ADVANCE))
-        self._phones.journal.add("clock", clock=self._clock())
+        moving = asyncio.ensure_future(self._advance(_whole(body, "advance_seconds", 1, MOST_ADVANCE)))
+        try:
+            while not (await asyncio.wait({moving}, timeout=CLOCK_NEWS))[0]:
+                self._tell_clock()
+        finally:
+            moving.cancel()  # does nothing to what is done
+        moving.result()
+        self._tell_clock()
         return web.json_response({"clock": self._clock()})
+
+    def _tell_clock(self) -> None:
+        self._phones.journal.add("clock", clock=self._clock())
 
     async def set_fault(self, request: web.Request) -> web.Response:
         """Let the product's next calls meet a fault."""
@@ -298,14 +320,14 @@ def _text(body: Body, name: str, most: int, otherwise: str | None = None) -> str
     value = body.get(name, otherwise)
     if isinstance(value, str) and "\x00" not in value and len(value) <= most and (value.strip() or otherwise == ""):
         return value
-    raise Refused("field", f"“{name}”要 1–{most} 个字。")
+    raise Refused("field_text", f"“{name}”要 1–{most} 个字。", name=name, most=most)
 
 
 def _whole(body: Body, name: str, least: int, most: int, otherwise: int | None = None) -> int:
     value = body.get(name, otherwise)
     if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    raise Refused("field", f"“{name}”要 {least}–{most} 的整数。")
+    raise Refused("field_number", f"“{name}”要 {least}–{most} 的整数。", name=name, least=least, most=most)
 
 
 def _place(body: Body) -> tuple[float, float]:

@@ -62,7 +62,7 @@ class Sandbox:
         options = options or SandboxOptions()
         self.base_url = base_url
         self.phones = phones = Phones(folder / "sandbox.json", now)
-        media, faults = MediaStore(), Faults(options.slow)
+        media, faults = MediaStore(), Faults(phones, options.slow)
         token = telegram.token.get_secret_value()
         bot = bot_json(token)
         self._wechat_sim = WeChatSim(phones, media, wechat, self._address, options.cut)

@@ -1,4 +1,4 @@
-"""Background work that ends when the sandbox ends, and never dies unseen."""
+"""Background work that ends when the sandbox ends, and never dies unseen; and why a call of the product failed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from typing import Any
+
+import aiohttp
 
 log = logging.getLogger(__name__)
 
@@ -37,3 +39,14 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("sandbox: a background task failed", exc_info=task.exception())
+
+
+def problem_of(error: Exception) -> str:
+    """Why a call of the product brought no answer, as the word the page has a sentence for."""
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "refused"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
+        return "dropped"
+    return "broken"

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from bot.sandbox.media import SAMPLES, MediaStore
-from bot.sandbox.memory import Message, MessageKind, Person
+from bot.sandbox.memory import Message, MessageKind, Person, Phrase
 from bot.sandbox.phones import Phones, Refused
 from bot.sandbox.telegram_sim import TelegramSim
 from bot.sandbox.telegram_text import MOST_TEXT, entities, linked
@@ -51,7 +51,7 @@ class TelegramActs:
     def text(self, person: Person, words: str, repeat: int = 0) -> Message:
         """Type words; the app cuts long ones into several messages, of which the last is returned."""
         if len(words) > LONGEST_INPUT:
-            raise Refused("too_long", f"一次最多 {LONGEST_INPUT} 个字。")
+            raise Refused("too_long", f"一次最多 {LONGEST_INPUT} 个字。", most=LONGEST_INPUT)
         self._may_write(person, starting=words.split(maxsplit=1)[0] == "/start")
         pieces = [words[start : start + MOST_TEXT] for start in range(0, len(words), MOST_TEXT)]
         for piece in pieces:
@@ -82,7 +82,7 @@ class TelegramActs:
             "chat_instance": str(person.telegram_id * 31),
             "data": button.data,
         }
-        self._phones.set_state("telegram", person, message, "sending", "")
+        self._phones.set_state("telegram", person, message, "sending")
         self._sim.queue(person, {"callback_query": body}, message, repeat)
         return message
 
@@ -132,7 +132,7 @@ class TelegramActs:
     def follow(self, person: Person, parameter: str = "", repeat: int = 0) -> Message:
         """Press START, with a deep link's parameter where there is one; unblocks first where needed."""
         if not START_PARAMETER.match(parameter):
-            raise Refused("scene", "Telegram 的参数只能是 64 个以内的字母、数字、_ 和 -。")
+            raise Refused("parameter", "Telegram 的参数只能是 64 个以内的字母、数字、_ 和 -。")
         if person.blocked:
             self._membership(person, blocked=False)
         return self.text(person, f"/start {parameter}".strip(), repeat)
@@ -157,7 +157,8 @@ class TelegramActs:
 
     def _membership(self, person: Person, *, blocked: bool, repeat: int = 0) -> Message:
         words = "停用了机器人" if blocked else "重新启用了机器人"
-        message = self._phones.say("telegram", person, "person", "event", words, state="sending")
+        note: Phrase = {"code": "blocked" if blocked else "unblocked"}
+        message = self._phones.say("telegram", person, "person", "event", words, state="sending", note=note)
         person.blocked = blocked
         person.started = True
         self._phones.following_changed("telegram", person)

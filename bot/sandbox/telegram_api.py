@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,15 +11,16 @@ from bot.loopback import is_loopback
 from bot.sandbox.media import File, MediaStore
 from bot.sandbox.memory import Message, MessageKind, Person
 from bot.sandbox.phones import Phones
-from bot.sandbox.reading import is_web_page, strict_json, whole_number
-from bot.sandbox.telegram_acts import TelegramActs
+from bot.sandbox.reading import is_web_page, whole_number
+from bot.sandbox.telegram_acts import TelegramActs, chat_json
+from bot.sandbox.telegram_commands import TelegramCommands
 from bot.sandbox.telegram_flood import Flood
+from bot.sandbox.telegram_params import Params, a_flag, a_number, allowed_updates, an_object, degrees
 from bot.sandbox.telegram_refusals import FORBIDDEN_BLOCKED, FORBIDDEN_NEVER, Denied, bad
 from bot.sandbox.telegram_sim import TelegramSim
 from bot.sandbox.telegram_text import MOST_CAPTION, formatted, inline_buttons, reply_keyboard
 
-COMMAND_LETTERS = set("abcdefghijklmnopqrstuvwxyz0123456789_")
-Params = dict[str, Any]
+SECRET_LETTERS = set(string.ascii_letters + string.digits + "_-")
 
 
 class TelegramApi:
@@ -33,6 +35,7 @@ class TelegramApi:
         self._acts = acts
         self._flood = flood
         self._bot = bot
+        commands = TelegramCommands(phones)
         self._methods: dict[str, Callable[[Params], Any]] = {
             "getme": self._get_me,
             "setwebhook": self._set_webhook,
@@ -47,13 +50,13 @@ class TelegramApi:
             "editmessagereplymarkup": self._edit_markup,
             "deletemessage": self._delete_message,
             "answercallbackquery": self._answer_query,
-            "setmycommands": self._set_commands,
-            "getmycommands": lambda params: self._phones.memory.telegram.commands.get(_scope(params), []),
-            "deletemycommands": self._delete_commands,
+            "setmycommands": commands.set,
+            "getmycommands": commands.get,
+            "deletemycommands": commands.delete,
             "setchatmenubutton": self._set_menu_button,
             "getchatmenubutton": lambda _params: self._phones.memory.telegram.menu_button,
             "getfile": self._get_file,
-            "getchat": lambda params: _chat(self._person(params)),
+            "getchat": lambda params: chat_json(self._person(params)),
         }
 
     async def call(self, method: str, params: Params) -> Any:
@@ -87,15 +90,15 @@ class TelegramApi:
         # The real one wants https and a public address; the sandbox never calls anything but this machine.
         if url and not (is_web_page(url) and is_loopback(urlsplit(url).netloc)):
             raise bad("bad webhook: the sandbox delivers only to this machine (127.0.0.1)")
-        if len(secret) > 256 or not set(secret) <= set("_-") | _letters():
+        if len(secret) > 256 or not set(secret) <= SECRET_LETTERS:
             raise bad("secret token contains unallowed characters")
-        allowed = _allowed(params) or []
-        self._sim.set_webhook(url, secret, allowed, drop=_flag(params, "drop_pending_updates"))
+        allowed = allowed_updates(params) or []
+        self._sim.set_webhook(url, secret, allowed, drop=a_flag(params, "drop_pending_updates"))
         return True
 
     def _delete_webhook(self, params: Params) -> bool:
         allowed = self._phones.memory.telegram.allowed
-        self._sim.set_webhook("", "", allowed, drop=_flag(params, "drop_pending_updates"))
+        self._sim.set_webhook("", "", allowed, drop=a_flag(params, "drop_pending_updates"))
         return True
 
     def _webhook_info(self, _params: Params) -> dict[str, Any]:
@@ -113,9 +116,11 @@ class TelegramApi:
         return info
 
     async def _get_updates(self, params: Params) -> list[dict[str, Any]]:
-        limit = min(max(_number(params, "limit", 100), 1), 100)
-        allowed = _allowed(params)
-        return await self._sim.get_updates(_number(params, "offset", 0), limit, _number(params, "timeout", 0), allowed)
+        limit = min(max(a_number(params, "limit", 100), 1), 100)
+        allowed = allowed_updates(params)
+        return await self._sim.get_updates(
+            a_number(params, "offset", 0), limit, a_number(params, "timeout", 0), allowed
+        )
 
     # Sending
 
@@ -139,7 +144,7 @@ class TelegramApi:
 
     def _send_location(self, params: Params) -> dict[str, Any]:
         person = self._reachable(params)
-        latitude, longitude = _degrees(params, "latitude", 90), _degrees(params, "longitude", 180)
+        latitude, longitude = degrees(params, "latitude", 90), degrees(params, "longitude", 180)
         return self._say(person, params, "location", f"{latitude:.5f}, {longitude:.5f}", "")
 
     def _chat_action(self, params: Params) -> bool:
@@ -152,7 +157,7 @@ class TelegramApi:
     def _say(
         self, person: Person, params: Params, kind: MessageKind, plain: str, rich: str, media_url: str = ""
     ) -> dict[str, Any]:
-        markup = _object(params, "reply_markup")
+        markup = an_object(params, "reply_markup")
         buttons = []
         chat = self._phones.chat("telegram", person)
         keyboard = chat.keyboard
@@ -185,11 +190,11 @@ class TelegramApi:
     def _edit_text(self, params: Params) -> dict[str, Any]:
         person, message = self._own_message(params, "message to edit not found")
         plain, rich = formatted(params.get("text"), params.get("parse_mode"))
-        return self._edit(person, message, plain, rich, _object(params, "reply_markup"))
+        return self._edit(person, message, plain, rich, an_object(params, "reply_markup"))
 
     def _edit_markup(self, params: Params) -> dict[str, Any]:
         person, message = self._own_message(params, "message to edit not found")
-        return self._edit(person, message, message.text, message.entities_html, _object(params, "reply_markup"))
+        return self._edit(person, message, message.text, message.entities_html, an_object(params, "reply_markup"))
 
     def _edit(
         self, person: Person, message: Message, plain: str, rich: str, markup: dict[str, Any] | None
@@ -209,7 +214,7 @@ class TelegramApi:
 
     def _delete_message(self, params: Params) -> bool:
         person = self._reachable(params)
-        message = self._phones.find_number("telegram", person, _number(params, "message_id", 0))
+        message = self._phones.find_number("telegram", person, a_number(params, "message_id", 0))
         if message is None or message.kind == "event":
             raise bad("message to delete not found")
         if (self._phones.now() - message.at).total_seconds() > 48 * 3600:
@@ -219,7 +224,7 @@ class TelegramApi:
 
     def _own_message(self, params: Params, otherwise: str) -> tuple[Person, Message]:
         person = self._reachable(params)
-        message = self._phones.find_number("telegram", person, _number(params, "message_id", 0))
+        message = self._phones.find_number("telegram", person, a_number(params, "message_id", 0))
         if message is None:
             raise bad(otherwise)
         if message.author != "bot":
@@ -235,29 +240,14 @@ class TelegramApi:
         if person is None:
             raise bad("query is too old and response timeout expired or query ID is invalid")
         if text:
-            alert = _flag(params, "show_alert")
+            alert = a_flag(params, "show_alert")
             self._phones.journal.add("toast", platform="telegram", person=person, text=text, alert=alert)
         return True
 
-    # Commands, menu button, files
-
-    def _set_commands(self, params: Params) -> bool:
-        commands = _list(params, "commands")
-        if commands is None:
-            raise bad("commands are not specified")
-        if len(commands) > 100:
-            raise bad("BOT_COMMANDS_TOO_MUCH")
-        self._phones.memory.telegram.commands[_scope(params)] = [_command(entry) for entry in commands]
-        self._phones.journal.add("menu", platform="telegram", person=None)
-        return True
-
-    def _delete_commands(self, params: Params) -> bool:
-        self._phones.memory.telegram.commands.pop(_scope(params), None)
-        self._phones.journal.add("menu", platform="telegram", person=None)
-        return True
+    # Menu button, files
 
     def _set_menu_button(self, params: Params) -> bool:
-        button = _object(params, "menu_button") or {"type": "default"}
+        button = an_object(params, "menu_button") or {"type": "default"}
         if button.get("type") not in ("default", "commands", "web_app"):
             raise bad("MenuButton has unsupported type")
         self._phones.memory.telegram.menu_button = button
@@ -294,102 +284,6 @@ class TelegramApi:
         if not person.started:
             raise Denied(403, FORBIDDEN_NEVER)
         return person
-
-
-def commands_for(phones: Phones, person: Person | None) -> list[dict[str, str]]:
-    """The command list a person sees: chat scope before private chats before everybody, language before none."""
-    commands = phones.memory.telegram.commands
-    language = person.language.partition("-")[0] if person is not None else ""
-    scopes = ["all_private_chats", "default"]
-    if person is not None:
-        scopes.insert(0, f"chat:{person.telegram_id}")
-    for scope in scopes:
-        for key in (f"{scope}|{language}", f"{scope}|"):
-            if commands.get(key):
-                return commands[key]
-    return []
-
-
-def _chat(person: Person) -> dict[str, Any]:
-    return {"id": person.telegram_id, "first_name": person.name, "type": "private"}
-
-
-def _letters() -> set[str]:
-    return set("ABCDEFGHIJKLMNOPQRSTUVWXYZ") | COMMAND_LETTERS
-
-
-def _scope(params: Params) -> str:
-    scope = _object(params, "scope") or {"type": "default"}
-    name = str(scope.get("type"))
-    if name == "chat":
-        name = f"chat:{scope.get('chat_id')}"
-    return f"{name}|{params.get('language_code') or ''}"
-
-
-def _command(entry: Any) -> dict[str, str]:
-    name = entry.get("command") if isinstance(entry, dict) else None
-    about = entry.get("description") if isinstance(entry, dict) else None
-    if not isinstance(name, str) or not 1 <= len(name.lstrip("/")) <= 32 or set(name.lstrip("/")) - COMMAND_LETTERS:
-        raise bad("BOT_COMMAND_INVALID")
-    if not isinstance(about, str) or not 1 <= len(about) <= 256:
-        raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
-    return {"command": name.lstrip("/"), "description": about}
-
-
-def _value(params: Params, name: str) -> Any:
-    """A structured parameter; forms bring it as JSON text."""
-    value = params.get(name)
-    if isinstance(value, str):
-        if not value:
-            return None
-        try:
-            return strict_json(value)
-        except ValueError:
-            raise bad(f"can't parse {name} JSON object") from None
-    return value
-
-
-def _object(params: Params, name: str) -> dict[str, Any] | None:
-    value = _value(params, name)
-    if value is not None and not isinstance(value, dict):
-        raise bad("object expected as reply markup" if name == "reply_markup" else f"object expected as {name}")
-    return value
-
-
-def _list(params: Params, name: str) -> list[Any] | None:
-    value = _value(params, name)
-    if value is not None and not isinstance(value, list):
-        raise bad(f"expected an Array of {name}")
-    return value
-
-
-def _allowed(params: Params) -> list[str] | None:
-    kinds = _list(params, "allowed_updates")
-    if kinds is not None and not all(isinstance(kind, str) for kind in kinds):
-        raise bad("can't parse allowed_updates")
-    return kinds
-
-
-def _number(params: Params, name: str, otherwise: int) -> int:
-    value = params.get(name)
-    number = otherwise if value in (None, "") else whole_number(value)
-    if number is None:
-        raise bad(f"invalid {name} value specified")
-    return number
-
-
-def _degrees(params: Params, name: str, most: float) -> float:
-    try:
-        value = float(params.get(name, ""))
-    except (TypeError, ValueError, OverflowError):
-        value = most + 1
-    if not -most <= value <= most:
-        raise bad(f"wrong {name} specified")
-    return value
-
-
-def _flag(params: Params, name: str) -> bool:
-    return params.get(name) in (True, "true", "True", "1", 1)
 
 
 def bot_json(token: str) -> dict[str, Any]:

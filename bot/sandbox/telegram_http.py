@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.faults import Faults
+from bot.sandbox.faults import Call, Faults
 from bot.sandbox.media import File
 from bot.sandbox.phones import Phones
 from bot.sandbox.reading import SMALL_BODY, TooLarge, json_object, read_body, whole_number
@@ -19,7 +19,7 @@ from bot.sandbox.telegram_refusals import Denied, bad
 TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{3,100}\Z")
 MOST_UPLOAD = 20 << 20  # bytes
 # Calls a fault must not be used up by: the bot makes them by itself all the time.
-QUIET = {"getupdates", "getme", "getwebhookinfo", "setwebhook", "deletewebhook", "setmycommands", "setchatmenubutton"}
+SPARED = {"getupdates", "getme", "getwebhookinfo", "setwebhook", "deletewebhook", "setmycommands", "setchatmenubutton"}
 
 
 class TelegramHttp:
@@ -34,9 +34,11 @@ class TelegramHttp:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One call of a method."""
         method = request.match_info["method"]
-        if method.lower() in QUIET:
-            return await self._answer(request, method)
-        return await self._faults.around("telegram", request, lambda: self._answer(request, method))
+        name = method if re.fullmatch(r"[A-Za-z]{1,40}", method) else "?"
+        # A poll that brought nothing wrong is no news.
+        call = Call("telegram", request.method, f"bot/{name}", quiet=method.lower() == "getupdates")
+        spared = method.lower() in SPARED
+        return await self._faults.serve(request, call, lambda: self._answer(request, method, call), spared=spared)
 
     async def download(self, request: web.Request) -> web.StreamResponse:
         """A file by the file_path of getFile."""
@@ -49,30 +51,25 @@ class TelegramHttp:
             return web.json_response(Denied(404, "Not Found").as_json(), status=404)
         return web.Response(body=file.content, content_type=file.safe_type)
 
-    async def _answer(self, request: web.Request, method: str) -> web.StreamResponse:
-        chat: Any = None
+    async def _answer(self, request: web.Request, method: str, call: Call) -> web.StreamResponse:
         try:
             self._check_token(request.match_info["token"])
             params = await self._params(request)
-            chat = params.get("chat_id")
+            call.person = self._phones.by_telegram(whole_number(params.get("chat_id")) or 0)
             result = await self._api.call(method, params)
         except TooLarge:
-            return self._reply(method, chat, Denied(413, "Request Entity Too Large"))
+            return self._refuse(call, Denied(413, "Request Entity Too Large"))
         except Denied as denied:
-            return self._reply(method, chat, denied)
-        if method.lower() != "getupdates":  # a quiet poll is no news
-            self._log(method, chat, "ok", ok=True)
+            return self._refuse(call, denied)
         return web.json_response({"ok": True, "result": result})
 
-    def _reply(self, method: str, chat: Any, denied: Denied) -> web.Response:
-        self._log(method, chat, f"{denied.code} {denied.description}", ok=False)
-        headers = {"Retry-After": str(denied.retry_after)} if denied.retry_after else {}
-        return web.json_response(denied.as_json(), status=denied.code, headers=headers)
-
-    def _log(self, method: str, chat: Any, outcome: str, *, ok: bool) -> None:
-        person = self._phones.by_telegram(whole_number(chat) or 0)
-        name = method if re.fullmatch(r"[A-Za-z]{1,40}", method) else "?"
-        self._phones.wire("telegram", person, f"bot/{name} → {outcome}", ok=ok)
+    @staticmethod
+    def _refuse(call: Call, denied: Denied) -> web.Response:
+        call.ok = False
+        call.facts["error"] = denied.description
+        if denied.retry_after:
+            call.facts["retry_after"] = denied.retry_after
+        return web.json_response(denied.as_json(), status=denied.code, headers=denied.headers())
 
     def _check_token(self, token: str) -> None:
         if not TOKEN.match(token):

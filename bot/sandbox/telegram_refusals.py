@@ -24,6 +24,10 @@ class Denied(Exception):
             body["parameters"] = {"retry_after": self.retry_after}
         return body
 
+    def headers(self) -> dict[str, str]:
+        """The answer's headers."""
+        return {"Retry-After": str(self.retry_after)} if self.retry_after else {}
+
 
 def bad(description: str) -> Denied:
     """400."""

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from bot.sandbox.memory import Message, Pending, Person, TelegramMemory
+from bot.sandbox.memory import Message, Pending, Person, Phrase, TelegramMemory
 from bot.sandbox.phones import Phones, Refused
 from bot.sandbox.reading import json_object
-from bot.sandbox.tasks import Tasks
+from bot.sandbox.tasks import Tasks, problem_of
 from bot.sandbox.telegram_refusals import Denied
 from config.settings import TelegramAccount
 
@@ -30,6 +30,13 @@ CONFLICT_WEBHOOK = (
     "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook to delete the webhook first"
 )
 CONFLICT_POLLER = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
+# As getWebhookInfo says it; a status is said with its number.
+LAST_ERRORS = {
+    "timeout": "Read timeout expired",
+    "refused": "Connection refused",
+    "dropped": "Connection reset by peer",
+    "broken": "Wrong response from the webhook",
+}
 Execute = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 
@@ -109,7 +116,7 @@ class TelegramSim:
         kind = next(iter(body))
         if memory.allowed and kind not in memory.allowed:
             if shown is not None:  # the message is there; the bot only chose not to hear of its kind
-                self.phones.set_state("telegram", person, shown, "delivered", "")
+                self.phones.set_state("telegram", person, shown, "delivered")
             return
         # Numbers follow the clock, so that a product that remembers an earlier sandbox sees new ones.
         memory.last_update = max(memory.last_update + 1, int(time.time()))
@@ -152,23 +159,23 @@ class TelegramSim:
     async def _deliver(self, update: Pending) -> None:
         for number, pause in enumerate((*self._pauses, None)):
             problem = await self._attempt(update, number)
-            if not problem:
-                self._state(update, "repeated" if number or update.repeats else "delivered", "")
+            if problem is None:
+                self._state(update, "repeated" if number or update.repeats else "delivered")
                 return
-            self.last_error = (int(time.time()), problem)
+            self.last_error = (int(time.time()), LAST_ERRORS.get(str(problem["problem"]), f"HTTP {problem['status']}"))
             if pause is None:
-                self._state(update, "failed", f"Telegram 已放弃：投递 {number + 1} 次都没有成功（{problem}）")
+                self._state(update, "failed", {"code": "telegram_gave_up", "n": number + 1, **problem})
                 return
-            self._state(update, "repeated", f"第 {number + 1} 次投递没有成功（{problem}），{pause:g} 秒后再试")
+            self._state(update, "repeated", {"code": "later", "n": number + 1, "seconds": pause, **problem})
             await asyncio.sleep(pause)
 
-    async def _attempt(self, update: Pending, number: int) -> str:
-        """POST once; returns what went wrong, empty = taken."""
+    async def _attempt(self, update: Pending, number: int) -> Phrase | None:
+        """POST once; returns what went wrong as {"problem", "status"}, None = taken."""
         if self._http is None:
             raise RuntimeError("the sandbox has not been started")
         body = {"update_id": update.update_id, **update.body}
         headers = {"X-Telegram-Bot-Api-Secret-Token": self._secret()} if self._secret() else {}
-        began, answer, problem = time.monotonic(), b"", ""
+        began, answer, problem, status = time.monotonic(), b"", "", 0
         try:
             async with self._http.post(
                 self.webhook,
@@ -178,20 +185,22 @@ class TelegramSim:
                 allow_redirects=False,
             ) as response:
                 answer = await response.content.read(MOST_ANSWER)
-                if not 200 <= response.status < 300:
-                    problem = f"HTTP {response.status}"
-        except TimeoutError:
-            problem = "超时"
-        except aiohttp.ClientError as error:
-            problem = type(error).__name__
+                status = response.status
+        except (TimeoutError, aiohttp.ClientError) as error:
+            problem = problem_of(error)
+        if status and not 200 <= status < 300:
+            problem = "status"
         took = round((time.monotonic() - began) * 1000)
-        tail = f"，第 {number} 次重复" if number else ""
+        facts: dict[str, Any] = {"status": status} if status else {"problem": problem}
+        if number:
+            facts["repeat"] = number
         person = self.phones.memory.people.get(update.person)
-        line = f"POST {urlsplit(self.webhook).path} → {problem or '200'}，{took} ms{tail}"
-        self.phones.wire("telegram", person, line, ok=not problem)
-        if not problem:
-            await self._do_what_it_says(person, answer)
-        return problem
+        path = urlsplit(self.webhook).path
+        self.phones.wire("telegram", person, "delivery", ok=not problem, method="POST", path=path, ms=took, **facts)
+        if problem:
+            return {"problem": problem, "status": status}
+        await self._do_what_it_says(person, answer)
+        return None
 
     async def _do_what_it_says(self, person: Person | None, answer: bytes) -> None:
         """A webhook's answer may be a call; like Telegram we tell nobody how it went, but the log."""
@@ -200,18 +209,19 @@ class TelegramSim:
         try:
             call = json_object(answer)
         except ValueError:
-            self.phones.wire("telegram", person, "回答不是 JSON，已忽略", ok=False)
+            self.phones.wire("telegram", person, "not_json", ok=False)
             return
         method = call.pop("method", None)
         if not isinstance(method, str):
             return
         try:
             await self._execute(method, call)
-            self.phones.wire("telegram", person, f"回答里的 {method} → 完成", ok=True)
+            self.phones.wire("telegram", person, "in_answer", ok=True, method=method)
         except Denied as denied:
-            self.phones.wire("telegram", person, f"回答里的 {method} → {denied.description}", ok=False)
+            wait = {"retry_after": denied.retry_after} if denied.retry_after else {}
+            self.phones.wire("telegram", person, "in_answer", ok=False, method=method, error=denied.description, **wait)
 
-    def _state(self, update: Pending, state: Any, detail: str) -> None:
+    def _state(self, update: Pending, state: Any, detail: Phrase | None = None) -> None:
         person = self.phones.memory.people.get(update.person)
         if person is None or not update.shown:
             return
@@ -257,5 +267,5 @@ class TelegramSim:
             offset = pending[offset].update_id if len(pending) >= -offset else 0
         for update in [u for u in pending if u.update_id < offset]:
             pending.remove(update)
-            self._state(update, "repeated" if update.repeats else "delivered", "")
+            self._state(update, "repeated" if update.repeats else "delivered")
             self.phones.changed()

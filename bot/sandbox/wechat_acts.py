@@ -7,11 +7,12 @@ from typing import Any
 
 from bot.sandbox.coordinates import to_gcj02
 from bot.sandbox.media import SAMPLES
-from bot.sandbox.memory import Message, MessageKind, Person, QrCode
+from bot.sandbox.memory import Message, MessageKind, Person, Phrase, QrCode
 from bot.sandbox.phones import Phones, Refused
 from bot.sandbox.wechat_menu import entry_by_key, menu_for
 from bot.sandbox.wechat_sim import WeChatSim
 
+Said = tuple[str, Phrase]  # what the phone shows of an event, and the same for the page's languages
 SENT: dict[str, tuple[MessageKind, str]] = {
     "image": ("image", "[图片]"),
     "sticker": ("sticker", "[动画表情]"),
@@ -77,7 +78,7 @@ class WeChatActs:
         """The position an account gets when the person opens the chat and allowed it."""
         north, east = to_gcj02(latitude, longitude)
         fields = {"Latitude": round(north, 6), "Longitude": round(east, 6), "Precision": 40.0}
-        return self._event(person, "LOCATION", "", "打开会话，上报位置", fields)
+        return self._event(person, "LOCATION", "", ("打开会话，上报位置", {"code": "reported"}), fields)
 
     def link(self, person: Person, title: str, about: str, url: str) -> Message:
         """Forward an article."""
@@ -89,7 +90,8 @@ class WeChatActs:
         entry = entry_by_key(menu_for(self._phones.memory.wechat, person.id), key)
         if entry is None:
             raise Refused("no_entry", "公众号的菜单里没有这一项。", 404)
-        words, kind = f"点击菜单：{entry['name']}", str(entry["type"])
+        words = (f"点击菜单：{entry['name']}", Phrase(code="menu", name=str(entry["name"])))
+        kind = str(entry["type"])
         if kind == "click":
             self._sim.open_window(person, "menu")
             return self._event(person, "CLICK", key, words, repeat=repeat)
@@ -120,9 +122,10 @@ class WeChatActs:
         self._sim.open_window(person, "follow")
         self._phones.following_changed("wechat", person)
         if not scene:
-            return self._event(person, "subscribe", "", "关注了公众号", repeat=repeat)
+            return self._event(person, "subscribe", "", ("关注了公众号", {"code": "followed"}), repeat=repeat)
         ticket = {"Ticket": self._ticket(scene)}
-        return self._event(person, "subscribe", f"qrscene_{scene}", "扫码并关注了公众号", ticket, repeat=repeat)
+        words: Said = ("扫码并关注了公众号", {"code": "scanned_followed"})
+        return self._event(person, "subscribe", f"qrscene_{scene}", words, ticket, repeat=repeat)
 
     def scan(self, person: Person, scene: str, repeat: int = 0) -> Message:
         """Scan a QR code of the account."""
@@ -131,11 +134,12 @@ class WeChatActs:
         if not person.following:
             return self.follow(person, scene, repeat)
         self._sim.open_window(person, "scan")
-        return self._event(person, "SCAN", scene, "扫描二维码", {"Ticket": self._ticket(scene)}, repeat=repeat)
+        words: Said = ("扫描二维码", {"code": "scanned"})
+        return self._event(person, "SCAN", scene, words, {"Ticket": self._ticket(scene)}, repeat=repeat)
 
     def unfollow(self, person: Person, repeat: int = 0) -> Message:
         """Unsubscribe: windows, grants and tags go."""
-        message = self._event(person, "unsubscribe", "", "取消了关注", repeat=repeat)
+        message = self._event(person, "unsubscribe", "", ("取消了关注", {"code": "unfollowed"}), repeat=repeat)
         person.following = False
         memory = self._phones.memory.wechat
         for kept in (memory.windows, memory.grants, memory.tagged):
@@ -146,12 +150,14 @@ class WeChatActs:
     def grant(self, person: Person, *, scene: int | None, template: str, accept: bool = True) -> Message:
         """Allow one 一次性订阅消息 (`scene`) or one 订阅通知 (`template`); a refused 订阅通知 is reported too."""
         self._must_follow(person)
-        words = "同意接收一次订阅消息" if accept else "拒绝了订阅消息"
+        words: Said = ("拒绝了订阅消息", {"code": "grant_refused"})
+        if accept:
+            words = ("同意接收一次订阅消息", {"code": "granted"})
         granted = self._phones.memory.wechat.grants.setdefault(person.id, [])
         if accept:
             granted.append(f"template:{template}" if template else f"scene:{scene}")
         if not template:  # the one-time page tells the product nothing but its redirect
-            return self._phones.say("wechat", person, "system", "event", words)
+            return self._phones.say("wechat", person, "system", "event", words[0], note=words[1])
         told = {"TemplateId": template, "SubscribeStatusString": "accept" if accept else "reject", "PopupScene": 2}
         return self._event(person, "subscribe_msg_popup_event", "", words, {"SubscribeMsgPopupEvent": {"List": told}})
 
@@ -172,10 +178,10 @@ class WeChatActs:
         return message
 
     def _event(
-        self, person: Person, event: str, key: str, words: str, extra: dict[str, Any] | None = None, repeat: int = 0
+        self, person: Person, event: str, key: str, words: Said, extra: dict[str, Any] | None = None, repeat: int = 0
     ) -> Message:
         self._must_follow(person)
-        message = self._phones.say("wechat", person, "person", "event", words, state="sending")
+        message = self._phones.say("wechat", person, "person", "event", words[0], state="sending", note=words[1])
         created = self._sim.event_time(person, event, key)
         fields: dict[str, Any] = {"CreateTime": created, "MsgType": "event", "Event": event}
         if event not in ("LOCATION", "subscribe_msg_popup_event"):

@@ -12,7 +12,7 @@ from typing import Any
 import segno
 from aiohttp import BodyPartReader, web
 
-from bot.sandbox.faults import Faults
+from bot.sandbox.faults import Call, Faults
 from bot.sandbox.media import MediaStore
 from bot.sandbox.phones import Phones
 from bot.sandbox.reading import SMALL_BODY, TooLarge, json_object, read_body
@@ -27,7 +27,7 @@ LARGE_BODY = 1 << 20  # bytes, for lists of openids and articles
 LARGE = {"message/mass/send", "draft/add", "tags/members/batchtagging", "tags/members/batchuntagging"}
 # Answers that carry data and have no errcode, as WeChat's own.
 BARE = {"stable_token", "menu/get", "tags/get", "tags/create", "qrcode/create", "media/upload", "draft/add"}
-Call = Callable[[dict[str, Any]], dict[str, Any]]
+Endpoint = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class Tokens:
@@ -106,7 +106,7 @@ class WeChatApi:
         self._tokens = Tokens(account, limits, self._quotas)
         self._own = own = WeChatAccountApi(phones, media, limits)
         send = WeChatSend(phones, media, sim, limits, self._quotas)
-        self._endpoints: dict[str, tuple[str, Call]] = {
+        self._endpoints: dict[str, tuple[str, Endpoint]] = {
             "stable_token": ("POST", self._tokens.give),
             "message/custom/send": ("POST", send.custom),
             "message/custom/typing": ("POST", send.typing),
@@ -143,12 +143,11 @@ class WeChatApi:
         path = request.match_info["tail"]
         if path == "showqrcode":
             return self._qr_picture(request)
-        if path == "stable_token":  # a fault set for sendings must not be eaten by the token
-            return await self._answer(path, request)
-        return await self._faults.around("wechat", request, lambda: self._answer(path, request))
+        call = Call("wechat", request.method, f"cgi-bin/{path}")
+        spared = path == "stable_token"  # a fault set for sendings must not be eaten by the token
+        return await self._faults.serve(request, call, lambda: self._answer(path, request, call), spared=spared)
 
-    async def _answer(self, path: str, request: web.Request) -> web.StreamResponse:
-        touser: Any = None
+    async def _answer(self, path: str, request: web.Request, call: Call) -> web.StreamResponse:
         try:
             if path == "media/get":
                 self._tokens.check(request.query.get("access_token", ""))
@@ -157,27 +156,21 @@ class WeChatApi:
                 self._tokens.check(request.query.get("access_token", ""))
                 fields = await self._upload(request)
             else:
-                method, call = self._endpoint(path, request)
+                method, endpoint = self._endpoint(path, request)
                 body = await self._body(path, request) if method == "POST" else {}
                 touser = body.get("touser")
+                call.person = self._phones.by_openid(touser) if isinstance(touser, str) else None
                 self._quotas.count(path)
-                fields = call(body)
+                fields = endpoint(body)
                 self._phones.changed()
         except Refusal as refusal:
-            return self._reply(path, touser, refusal.as_json())
-        # Answers that carry data have no errcode, as WeChat's own.
-        bare = path in (
-            "stable_token",
-            "menu/get",
-            "tags/get",
-            "tags/create",
-            "qrcode/create",
-            "media/upload",
-            "draft/add",
-        )
-        return self._reply(path, touser, fields if bare else {"errcode": 0, "errmsg": "ok", **fields})
+            call.ok = False
+            call.facts["errcode"] = refusal.errcode
+            return web.json_response(refusal.as_json())
+        call.facts["errcode"] = 0
+        return web.json_response(fields if path in BARE else {"errcode": 0, "errmsg": "ok", **fields})
 
-    def _endpoint(self, path: str, request: web.Request) -> tuple[str, Call]:
+    def _endpoint(self, path: str, request: web.Request) -> tuple[str, Endpoint]:
         if path not in self._endpoints:
             raise Refusal(40066)
         method, call = self._endpoints[path]
@@ -198,12 +191,6 @@ class WeChatApi:
             return json_object(body)
         except ValueError:
             raise Refusal(47001) from None
-
-    def _reply(self, path: str, touser: Any, body: dict[str, Any]) -> web.Response:
-        person = self._phones.by_openid(touser) if isinstance(touser, str) else None
-        errcode = body.get("errcode", 0)
-        self._phones.wire("wechat", person, f"cgi-bin/{path} → errcode {errcode}", ok=errcode == 0)
-        return web.json_response(body)
 
     async def _upload(self, request: web.Request) -> dict[str, Any]:
         if request.method != "POST":

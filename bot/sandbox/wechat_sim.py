@@ -16,9 +16,9 @@ from typing import Any
 import aiohttp
 
 from bot.sandbox.media import MediaStore
-from bot.sandbox.memory import Message, Person, Window, WindowKind
+from bot.sandbox.memory import Message, Person, Phrase, Window, WindowKind
 from bot.sandbox.phones import Phones
-from bot.sandbox.tasks import Tasks
+from bot.sandbox.tasks import Tasks, problem_of
 from bot.sandbox.wechat_envelope import BadEnvelope, Envelope, build
 from bot.sandbox.wechat_words import Shown, passive_message
 from config.settings import WeChatAccount
@@ -27,7 +27,6 @@ ROUTE = "/wechat/sandbox"
 ORIGINAL_ID = "gh_9c1e55a0d7b2"  # the account's own name inside messages
 ATTEMPTS = 3
 MOST_ANSWER = 256 * 1024  # bytes read of an answer
-GIVEN_UP = "微信已放弃：该公众号暂时无法提供服务"
 FAULT = "该公众号提供的服务出现故障，请稍后再试"
 # What an action of the person allows the account to send: (messages, seconds).
 WINDOWS: dict[WindowKind, tuple[int, int]] = {
@@ -39,7 +38,7 @@ WINDOWS: dict[WindowKind, tuple[int, int]] = {
 
 
 class NoAnswer(Exception):
-    """One attempt brought no answer with status 200; `str()` is a short reason.
+    """One attempt brought no answer with status 200; `str()` is the problem as one word (see `problem_of`).
 
     Only silence is documented to be repeated; refused connections and errors are treated alike here, because a
     product must bear repeats in every case.
@@ -69,7 +68,7 @@ class WeChatSim:
         for chat_key, chat in self.phones.memory.chats.items():
             for message in chat.messages if chat_key.startswith("wechat:") else ():
                 if message.state == "sending":
-                    message.state, message.detail = "failed", "沙盒重新启动时，这条消息还在路上"
+                    message.state, message.detail = "failed", {"code": "restarted"}
 
     def start(self, http: aiohttp.ClientSession) -> None:
         """Begin; the address check runs beside, because the product may start listening a moment later."""
@@ -141,21 +140,21 @@ class WeChatSim:
             except NoAnswer as error:
                 reason = str(error)
                 if attempt + 1 < ATTEMPTS and self.phones.memory.people.get(person.id) is person:
-                    self._state(person, message, "repeated", f"微信第 {attempt + 1} 次重试…")
+                    self._state(person, message, "repeated", {"code": "retry", "n": attempt + 1})
                 # A refused connection must not use up three attempts within a millisecond.
-                await asyncio.sleep(min(0.5, self._cut / 10) if reason != "cut" else 0)
+                await asyncio.sleep(min(0.5, self._cut / 10) if reason != "timeout" else 0)
         if self.phones.memory.people.get(person.id) is not person:
             return  # the sandbox was emptied meanwhile; the id may be somebody else's now
         if body is None:
-            self._state(person, message, "failed", GIVEN_UP)
+            self._state(person, message, "failed", {"code": "wechat_gave_up"})
             return
-        self._state(person, message, "repeated" if attempt or repeat else "delivered", "")
+        self._state(person, message, "repeated" if attempt or repeat else "delivered")
         first = self._read(person, body)
         self._show_reply(person, event, first, silent=message is None)
         for copy in copies:
             again = await copy
             if again is not None and _words(self._read(person, again)) != _words(first):
-                self.phones.wire("wechat", person, "同一条消息的重复得到了不同的回复", ok=False)
+                self.phones.wire("wechat", person, "repeats_differ", ok=False)
 
     async def _copy(self, person: Person, xml: str, number: int) -> str | None:
         try:
@@ -184,16 +183,17 @@ class WeChatSim:
             ) as response:
                 answer = await response.content.read(MOST_ANSWER)
                 status = response.status
-        except TimeoutError:
-            reason = "cut"
-        except aiohttp.ClientError as error:
-            reason = type(error).__name__
+        except (TimeoutError, aiohttp.ClientError) as error:
+            reason = problem_of(error)
         if status and status != 200:
-            reason = f"HTTP {status}"
+            reason = "status"
         took = round((time.monotonic() - began) * 1000)
-        tail = f"，第 {repeat} 次重复" if repeat else ""
-        outcome = f"{self._cut:g} 秒已到，断开" if reason == "cut" else reason or str(status)
-        self.phones.wire("wechat", person, f"POST {ROUTE} → {outcome}，{took} ms{tail}", ok=not reason)
+        facts: dict[str, Any] = {"status": status} if status else {"problem": reason}
+        if reason == "timeout":
+            facts["patience"] = self._cut
+        if repeat:
+            facts["repeat"] = repeat
+        self.phones.wire("wechat", person, "delivery", ok=not reason, method="POST", path=ROUTE, ms=took, **facts)
         if reason:
             raise NoAnswer(reason)
         return answer.decode("utf-8", "replace")
@@ -220,13 +220,13 @@ class WeChatSim:
 
     def _show_reply(self, person: Person, event: str, reply: Shown | BadEnvelope | None, *, silent: bool) -> None:
         if isinstance(reply, BadEnvelope):
-            self.phones.wire("wechat", person, f"回复无法识别：{reply}", ok=False)
+            self.phones.wire("wechat", person, "unreadable", ok=False, reason=str(reply))
             if not silent:
-                self.phones.say("wechat", person, "system", "text", FAULT)
+                self.phones.say("wechat", person, "system", "text", FAULT, note={"code": "out_of_order"})
         elif reply is not None and person.following and not silent and event != "VIEW":
             self.show(person, reply, "passive")
 
-    def _state(self, person: Person, message: Message | None, state: Any, detail: str) -> None:
+    def _state(self, person: Person, message: Message | None, state: Any, detail: Phrase | None = None) -> None:
         if message is not None:
             self.phones.set_state("wechat", person, message, state, detail)
 
@@ -239,8 +239,8 @@ class WeChatSim:
                 break
             except (TimeoutError, aiohttp.ClientError):
                 await asyncio.sleep(0.25)
-        line = {True: "通过", False: "未通过：回答不是 echostr", None: "未通过：没有回答"}[self.verified]
-        self.phones.wire("wechat", None, f"GET {ROUTE} 服务器地址校验{line}", ok=bool(self.verified))
+        result = {True: "passed", False: "wrong", None: "silent"}[self.verified]
+        self.phones.wire("wechat", None, f"check_{result}", ok=bool(self.verified), method="GET", path=ROUTE)
 
     async def _check_once(self) -> bool:
         timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**10))

@@ -24,13 +24,14 @@ COMMANDS = [
 
 
 def person(
-    identity: str, name: str, note: str, colour: str, *, following: bool = False, started: bool = False
+    identity: str, name: str, note: str, colour: str, role: str = "", *, following: bool = False, started: bool = False
 ) -> dict[str, Any]:
     number = int(identity[1:])
     return {
         "id": identity,
         "name": name,
         "note": note,
+        "role": role,
         "avatar": colour,
         "wechat": {"openid": f"oSandbox{number}", "following": following},
         "telegram": {"id": 1000 + number, "started": started, "blocked": False},
@@ -38,12 +39,12 @@ def person(
 
 
 def people() -> list[dict[str, Any]]:
-    blocked = person("p4", "何主任", "县里的管理员", "#f2994a", started=True)
+    blocked = person("p4", "何主任", "县里的管理员", "#f2994a", "administrator", started=True)
     blocked["telegram"]["blocked"] = True
     return [
-        person("p1", "阿林", "19 岁学生", "#07c160", following=True, started=True),
-        person("p2", "陈老师", "项目专员", "#2f80ed", following=True),
-        person("p3", "小海妈妈", "监护人", "#eb5757"),
+        person("p1", "阿林", "19 岁学生", "#07c160", "student", following=True, started=True),
+        person("p2", "陈老师", "想当项目专员", "#2f80ed", "coordinator", following=True),
+        person("p3", "小海妈妈", "监护人", "#eb5757", "guardian"),
         blocked,
     ]
 
@@ -69,7 +70,7 @@ def accounts() -> dict[str, Any]:
 
 def message(identity: str, author: str, at: datetime, text: str, **fields: Any) -> dict[str, Any]:
     plain = {"id": identity, "from": author, "at": at.isoformat(), "kind": "text", "text": text, "buttons": []}
-    return {**plain, "via": "", "state": "", "detail": "", **fields}
+    return {**plain, "via": "", "state": "", "detail": {}, **fields}
 
 
 def button(identity: str, text: str, url: str = "") -> dict[str, Any]:
@@ -82,9 +83,10 @@ def _wechat() -> list[dict[str, Any]]:
     greeting = "你好，这里是暖阳：青年志愿者助残“阳光行动”的小助手。\n报名、签到、约探访、找专员，都可以在这里说。"
     template = "探访待确认\n服务对象：小宇\n时间：8月8日 15:00\n地点：温馨家园\n需要你：回复“能去”或“去不了”"
     choices = [[button("b0", "1. 现在报名")], [button("b1", "2. 先看看活动")], [button("b2", "3. 联系专员")]]
+    pressed = {"code": "menu", "name": "签到签退"}
     scene = {"kind": "qr", "scene": "station-440106"}
     return [
-        message("m1", "person", day, "关注了公众号", kind="event", state="delivered"),
+        message("m1", "person", day, "关注了公众号", kind="event", state="delivered", note={"code": "followed"}),
         message("m2", "bot", day, greeting, via="passive"),
         message("m3", "person", day + timedelta(minutes=1), "注册", state="delivered"),
         message("m4", "bot", day + timedelta(minutes=1), "想先做什么？回复数字也可以。", via="客服", buttons=choices),
@@ -92,7 +94,7 @@ def _wechat() -> list[dict[str, Any]]:
         message("m6", "person", day + timedelta(minutes=2), "[语音]", kind="voice", state="repeated"),
         message("m7", "bot", early, template, kind="template", via="模板"),
         message("m8", "bot", early, "天河站的签到码", via="客服", **scene),
-        message("m9", "person", early, "点击菜单：签到签退", kind="event", state="delivered"),
+        message("m9", "person", early, "点击菜单：签到签退", kind="event", state="delivered", note=pressed),
         message("m10", "person", early, "广州天河（23.1291, 113.3612）", kind="location", state="delivered"),
         message(
             "m11",
@@ -103,14 +105,15 @@ def _wechat() -> list[dict[str, Any]]:
             entities_html='已签到：天河站，09:04。\n走的时候别忘了签退，说明在这里：<a href="/p/notes">服务须知</a>',
         ),
         message(
-            "m12", "person", NOW, "胳膊有点疼，今天能不能换人？", state="failed", detail="三次都没有回应，平台放弃了"
+            "m12", "person", NOW, "胳膊有点疼，今天能不能换人？", state="failed", detail={"code": "wechat_gave_up"}
         ),
-        message("m13", "person", NOW, "在吗", state="repeated", detail="微信第 2 次重试…"),
+        message("m13", "person", NOW, "在吗", state="repeated", detail={"code": "retry", "n": 2}),
     ]
 
 
 def _telegram() -> list[dict[str, Any]]:
     early = NOW - timedelta(minutes=20)
+    gave_up = {"code": "telegram_gave_up", "n": 8, "problem": "status", "status": 500}
     html = "请选择<b>要做的事</b>。<i>随时</i>可以发 <code>/help</code>。"
     keys = [
         [button("b0", "现在报名"), button("b1", "先看看活动")],
@@ -126,7 +129,7 @@ def _telegram() -> list[dict[str, Any]]:
         message("t4", "bot", NOW, "你在哪个县（市、区）？可以打字，也可以发送位置。", via="bot api"),
         message("t5", "person", NOW, "广州天河", kind="location", state="delivered"),
         message("t6", "bot", NOW, "好的：广东省 广州市 天河区。接下来请写你的手机号。", via="bot api"),
-        message("t7", "person", NOW, "一三八…", state="failed", detail="机器人没有回应"),
+        message("t7", "person", NOW, "一三八…", state="failed", detail=gave_up),
     ]
 
 

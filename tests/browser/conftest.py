@@ -10,9 +10,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.browser.chromium import FLAGS, chromium_path
 from tests.browser.fake_sandbox import FakeSandbox
-from tests.browser.left_out import MISSING, chromium_path, pytest_terminal_summary
-from tests.browser.screen import FLAGS, Screen
+from tests.browser.left_out import MISSING, pytest_terminal_summary
+from tests.browser.screen import Screen
 
 __all__ = ["pytest_terminal_summary"]  # the hook; pytest finds it here
 HERE = Path(__file__).parent

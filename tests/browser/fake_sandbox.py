@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,13 @@ class FakeSandbox:
         self.people: list[dict[str, Any]] = canned.people()
         self.accounts = canned.accounts()
         self.chats: dict[str, dict[str, Any]] = canned.chats()
-        self.now = canned.NOW
         self.offset = 0
+        self._opened = time.monotonic()
         self.seq = 100
+        self.oldest = 0  # events up to this one are forgotten, as after a restart
+        self.slow_acts: asyncio.Event | None = None
+        self.slow_clock: asyncio.Event | None = None
+        self.advances: list[int] = []
         self.held: list[dict[str, Any]] = []
         self.acts: list[tuple[str, str, dict[str, Any]]] = []
         self.faults: list[dict[str, Any]] = []
@@ -39,6 +44,11 @@ class FakeSandbox:
         self.closed = False  # refuses event streams, as a stopped server does
         self.base = ""
         self._runner: web.AppRunner | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The programme clock: it runs, and starts at the full minute that the tests name."""
+        return canned.NOW + timedelta(seconds=self.offset + time.monotonic() - self._opened)
 
     async def start(self) -> None:
         """Listen on a free loopback port; `base` is the address."""
@@ -73,6 +83,18 @@ class FakeSandbox:
         for stream in self.streams:
             stream.put_nowait(event)
 
+    def wire(self, what: str = "delivery", *, ok: bool = True, **facts: Any) -> None:
+        """A line of the protocol log: a delivery to WeChat's route, but for what is said otherwise."""
+        plain = {"method": "POST", "path": "/wechat/sandbox", "status": 200, "ms": 12} if what == "delivery" else {}
+        self.push("wire", what=what, ok=ok, at=self.now.isoformat(), facts=plain | facts)
+
+    def restart(self) -> None:
+        """Count on from far ahead and hold nothing of before, as a restarted sandbox does."""
+        self.seq += 1000
+        self.oldest = self.seq
+        self.held.clear()
+        self.cut()
+
     def say(
         self, author: str, text: str, platform: str = "wechat", person: str = "p1", **fields: Any
     ) -> dict[str, Any]:
@@ -97,7 +119,9 @@ class FakeSandbox:
 
     async def _state(self, request: web.Request) -> web.Response:
         clock = {"now": self.now.isoformat(), "offset_seconds": self.offset, "zone": "Asia/Shanghai"}
-        return web.json_response({"people": self.people, "accounts": self.accounts, "clock": clock, "seq": self.seq})
+        return web.json_response(
+            {"people": self.people, "accounts": self.accounts, "clock": clock, "seq": self.seq, "oldest": self.oldest}
+        )
 
     async def _chat(self, request: web.Request) -> web.Response:
         if self.slow_chats is not None:
@@ -105,7 +129,8 @@ class FakeSandbox:
         platform, person = request.match_info["platform"], request.match_info["person"]
         chat = self.chats.get(f"{platform}/{person}", {"messages": [], "keyboard": None})
         menu = self.accounts["wechat"]["menu"] if platform == "wechat" else []
-        return web.json_response({**chat, "menu": menu})
+        more = {"commands": self.accounts["telegram"]["commands"]} if platform == "telegram" else {}
+        return web.json_response({**more, **chat, "menu": menu, "seq": self.seq})
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if self.closed:
@@ -113,6 +138,8 @@ class FakeSandbox:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         stream: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        if not self.oldest <= int(request.query["since"]) <= self.seq:
+            stream.put_nowait({"seq": self.seq, "type": "reload", "lost": True})
         for event in self.held:
             if event["seq"] > int(request.query["since"]):
                 stream.put_nowait(event)
@@ -128,6 +155,8 @@ class FakeSandbox:
         return response
 
     async def _act(self, request: web.Request) -> web.Response:
+        if self.slow_acts is not None:
+            await self.slow_acts.wait()
         if self.failing:
             status, sentence, code = self.failing
             return web.json_response({"error": sentence, "code": code}, status=status)
@@ -161,7 +190,9 @@ class FakeSandbox:
 
     async def _clock(self, request: web.Request) -> web.Response:
         seconds = (await request.json())["advance_seconds"]
-        self.now += timedelta(seconds=seconds)
+        if self.slow_clock is not None:
+            await self.slow_clock.wait()
+        self.advances.append(seconds)
         self.offset += seconds
         self.push("clock")
         return web.json_response({})

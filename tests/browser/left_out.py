@@ -1,4 +1,4 @@
-"""Which browser there is, and the loud word at the end of a run that had none.
+"""The loud word at the end of a run that had none.
 
 With xdist only the conftest files of the folders named on the command line reach the process that prints the
 summary; `tests/conftest.py` may import `pytest_terminal_summary` from here as well, it speaks once.
@@ -6,19 +6,11 @@ summary; `tests/conftest.py` may import `pytest_terminal_summary` from here as w
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import Any
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 MISSING = "no Chromium on this machine (Debian: apt install chromium, or set NUANYANG_CHROMIUM to its path)"
 
 _said: set[int] = set()
-
-
-def chromium_path() -> str | None:
-    """The browser to use: NUANYANG_CHROMIUM, or the first known name on the path."""
-    return os.environ.get("NUANYANG_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

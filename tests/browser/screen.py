@@ -9,16 +9,6 @@ from playwright.async_api import ConsoleMessage, Locator, Page, Request
 
 from tests.browser.fake_sandbox import FakeSandbox
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 
 

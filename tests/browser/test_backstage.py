@@ -18,6 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
     [
         ("快进 1 小时", 3600, "8月5日 10:12"),
         ("快进 1 天", 86400, "8月6日 09:12"),
+        ("快进 7 天", 7 * 86400, "8月12日 09:12"),
+        ("快进 30 天", 30 * 86400, "9月4日 09:12"),
         ("到明早 9 点", 85680, "8月6日 09:00"),
     ],
 )
@@ -40,8 +42,8 @@ async def test_yesterdays_messages_are_named_so_after_the_clock_moved(screen: Sc
 
 async def test_the_protocol_log_says_in_words_what_went_wrong(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
-    fake.push("wire", line="POST /wechat/sandbox → 200，12 ms", ok=True)
-    fake.push("wire", line="POST /wechat/sandbox → 5 秒已到，断开", ok=False)
+    fake.wire()
+    fake.wire(ok=False, status=0, problem="timeout", patience=5, ms=5001)
     lines = screen.page.locator(".wire li")
     await expect(lines).to_have_count(2)
     await expect(lines.last).to_contain_text("出错")
@@ -50,11 +52,39 @@ async def test_the_protocol_log_says_in_words_what_went_wrong(screen: Screen, fa
     await expect(screen.page.locator(".panel")).to_contain_text("还没有往来")
 
 
+async def test_the_protocol_log_speaks_the_language_of_the_page_and_changes_with_it(
+    screen: Screen, fake: FakeSandbox, page: Page
+) -> None:
+    await screen.open(lang="en")
+    fake.wire(ok=False, status=0, problem="timeout", patience=5, ms=5001, repeat=1)
+    call = {"method": "POST", "path": "bot/sendMessage", "ms": 0}
+    fake.wire("call", ok=False, **call, status=502, error="Bad Gateway", fault="5xx")
+    fake.wire("call", ok=False, **call, status=429, error="Too Many Requests: retry after 2", retry_after=2)
+    fake.wire("in_answer", method="sendMessage")
+    fake.wire("repeats_differ", ok=False)
+    fake.wire("something_newer", ok=False)
+    english = [
+        "POST /wechat/sandbox → cut off after 5 s, 5001 ms, repeat 1",
+        "POST bot/sendMessage → 502, Bad Gateway, <1 ms, met a fault: Server error (5xx)",
+        "POST bot/sendMessage → 429, asked to wait 2 s, <1 ms",
+        "sendMessage in the answer → ok",
+        "Repeats of one message got different replies",
+        "something_newer",
+    ]
+    lines = page.locator(".wire-line")
+    await expect(lines).to_have_text(english)
+    await expect(page.locator(".wire-word")).to_have_text(["error", "fault", "error", "ok", "error", "error"])
+    await page.get_by_role("radio", name="中文").check(force=True)
+    await expect(lines.nth(0)).to_have_text("POST /wechat/sandbox → 5 秒已到，断开，5001 ms，第 1 次重复")
+    await expect(lines.nth(1)).to_contain_text("遇到故障：服务器出错（5xx）")
+    await expect(lines.nth(3)).to_have_text("回答里的 sendMessage → 成功")
+
+
 async def test_the_protocol_log_survives_a_reload_and_old_messages_do_not_come_twice(
     screen: Screen, fake: FakeSandbox
 ) -> None:
     await screen.open()
-    fake.push("wire", line="POST /wechat/sandbox → 200，12 ms", ok=True)
+    fake.wire()
     fake.say("bot", "只说一次", via="客服")
     await expect(screen.bubbles(1).last).to_have_text("只说一次")
     await screen.page.reload()

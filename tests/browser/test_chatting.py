@@ -41,6 +41,23 @@ async def test_words_that_could_not_be_sent_come_back_with_the_reason(screen: Sc
     screen.tolerated.append("409")  # the browser itself notes it
 
 
+async def test_what_the_sandbox_itself_says_is_said_in_the_language_of_the_page(
+    screen: Screen, fake: FakeSandbox, page: Page
+) -> None:
+    await screen.open(lang="en")
+    await expect(screen.phone(1).locator("[data-id=m1]")).to_have_text("Followed the account")
+    await expect(screen.phone(1).locator("[data-id=m9]")).to_have_text("Menu: 签到签退")
+    why = screen.phone(2).locator("[data-id=t7] .under")
+    await expect(why).to_have_text("Failed: Telegram gave up: 8 deliveries failed (HTTP 500)")
+    fake.failing = (409, "已停用这个机器人，请先重新启用。", "blocked")
+    await screen.phone(2).get_by_role("button", name="联系专员").click()
+    await expect(screen.phone(2).locator(".toast")).to_have_text("You blocked this bot. Restart it first.")
+    fake.failing = (418, "没人翻译过的一句话。", "never_heard_of")
+    await screen.phone(2).get_by_role("button", name="联系专员").click()
+    await expect(screen.phone(2).locator(".toast")).to_have_text("没人翻译过的一句话。")
+    screen.tolerated += ["409", "418"]
+
+
 async def test_a_choice_of_a_wechat_message_is_pressed(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.phone(1).get_by_role("button", name="2. 先看看活动").click()
@@ -209,12 +226,14 @@ async def test_the_next_action_alone_is_repeated_by_the_platform(screen: Screen,
 
 async def test_how_a_delivery_stands_is_said_in_words(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
-    await expect(screen.phone(1).locator("[data-id=m12] .under")).to_have_text("失败：三次都没有回应，平台放弃了")
+    await expect(screen.phone(1).locator("[data-id=m12] .under")).to_have_text(
+        "失败：微信已放弃：该公众号暂时无法提供服务"
+    )
     line = screen.phone(1).locator("[data-id=m13] .under")
     await expect(line).to_have_text("微信第 2 次重试…")
-    fake.push("status", message_id="m13", state="repeated", detail="")
+    fake.push("status", message_id="m13", state="repeated", detail={})
     await expect(line).to_have_text("已送达，平台重发过")
-    fake.push("status", message_id="m13", state="delivered", detail="")
+    fake.push("status", message_id="m13", state="delivered", detail={})
     await expect(line).to_have_text("已送达")
     await expect(screen.phone(1).locator("[data-id=m7] .via")).to_have_text("模板消息")
 

@@ -94,6 +94,23 @@ async def test_a_new_person_is_added_and_takes_the_phone(screen: Screen, fake: F
     assert fake.people[-1]["note"] == "大二学生"
 
 
+async def test_a_person_added_on_the_english_page_has_english_apps_and_commands(
+    screen: Screen, fake: FakeSandbox, page: Page
+) -> None:
+    fake.chats["telegram/p1"]["commands"] = [{"command": "start", "description": "Only for this person"}]
+    await screen.open(lang="en")
+    await screen.phone(2).locator(".commands").click()
+    await expect(page.get_by_role("menuitem")).to_contain_text(["Only for this person"])
+    await page.keyboard.press("Escape")
+    await screen.phone(1).locator(".person").click()
+    await expect(page.get_by_role("menuitemradio").nth(1)).to_contain_text("wants to be a coordinator")
+    await page.get_by_role("menuitem", name="Add a person…").click()
+    async with page.expect_request("**/api/people") as asked:
+        await page.keyboard.type("Sunny")
+        await page.keyboard.press("Enter")
+    assert (await asked.value).post_data_json == {"name": "Sunny", "note": "", "language": "en"}
+
+
 async def test_one_person_open_on_both_phones_is_the_same_chat(screen: Screen) -> None:
     await screen.open(first="wechat:p1", second="wechat:p1")
     await screen.write(1, "两边都看得到")

@@ -6,8 +6,12 @@ import hashlib
 import re
 from pathlib import Path
 
+from bot.sandbox.faults import KINDS
+from bot.sandbox.memory import INVENTED
+
 STATIC = Path(__file__).resolve().parents[2] / "bot" / "sandbox" / "static"
 SCRIPTS = sorted(STATIC.glob("*.js"))
+SERVER = "\n".join(path.read_text(encoding="utf-8") for path in STATIC.parent.glob("*.py"))
 ENTRY = re.compile(r'^  (?:"([^"]+)"|(\w+)): "((?:[^"\\]|\\.)*)",$', re.M)
 
 
@@ -38,8 +42,43 @@ def test_every_word_the_scripts_ask_for_exists_and_none_lies_unused() -> None:
     asked = set(re.findall(r'\bt\("([^"]+)"', code))
     assert asked - chinese.keys() == set()
     quoted = set(re.findall(r'"([\w ]+)"', code))
-    composed = (*re.findall(r"t\(`(\w+_)\$\{", code), "via_")
+    composed = (*re.findall(r"(?:\bt|sentence)\(`(\w+_)\$\{", code), "via_")
     assert {key for key in chinese if key not in quoted and not key.startswith(composed)} == set()
+
+
+def _page(*prefixes: str) -> set[str]:
+    """What the page has sentences for under these prefixes."""
+    chinese, _ = _words()
+    return {key.partition("_")[2] for key in chinese if key.startswith(prefixes)}
+
+
+def test_every_refusal_has_its_sentence_in_the_page_and_none_lies_unused() -> None:
+    sent = {"too_large", "forbidden", *re.findall(r'Refused\(\s*"(\w+)"', SERVER)}
+    assert len(sent) > 20
+    assert _page("error_") - {"offline", "timeout", "other"} == sent  # those three the page finds out by itself
+
+
+def test_every_word_about_a_message_has_its_sentence_in_the_page_and_none_lies_unused() -> None:
+    found = re.findall(r'\{"code": "(\w+)"(?: if blocked else "(\w+)")?|code="(\w+)"', SERVER)
+    sent = {word for words in found for word in words if word}
+    assert _page("detail_", "note_") - {"hint"} == sent  # the hint of a field
+
+
+def test_every_fault_problem_and_role_has_its_sentence_in_the_page() -> None:
+    problems = set(re.findall(r'    return "(\w+)"$', (STATIC.parent / "tasks.py").read_text(encoding="utf-8"), re.M))
+    assert _page("problem_") == problems | {"cut"}  # a time-out of a known length
+    assert _page("role_") == {role for _, _, role in INVENTED}
+    assert set(KINDS) <= _page("fault_")
+
+
+def test_every_line_of_the_protocol_log_has_its_sentence_in_the_page() -> None:
+    sent = set(re.findall(r'\.wire\(\s*[^()]+?, "(\w+)", ok=', SERVER)) | {
+        "check_passed",
+        "check_wrong",
+        "check_silent",
+    }
+    assert {"in_answer", "not_json", "unreadable", "repeats_differ"} <= sent
+    assert sent - {"delivery", "call"} <= _page("wire_")
 
 
 def test_the_page_holds_no_inline_script_or_style_and_no_foreign_address() -> None:

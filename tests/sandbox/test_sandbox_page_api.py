@@ -1,9 +1,8 @@
-"""The phone page's API: state, events, persistence, and who is let in."""
+"""The phone page's API: state, events, the clock, and who is let in."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
@@ -26,6 +25,19 @@ async def test_six_invented_people_are_there_at_the_start(play: Any) -> None:
         status, person = await ground.post("/people", {"name": "阿月", "note": "义工"})
         assert (status, person["id"]) == (201, "p7")
         assert (await ground.post("/people", {"name": " "}))[0] == 400
+
+
+async def test_an_added_person_may_have_apps_in_english(play: Any) -> None:
+    async with play() as ground:
+        _, person = await ground.post("/people", {"name": "Sunny", "note": "", "language": "en"})
+        await ground.begin(person["id"])
+        assert ground.product.updates[-1]["message"]["from"]["language_code"] == "en"
+        commands = [{"command": "start", "description": "Start"}]
+        await ground.tg("setMyCommands", commands=commands, language_code="en")
+        assert (await ground.get(f"/chats/telegram/{person['id']}"))["commands"] == commands
+        assert (await ground.get("/chats/telegram/p1"))["commands"] == []
+        status, answer = await ground.post("/people", {"name": "x", "note": "", "language": "xx"})
+        assert (status, answer["code"]) == (400, "language")
 
 
 async def test_events_go_on_where_a_page_left_off(play: Any, events: Any) -> None:
@@ -84,59 +96,6 @@ async def test_a_silent_stream_says_it_is_still_there(play: Any, monkeypatch: py
                         break
 
 
-async def test_a_restart_keeps_people_chats_and_menus_but_not_what_was_on_its_way(play: Any, events: Any) -> None:
-    async with play() as ground:
-        await ground.follow()
-        await ground.wx("menu/create", {"button": [{"type": "click", "name": "签到", "key": "in"}]})
-        people = (await ground.get("/state"))["people"]
-        seq = (await ground.get("/state"))["seq"]
-
-        async def sleep(_delivery: dict[str, Any], _count: int) -> str:
-            await asyncio.sleep(0.5)
-            return "success"
-
-        ground.product.wechat = sleep
-        lost = await ground.act("wechat", do="text", text="在吗")
-    async with play() as again:
-        state = await again.get("/state")
-        assert state["people"] == people
-        assert state["accounts"]["wechat"]["menu"][0]["key"] == "in"
-        (told,) = await events(again, seq, 1)  # a page that slept through the restart
-        assert told["type"] == "reload"
-        chat = await again.chat("wechat")
-        assert [message["text"] for message in chat] == ["关注了公众号", "在吗"]
-        assert (chat[-1]["id"], chat[-1]["state"]) == (lost, "failed")
-
-
-async def test_telegram_keeps_what_was_not_taken_over_a_restart(play: Any) -> None:
-    async with play(mode="polling") as ground:
-        await ground.act("telegram", do="follow")
-        first = (await ground.tg("getUpdates"))["result"]
-    async with play(mode="polling") as again:
-        assert (await again.tg("getUpdates"))["result"] == first
-
-
-async def test_a_broken_file_is_set_aside_and_said(play: Any, tmp_path: Any, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "sandbox.json").write_text('{"version": 99}')
-    async with play() as ground:
-        assert len((await ground.get("/state"))["people"]) == 6
-    assert (tmp_path / "sandbox.broken").read_text() == '{"version": 99}'
-    assert "could not be read" in caplog.text
-    assert json.loads((tmp_path / "sandbox.json").read_text())["version"] == 1
-
-
-async def test_the_file_is_written_soon_after_a_change(play: Any, tmp_path: Any) -> None:
-    async with play() as ground:
-        await ground.follow()
-
-        async def written() -> bool:
-            file = tmp_path / "sandbox.json"
-            return file.exists() and "关注了公众号" in file.read_text()
-
-        await ground.until(written)
-        assert not (tmp_path / "sandbox.json.new").exists()
-
-
 async def test_reset_brings_strangers_and_leaves_the_accounts_set_up(play: Any) -> None:
     async with play() as ground:
         await ground.follow()
@@ -163,6 +122,34 @@ async def test_a_reply_after_a_reset_does_not_reach_the_stranger(play: Any) -> N
         await ground.post("/reset", {})
         await asyncio.sleep(0.5)
         assert await ground.chat("wechat") == []
+
+
+async def test_a_chat_says_up_to_which_event_it_is_told(play: Any) -> None:
+    async with play() as ground:
+        await ground.follow()
+        chat = await ground.get("/chats/wechat/p1")
+        assert chat["seq"] == (await ground.get("/state"))["seq"]
+        assert [message["note"] for message in chat["messages"]] == [{"code": "followed"}]
+
+
+async def test_the_page_sees_the_clock_run_while_it_is_moved(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.sandbox.routes.CLOCK_NEWS", 0.02)
+    async with play() as ground:
+
+        async def in_steps(seconds: int) -> None:
+            for _ in range(4):
+                await ground.clock.advance(seconds // 4)
+                await asyncio.sleep(0.05)
+
+        ground.sandbox._page._advance = in_steps
+        since = (await ground.get("/state"))["seq"]
+        await ground.post("/clock", {"advance_seconds": 4 * 86_400})
+        told = [
+            e["clock"]["offset_seconds"] for e in ground.sandbox.phones.journal.after(since) if e["type"] == "clock"
+        ]
+        assert told == sorted(told)
+        assert {86_400, 2 * 86_400, 3 * 86_400} <= {round(offset, -2) for offset in told}
+        assert abs(told[-1] - 4 * 86_400) <= 1
 
 
 async def test_the_clock_moves_forward_only(play: Any) -> None:
@@ -265,6 +252,7 @@ async def test_what_a_phone_cannot_do_is_answered_with_a_plain_sentence(play: An
         status, answer = await ground.post("/chats/wechat/p1/act", body)
         assert 400 <= status < 500
         assert answer["error"].endswith("。")
+        assert all(f"{value}" in answer["error"] for value in answer.get("fields", {}).values())
         assert answer["code"].isascii()
         assert (await ground.post("/chats/nowhere/p1/act", {"do": "text", "text": "x"}))[0] == 404
         assert (await ground.post("/chats/wechat/p99/act", {"do": "text", "text": "x"}))[0] == 404

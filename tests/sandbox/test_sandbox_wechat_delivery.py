@@ -60,7 +60,7 @@ async def test_silence_is_cut_and_the_very_same_message_repeated_twice_then_give
         ground.product.received.clear()
         message = await ground.act("wechat", do="text", text="在吗")
         failed = await ground.state_of("wechat", message, "failed")
-        assert failed["detail"] == "微信已放弃：该公众号暂时无法提供服务"
+        assert failed["detail"] == {"code": "wechat_gave_up"}
         await asyncio.sleep(0.5)
         assert len(ground.product.received) == 3
         assert len({delivery["xml"] for delivery in ground.product.received}) == 1
@@ -87,7 +87,7 @@ async def test_the_real_patience_is_five_seconds(play: Any) -> None:
 
         await ground.until(repeated, 7)
         assert 4.9 < times[1] - times[0] < 5.6
-        assert (await ground.state_of("wechat", message, "repeated"))["detail"] == ""
+        assert (await ground.state_of("wechat", message, "repeated"))["detail"] == {}
 
 
 async def test_a_repeat_arrives_while_the_first_is_at_work_and_one_reply_is_shown(play: Any) -> None:
@@ -109,10 +109,10 @@ async def test_a_repeat_arrives_while_the_first_is_at_work_and_one_reply_is_show
         ground.product.wechat = work
         message = await ground.act("wechat", do="text", text="在吗")
         at_first = await ground.state_of("wechat", message, "repeated")
-        assert at_first["detail"] == "微信第 1 次重试…"
+        assert at_first["detail"] == {"code": "retry", "n": 1}
 
         async def over() -> bool:
-            return (await ground.state_of("wechat", message, "repeated"))["detail"] == ""
+            return (await ground.state_of("wechat", message, "repeated"))["detail"] == {}
 
         assert await ground.until(over)
         assert most == 2
@@ -139,14 +139,14 @@ async def test_repeats_on_request_carry_the_same_ids_and_must_get_the_same_reply
 
             async def three_lines(since: int = seq) -> Any:
                 lines = [e for e in ground.sandbox.phones.journal.after(since) if e["type"] == "wire"]
-                return lines if sum(e["line"].startswith("POST") for e in lines) == 3 else None
+                return lines if sum(e["what"] == "delivery" for e in lines) == 3 else None
 
             lines = await ground.until(three_lines)
             await asyncio.sleep(0.05)
             lines = [e for e in ground.sandbox.phones.journal.after(seq) if e["type"] == "wire"]
             assert len({field(d["xml"], "MsgId") for d in ground.product.received}) == 1
             assert len(ground.product.received) == 3
-            assert sum("不同的回复" in e["line"] for e in lines) == complaints
+            assert sum(e["what"] == "repeats_differ" for e in lines) == complaints
 
 
 @pytest.mark.parametrize("answer", ["ok", "{}", "<xml><Content>明文</Content></xml>", "succes", "<xml>"])

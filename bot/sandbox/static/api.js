@@ -1,5 +1,5 @@
 // The sandbox's JSON API. Every failure becomes an ApiError whose message a person can read.
-import { knows, language, t } from "./texts.js";
+import { sentence, t } from "./texts.js";
 
 const BASE = "/sandbox/api";
 const PATIENCE = 20_000; // milliseconds; moving the clock has its own, since it works through all that falls due
@@ -32,9 +32,8 @@ async function call(method, path, body, patience = PATIENCE) {
 }
 
 function reasonOf(answer, status) {
-  // The server speaks Chinese; the page prefers its own words where it has them in the reader's language.
-  if (language() !== "zh" && answer?.code && knows(`error_${answer.code}`)) return t(`error_${answer.code}`, { status });
-  return answer?.error ?? t("error_other", { status });
+  // The server's own sentence is Chinese; the page has one for every code it knows, in the reader's language.
+  return sentence(`error_${answer?.code}`, { status, ...answer?.fields }) ?? answer?.error ?? t("error_other", { status });
 }
 
 const path = (...parts) => parts.map((part) => `/${encodeURIComponent(part)}`).join("");
@@ -43,7 +42,7 @@ export const api = {
   state: () => call("GET", "/state"),
   chat: (platform, person) => call("GET", `/chats${path(platform, person)}`),
   act: (platform, person, action) => call("POST", `/chats${path(platform, person)}/act`, action),
-  addPerson: (name, note) => call("POST", "/people", { name, note }),
+  addPerson: (name, note, language) => call("POST", "/people", { name, note, language }),
   advance: (seconds) => call("POST", "/clock", { advance_seconds: seconds }, 300_000),
   fault: (platform, kind, times) => call("POST", "/faults", { platform, kind, times }),
   reset: () => call("POST", "/reset", {}),

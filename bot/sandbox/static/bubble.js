@@ -3,7 +3,7 @@ import { aside, avatar, el, icon, safeUrl } from "./dom.js";
 import { linkHint } from "./page.js";
 import { safeHtml } from "./sanitise.js";
 import { sceneOf } from "./store.js";
-import { knows, language, t, tagOf } from "./texts.js";
+import { knows, languageTag, problemWords, sentence, t, tagOf } from "./texts.js";
 
 /**
  * The element of `message`. `view`: {platform, clock, account, person, press(message, button), scan(scene)}.
@@ -29,8 +29,9 @@ export function messageNode(message, view) {
 
 function systemNode(message, view) {
   const doing = message.state && message.state !== "delivered" && stateWords(message, view.platform);
+  const own = message.note && sentence(`note_${message.note.code}`, message.note);
   return el("div", { class: "msg system", data: { id: message.id } },
-    el("p", { class: "notice", lang: tagOf(message.text) }, message.text),
+    el("p", { class: "notice", lang: own ? languageTag() : tagOf(message.text) }, own || message.text),
     doing && el("p", { class: `notice state ${message.state}` }, message.state === "failed" && icon("alert", 14), doing));
 }
 
@@ -60,16 +61,16 @@ function underline(message, view) {
 
 /** The state of a message in a person's words; empty when there is nothing to say. */
 export function stateWords(message, platform) {
-  const detail = message.detail ?? "";
+  const detail = message.detail?.code && detailWords(message.detail, platform);
   if (message.state === "failed") return detail ? t("state_failed_why", { reason: detail }) : t("state_failed");
-  if (message.state === "repeated") {
-    // Without a detail the message has arrived, after repeats; with one, the platform is still at it.
-    if (!detail) return t("state_repeated");
-    const count = /\d+/.exec(detail);
-    if (language() === "zh" || !count) return detail;
-    return t("state_repeated_n", { platform: t(platform), n: count[0] });
-  }
+  // Without a detail the message has arrived, after repeats; with one, the platform is still at it.
+  if (message.state === "repeated" && detail) return detail;
   return message.state && knows(`state_${message.state}`) ? t(`state_${message.state}`) : "";
+}
+
+function detailWords(detail, platform) {
+  const problem = detail.problem ? problemWords(detail) : "";
+  return sentence(`detail_${detail.code}`, { ...detail, platform: t(platform), problem });
 }
 
 function content(message, view) {
@@ -142,7 +143,7 @@ function qr(message, view) {
   return [
     pictureOf(message, "code", `${t("qr_alt")}：${message.text}`, "photo code"),
     caption(message),
-    scene && el("button", { type: "button", class: "text-button", on: { click: () => view.scan(scene) } }, t("use_qr")),
+    scene && el("button", { type: "button", class: "text-button", data: { scene }, on: { click: () => view.scan(scene) } }, t("use_qr")),
   ];
 }
 

@@ -2,6 +2,7 @@
 import { el, icon } from "./dom.js";
 import { messageNode } from "./bubble.js";
 import { Follower } from "./follow.js";
+import { patch } from "./patch.js";
 import { t } from "./texts.js";
 
 const GAP = 5 * 60_000; // milliseconds of silence after which WeChat shows the time
@@ -74,13 +75,12 @@ export class ChatLog {
   change(message) {
     const held = this.nodes.get(message.id);
     if (!held) return;
-    const button = held.node.contains(document.activeElement) ? document.activeElement.dataset.button : undefined;
-    const hadFocus = held.node.contains(document.activeElement);
-    const node = messageNode(message, this.view);
-    held.node.replaceWith(node);
+    const focused = held.node.contains(document.activeElement);
+    const button = focused ? document.activeElement.dataset.button : undefined;
+    const node = patch(held.node, messageNode(message, this.view));
     this.nodes.set(message.id, { node, message });
     this.markNewest();
-    if (hadFocus) (node.querySelector(`[data-button="${CSS.escape(button ?? "")}"]`) ?? this.log).focus();
+    if (focused && !node.contains(document.activeElement)) (node.querySelector(`[data-button="${CSS.escape(button ?? "")}"]`) ?? this.log).focus();
     this.follower.settle();
   }
 

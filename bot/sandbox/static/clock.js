@@ -56,9 +56,8 @@ export class ProgrammeClock {
     return this.day(date);
   }
 
-  /** Whole seconds from now to the next 09:00 of the zone, daylight saving included. */
-  secondsToMorning() {
-    const now = this.now();
+  /** Whole seconds from `now` to the next 09:00 of the zone, daylight saving included. */
+  secondsToMorning(now = this.now()) {
     const [hour, minute, second] = this.wall(now);
     let seconds = 9 * 3600 - (hour * 3600 + minute * 60 + second);
     if (seconds <= 0) seconds += 24 * 3600;
@@ -75,9 +74,14 @@ export class ProgrammeClock {
   /** How far ahead of the real time, in words. */
   lead() {
     const minutes = Math.round(this.offset / 60);
-    if (minutes < 1) return t("clock_same");
+    return minutes < 1 ? t("clock_same") : t("clock_ahead", { span: this.span(this.offset) });
+  }
+
+  /** So many seconds in words, to the minute. */
+  span(seconds) {
+    const minutes = Math.max(1, Math.round(seconds / 60));
     const [days, hours, rest] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60), minutes % 60];
-    const span = [days && t("days", { n: days }), hours && t("hours", { n: hours }), rest && t("minutes", { n: rest })];
-    return t("clock_ahead", { span: span.filter(Boolean).join("") });
+    const parts = [days && t("days", { n: days }), hours && t("hours", { n: hours }), rest && t("minutes", { n: rest })];
+    return parts.filter(Boolean).join("");
   }
 }

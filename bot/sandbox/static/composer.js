@@ -17,6 +17,8 @@ export function writingLine(phone, { before = [], placeholder = "" } = {}) {
     phone.draft = box.value;
     fit();
   });
+  // Whoever turns to writing is done with the panel of things to send.
+  for (const turn of ["focus", "input"]) box.addEventListener(turn, () => phone.toolsOpen && phone.toggleTools(false));
   box.addEventListener("keydown", (event) => {
     // Enter while an input method is composing chooses a word; it must not send.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -27,37 +29,52 @@ export function writingLine(phone, { before = [], placeholder = "" } = {}) {
     event.preventDefault();
     const text = box.value;
     if (!text.trim()) return;
-    phone.draft = box.value = "";
+    const key = phone.key();
+    phone.draft = phone.returned = box.value = "";
     fit();
     if (await phone.send({ do: "text", text })) return;
-    // Not gone: give the words back, wherever the line is by now, unless something new was begun.
-    const now = phone.screen.querySelector(".write");
-    if (phone.draft === "") phone.draft = text;
-    if (now && now.value === "") now.value = text;
-    now?.dispatchEvent(new Event("input"));
+    if (phone.key() === key) giveBack(phone, text);
   });
   queueMicrotask(fit);
   return form;
 }
 
+/** Words that did not go: back into the line, wherever it is by now, before what was begun since. */
+function giveBack(phone, text) {
+  const had = phone.returned && phone.draft.startsWith(phone.returned) ? phone.returned : "";
+  const begun = phone.draft.slice(had.length).replace(/^\n/, "");
+  phone.returned = [had, text].filter(Boolean).join("\n");
+  phone.draft = [phone.returned, begun].filter(Boolean).join("\n");
+  const box = phone.screen.querySelector(".write");
+  if (!box) return;
+  box.value = phone.draft;
+  box.dispatchEvent(new Event("input"));
+}
+
 function moreButton(phone) {
   const press = () => phone.toggleTools();
-  const name = t(phone.toolsOpen ? "close_more" : "more");
-  return el("button", { type: "button", class: "icon-button more", data: { key: "more" }, "aria-label": name, "aria-expanded": String(phone.toolsOpen), on: { click: press } },
+  return el("button", { type: "button", class: "icon-button more", data: { key: "more" }, on: { click: press } },
     icon(phone.platform === "telegram" ? "clip-on" : "plus", 26));
+}
+
+/** Say on the + button whether its panel is open; the button itself stays, and with it the focus. */
+export function markMore(phone) {
+  const button = phone.bottom.querySelector(".more");
+  button?.setAttribute("aria-label", t(phone.toolsOpen ? "close_more" : "more"));
+  button?.setAttribute("aria-expanded", String(phone.toolsOpen));
 }
 
 /** The panel of things to send. `tools`: [{icon, label, act, pressed?}]. */
 export function toolsPanel(phone, tools) {
   const id = newId("tools");
   const buttons = tools.map(({ icon: name, label, act, pressed }) => {
-    const props = { type: "button", class: "tool", "aria-pressed": pressed === undefined ? null : String(pressed), on: { click: act } };
+    const props = { type: "button", class: "tool", data: { key: `tool-${name}` }, "aria-pressed": pressed === undefined ? null : String(pressed), on: { click: act } };
     return el("button", props, el("span", { class: "tool-face" }, icon(name, 26)), el("span", { class: "tool-name" }, label));
   });
   const panel = el("div", { class: "tools", role: "group", "aria-label": t("tools"), id }, buttons);
   panel.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") phone.toggleTools(false);
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 4, ArrowUp: -4 }[event.key];
+    const columns = getComputedStyle(panel).gridTemplateColumns.split(" ").length;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
     const to = step && buttons[buttons.indexOf(document.activeElement) + step];
     if (!to) return;
     event.preventDefault();

@@ -2,16 +2,19 @@
 import { api } from "./api.js";
 import { el, field, icon, newId } from "./dom.js";
 import { Follower } from "./follow.js";
+import { Forward, JUMPS } from "./forward.js";
 import { confirmDialog } from "./sheet.js";
 import { checkedForm } from "./tools.js";
-import { t, tagOf } from "./texts.js";
+import { t } from "./texts.js";
+import { wireKind, wireWords } from "./wire.js";
 
-const HOUR = 3600;
+const FAULTS = ["slow", "5xx", "drop", "429", "none"];
 
 export class Panel {
   /** `tell(text)` shows a sentence to the person; `shut()` closes the drawer. */
   constructor(store, node, { tell, shut }) {
     Object.assign(this, { store, node, tell, shut });
+    this.forward = new Forward(store, { changed: () => this.drawMoving(), failed: (error) => this.tell(error.message) });
     store.addEventListener("clock", () => this.tick());
     store.addEventListener("wire", () => this.drawWire());
   }
@@ -32,28 +35,31 @@ export class Panel {
     this.day = el("span", { class: "clock-day" });
     this.lead = el("p", { class: "clock-lead" });
     this.moving = el("p", { class: "hint moving", role: "status" });
-    const jump = (key, seconds) => el("button", { type: "button", class: "button jump", on: { click: () => this.forward(seconds()) } }, icon("forward", 18), t(key));
-    this.jumps = el("div", { class: "jumps" }, jump("forward_hour", () => HOUR), jump("forward_day", () => 24 * HOUR),
-      jump("forward_morning", () => this.store.clock.secondsToMorning()));
-    return part("clock", el("p", { class: "clock" }, this.time, this.day), this.lead, this.jumps, this.moving);
+    this.bar = el("progress", { class: "bar", "aria-label": t("forward_progress"), hidden: true });
+    const jumps = JUMPS.map(([key, step]) =>
+      el("button", { type: "button", class: "button jump", on: { click: () => this.forward.press(step) } }, icon("forward", 18), t(key)));
+    this.drawMoving({ quietly: true });
+    return part("clock", el("p", { class: "clock" }, this.time, this.day), this.lead, el("div", { class: "jumps" }, jumps), this.bar, this.moving);
   }
 
-  async forward(seconds) {
-    if (this.busy) return;
-    this.busy = true;
-    this.jumps.setAttribute("aria-busy", "true");
-    this.moving.textContent = t("forwarding");
-    try {
-      await api.advance(seconds);
-      await this.store.readState();
-      this.moving.textContent = t("forwarded", { time: this.nowInWords() });
-    } catch (error) {
-      this.moving.textContent = "";
-      this.tell(error.message);
-    } finally {
-      this.busy = false;
-      this.jumps.setAttribute("aria-busy", "false");
+  /** How the moves stand: what is under way, what waits behind it, and at the end where the clock has come to. */
+  drawMoving({ quietly = false } = {}) {
+    if (!this.moving) return;
+    const { working, moving, waiting } = this.forward;
+    this.bar.hidden = !working;
+    if (working) {
+      const words = [t("forwarding", { span: this.store.clock.span(moving) }), waiting > 0 && t("forward_waiting", { span: this.store.clock.span(waiting) })];
+      this.moving.textContent = words.filter(Boolean).join(t("between_sentences"));
+      this.drawBar();
+    } else {
+      this.moving.textContent = quietly ? "" : t("forwarded", { time: this.nowInWords() });
     }
+  }
+
+  drawBar() {
+    if (!this.forward.working) return;
+    const { all, done } = this.forward.progress();
+    Object.assign(this.bar, { max: all, value: done });
   }
 
   nowInWords() {
@@ -69,6 +75,7 @@ export class Panel {
     this.day.textContent = clock.fullDay(now);
     this.lead.textContent = clock.lead();
     this.lead.classList.toggle("ahead", clock.offset >= 60);
+    this.drawBar();
   }
 
   wirePart() {
@@ -107,16 +114,17 @@ export class Panel {
     this.follower.settle();
   }
 
-  wireLine({ line, ok, at }) {
-    return el("li", { class: ok ? "ok" : "bad" },
-      at && el("span", { class: "wire-time" }, this.store.clock.time(at)),
-      el("span", { class: "wire-word" }, icon(ok ? "check" : "alert", 12), t(ok ? "wire_ok" : "wire_bad")),
-      el("span", { class: "wire-line", lang: tagOf(line) }, line));
+  wireLine(entry) {
+    const kind = wireKind(entry);
+    return el("li", { class: kind },
+      el("span", { class: "wire-word" }, icon(kind === "ok" ? "check" : "alert", 12), el("span", { class: kind === "ok" ? "sr" : null }, t(`wire_${kind}`))),
+      el("span", { class: "wire-line" }, wireWords(entry)),
+      el("span", { class: "wire-time" }, this.store.clock.time(entry.at)));
   }
 
   faultPart() {
     const platform = choice(t("platform"), ["wechat", "telegram"].map((one) => [one, t(one)]));
-    const kind = choice(t("fault_kind"), ["slow", "5xx", "drop", "none"].map((one) => [one, t(`fault_${one}`)]));
+    const kind = choice(t("fault_kind"), FAULTS.map((one) => [one, t(`fault_${one}`)]));
     const times = field(t("times"), { type: "number", min: "1", max: "100", value: "1", inputmode: "numeric" });
     kind.input.addEventListener("change", () => (times.input.disabled = kind.input.value === "none"));
     const form = checkedForm(t("set_fault"), [el("div", { class: "pair" }, platform.node, times.node), kind.node], async () => {

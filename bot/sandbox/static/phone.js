@@ -1,23 +1,26 @@
 // One phone: whose it is, which app is open, and its glass. It is drawn in three parts, each only when it changed.
-import { api } from "./api.js";
 import { ChatLog } from "./chat.js";
 import { aside, avatar, el, icon } from "./dom.js";
+import { Hands } from "./hands.js";
 import { catchPages } from "./page.js";
 import { closePopup, menuButton, openPopup } from "./popup.js";
 import { chatKey } from "./store.js";
 import { telegram } from "./telegram.js";
 import { personSheet } from "./tools.js";
-import { t, tagOf } from "./texts.js";
+import { languageTag, sentence, t, tagOf } from "./texts.js";
 import { openScan, wechat } from "./wechat.js";
 
 const APPS = { wechat, telegram };
 const TOAST_FOR = 5000; // milliseconds
+const SAID_AFTER = 600; // milliseconds a sending may take before the phone speaks of it
+const SLOTS = ["strip", "line", "lower"]; // what stands below the chat, from top to bottom
 
 export class Phone {
   /** `changed(phone)` is called when the person or the platform was changed by hand. */
   constructor(store, number, { platform, personId }, changed) {
     Object.assign(this, { store, number, platform, personId, changed });
     this.draft = "";
+    this.returned = ""; // words at the head of the draft that could not be sent
     this.mode = "menu";
     this.toolsOpen = false;
     this.boardOpen = true;
@@ -26,19 +29,24 @@ export class Phone {
     this.ownerBar = el("div", { class: "owner" });
     this.top = el("div", { class: "top" });
     this.body = el("div", { class: "body" });
-    this.bottom = el("div", { class: "bottom" });
+    this.slots = Object.fromEntries(SLOTS.map((name) => [name, el("div", { class: "slot" })]));
+    this.bottom = el("div", { class: "bottom", hidden: true }, Object.values(this.slots));
+    this.bottom.addEventListener("keydown", (event) => event.key === "Escape" && this.toolsOpen && this.leaveTools());
+    this.waiting = el("div", { class: "waiting", role: "status" });
     this.statusTime = el("span");
     this.toast = el("div", { class: "toast", role: "status" });
     const status = el("div", { class: "status-bar", "aria-hidden": "true" }, this.statusTime, el("span", { class: "status-icons" }, icon("signal", 16), icon("battery", 22)));
-    this.screen = el("div", { class: "screen" }, status, this.top, this.body, this.bottom, this.toast);
+    this.screen = el("div", { class: "screen" }, status, this.top, this.body, this.waiting, this.bottom, this.toast);
+    this.hands = new Hands(this.screen);
     catchPages(this.screen);
     this.node = el("section", { class: "phone", id: `phone-${number}` }, this.ownerBar, el("div", { class: "handset" }, this.screen));
     store.addEventListener("state", () => this.onState());
     store.addEventListener("clock", () => this.log?.restamp());
     store.addEventListener("chat", ({ detail }) => detail.key === this.key() && this.onChat(detail));
-    store.addEventListener("typing", ({ detail }) => detail.key === this.key() && this.drawTop());
+    store.addEventListener("typing", ({ detail }) => detail.key === this.key() && this.soon("Top"));
     store.addEventListener("toast", ({ detail }) => detail.key === this.key() && this.say(detail.text));
-    store.addEventListener("unread", () => this.drawOwner());
+    store.addEventListener("unread", () => this.soon("Owner"));
+    store.addEventListener("sending", ({ detail }) => detail.key === this.key() && this.drawWaiting());
   }
 
   key() {
@@ -67,6 +75,11 @@ export class Phone {
     return own?.length ? own : (this.account().menu ?? []);
   }
 
+  /** The bot's commands as this person sees them. */
+  commands() {
+    return this.chat().commands ?? this.account().commands ?? [];
+  }
+
   keyboard() {
     return this.chat().keyboard;
   }
@@ -89,13 +102,14 @@ export class Phone {
     this.drawTop();
     this.drawBody();
     this.drawBottom();
+    this.drawWaiting();
     this.tick();
     if (!this.node.hidden) this.store.seen(this.key());
   }
 
   drawNobody() {
     this.top.replaceChildren();
-    this.bottom.replaceChildren();
+    this.bottom.hidden = true;
     this.body.replaceChildren(el("div", { class: "door" }, el("p", { class: "door-note" }, t("no_people")),
       el("button", { type: "button", class: "button primary wide", on: { click: () => this.addPerson() } }, t("add_person"))));
   }
@@ -133,7 +147,8 @@ export class Phone {
   personItems() {
     const people = this.store.people.map((person) => {
       const fresh = this.store.unread.get(chatKey(this.platform, person.id));
-      const note = [person.note, fresh && t("unread", { n: fresh })].filter(Boolean).join(" · ");
+      const about = sentence(`role_${person.role}`) ?? person.note;
+      const note = [about, fresh && t("unread", { n: fresh })].filter(Boolean).join(" · ");
       const act = () => this.turnTo({ personId: person.id });
       return { label: person.name, lang: tagOf(person.name), note, node: avatar(person, 34), checked: person.id === this.personId, act };
     });
@@ -151,7 +166,7 @@ export class Phone {
 
   turnTo({ platform = this.platform, personId = this.personId }) {
     if (platform === this.platform && personId === this.personId) return;
-    Object.assign(this, { platform, personId, draft: "", mode: "menu", toolsOpen: false, boardOpen: true, repeat: false });
+    Object.assign(this, { platform, personId, draft: "", returned: "", mode: "menu", toolsOpen: false, boardOpen: true, repeat: false });
     this.draw();
     this.changed(this);
   }
@@ -193,15 +208,26 @@ export class Phone {
     });
   }
 
+  /** Each slot is drawn only when what it depends on changed, so that what is being written is left alone. */
   drawBottom() {
     if (!this.owner()) return;
-    const { wechat: onWechat, telegram: onTelegram } = this.owner();
-    const parts = [this.menu(), this.keyboard(), this.account().commands, this.mode, this.toolsOpen, this.boardOpen, this.repeat, onWechat.following, onTelegram.started, onTelegram.blocked];
-    const signature = JSON.stringify(parts);
-    if (this.drawn.bottom === signature) return;
-    this.drawn.bottom = signature;
-    closePopup();
-    this.redraw(this.bottom, this.app().ready(this.owner()) ? [this.app().bottom(this)].flat().filter(Boolean) : []);
+    const app = this.app();
+    const wanted = app.bottom(this);
+    for (const name of SLOTS) {
+      const [depends, build] = wanted[name] || [null, () => false];
+      const signature = JSON.stringify([this.key(), languageTag(), depends]);
+      if (this.drawn[name] === signature) continue;
+      this.drawn[name] = signature;
+      if (name === "line") closePopup({ within: this.bottom });
+      this.redraw(this.slots[name], [build()].filter(Boolean));
+    }
+    this.bottom.hidden = Object.values(this.slots).every((slot) => slot.childElementCount === 0);
+    app.mark(this);
+  }
+
+  /** Draw a part because of something that happened by itself: not under a finger, nor amid a word. */
+  soon(...parts) {
+    for (const part of parts) this.hands.whenFree(part, () => this[`draw${part}`]());
   }
 
   /** Replace a part's content and give the focus to what stands in the old place, so that it never falls away. */
@@ -223,34 +249,44 @@ export class Phone {
     if (!owner) return this.draw();
     const account = JSON.stringify(this.account());
     if (this.drawn.account !== account) Object.assign(this.drawn, { account, ready: undefined }); // its title stands in the chat
-    this.drawOwner();
-    this.drawTop();
-    this.drawBody();
-    this.drawBottom();
+    this.soon("Owner", "Top", "Body", "Bottom");
   }
 
   onChat({ what, message }) {
     if (this.log) {
       if (what === "added") this.log.add(message);
       else if (what === "changed") this.log.change(message);
-      else if (what === "loaded") this.showChat();
+      else if (what === "loaded") this.hands.whenFree("chat", () => this.log && this.showChat());
     }
-    this.drawBottom();
+    this.soon("Bottom");
   }
 
   /** Do something as this person. True when the sandbox took it; otherwise the reason is shown and it is false. */
   async send(action) {
-    const full = this.repeat ? { ...action, repeat: 2 } : action;
+    const repeated = this.repeat;
+    if (repeated) this.setRepeat(false); // this one alone, however quickly the next one comes
+    const full = repeated ? { ...action, repeat: 2 } : action;
     try {
-      await api.act(this.platform, this.personId, full);
+      await this.store.act(this.platform, this.personId, full);
     } catch (error) {
       this.say(error.message);
+      if (repeated) this.setRepeat(true);
       return false;
     }
-    if (this.repeat) this.setRepeat(false);
     if (["follow", "unfollow", "scan"].includes(action.do)) this.store.refreshSoon();
     if (window.matchMedia("(max-width: 719px)").matches && action.do !== "text") this.toggleTools(false);
     return true;
+  }
+
+  /** How many actions have not reached the sandbox yet, once that takes long enough to be noticed. */
+  drawWaiting() {
+    clearTimeout(this.noticing);
+    const count = this.store.sending.get(this.key()) ?? 0;
+    if (count === 0) return this.waiting.replaceChildren();
+    const words = () => this.waiting.replaceChildren(icon("clock", 14), el("span", {}, t("sending_n", { n: count })));
+    if (this.waiting.hasChildNodes()) words();
+    else this.noticing = setTimeout(words, SAID_AFTER);
+    return undefined;
   }
 
   scan(first = "") {
@@ -267,6 +303,15 @@ export class Phone {
   toggleTools(open = !this.toolsOpen) {
     this.toolsOpen = open;
     this.drawBottom();
+  }
+
+  /** Close the tools with the focus inside them or beside: it goes to the button that opened them, or to the line. */
+  leaveTools() {
+    if (this.slots.lower.contains(document.activeElement)) {
+      const more = this.bottom.querySelector(".more");
+      (more?.checkVisibility() ? more : this.bottom.querySelector(".write"))?.focus();
+    }
+    this.toggleTools(false);
   }
 
   toggleBoard() {

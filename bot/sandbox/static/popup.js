@@ -26,8 +26,9 @@ export function openPopup({ host, button, label, items, kind = "" }) {
   first?.focus();
 }
 
-export function closePopup({ refocus = false } = {}) {
-  if (!open) return;
+/** Close the open menu, `within` a node only if it is there. */
+export function closePopup({ refocus = false, within = document } = {}) {
+  if (!open || !within.contains(open.menu)) return;
   const { menu, button } = open;
   open = null;
   document.removeEventListener("pointerdown", onPress, true);

@@ -1,5 +1,5 @@
 // What the page knows: people, accounts, chats, clock and log. Views listen to its events:
-// "state", "reload", "clock", "chat" {key, what, message}, "typing" {key}, "toast" {key, text}, "wire", "connection", "unread".
+// "state", "reload", "clock", "chat" {key, what, message}, "typing" {key}, "toast" {key, text}, "sending" {key}, "wire", "connection", "unread".
 import { api } from "./api.js";
 import { ProgrammeClock } from "./clock.js";
 import { Events } from "./events.js";
@@ -7,6 +7,7 @@ import { Events } from "./events.js";
 const WIRE_LINES = 400;
 const PAST_EVENTS = 200;
 const TYPING_FOR = 5000; // milliseconds; Telegram's own “typing” lasts five seconds
+const LOOK_AGAIN = 1000; // milliseconds until the state is asked for again when it did not come
 
 export const chatKey = (platform, person) => `${platform}/${person}`;
 
@@ -21,6 +22,8 @@ export class Store extends EventTarget {
     this.chats = new Map();
     this.unread = new Map();
     this.typing = new Map();
+    this.sending = new Map(); // chat → actions on their way to the sandbox
+    this.queues = new Map(); // chat → the promise after which its next action may go
     this.wire = [];
     this.connection = { state: "connecting", attempt: 0 };
     this.visible = () => new Set(); // the chats in front of the person; app.js sets it
@@ -38,9 +41,10 @@ export class Store extends EventTarget {
 
   /** Read the state and begin to listen. Throws ApiError when the sandbox does not answer. */
   async open() {
-    this.known = await this.readState();
+    const state = await this.readState();
+    this.known = state.seq;
     // A little of the past comes along for the protocol log; chats are read whole, so older events are let by.
-    this.seq = Math.max(0, this.known - PAST_EVENTS);
+    this.seq = Math.max(state.oldest, this.known - PAST_EVENTS);
     this.events.start();
   }
 
@@ -51,7 +55,21 @@ export class Store extends EventTarget {
     this.clock.set(state.clock);
     this.emit("state");
     this.emit("clock");
-    return state.seq;
+    return state;
+  }
+
+  /** Send an action. Those of one chat go one after the other, so that quick hands keep their order. */
+  act(platform, person, action) {
+    const key = chatKey(platform, person);
+    const mine = (this.queues.get(key) ?? Promise.resolve()).then(() => api.act(platform, person, action));
+    const count = (by) => {
+      this.sending.set(key, (this.sending.get(key) ?? 0) + by);
+      this.emit("sending", { key });
+    };
+    const over = () => count(-1);
+    count(1);
+    this.queues.set(key, mine.then(over, over));
+    return mine;
   }
 
   /** A later look at the state, many at once folded into one; a failure shows as the lost connection does. */
@@ -62,20 +80,19 @@ export class Store extends EventTarget {
     }, 60);
   }
 
-  async opened(wasLost) {
+  /** Connected (again). What was missed comes as events; only what failed meanwhile has to be asked for. */
+  opened(wasLost) {
     this.setConnection("open", 0);
     if (!wasLost) return;
-    try {
-      // A sandbox that was emptied or begun anew counts from the start: what we hold is then of another life.
-      const seq = await this.readState();
-      if (seq < this.seq) {
-        this.seq = this.known = seq;
-        this.events.start();
-      }
-      for (const key of this.chats.keys()) this.load(...key.split("/"));
-    } catch (error) {
+    this.catchUp();
+    for (const [key, chat] of this.chats) if (chat.status === "failed") this.load(...key.split("/"));
+  }
+
+  catchUp() {
+    this.readState().catch((error) => {
       console.warn("not caught up yet:", error.message);
-    }
+      if (this.connection.state === "open") setTimeout(() => this.catchUp(), LOOK_AGAIN);
+    });
   }
 
   setConnection(state, attempt) {
@@ -92,7 +109,7 @@ export class Store extends EventTarget {
   chat(platform, person) {
     const key = chatKey(platform, person);
     if (!this.chats.has(key)) {
-      this.chats.set(key, { messages: [], menu: [], keyboard: null, status: "loading", error: "", arrived: [] });
+      this.chats.set(key, { messages: [], menu: [], keyboard: null, status: "loading", error: "", seq: 0, load: 0, late: null });
       this.load(platform, person);
     }
     return this.chats.get(key);
@@ -102,20 +119,21 @@ export class Store extends EventTarget {
     const key = chatKey(platform, person);
     const chat = this.chats.get(key);
     if (!chat) return;
-    chat.arrived = [];
+    const mine = (chat.load += 1);
+    chat.late = [];
     try {
       const answer = await api.chat(platform, person);
-      const known = new Set(answer.messages.map((message) => message.id));
-      // What came by event while the answer was under way may be missing in it.
-      chat.messages = [...answer.messages, ...chat.arrived.filter((message) => !known.has(message.id))];
-      chat.menu = answer.menu ?? [];
-      chat.keyboard = answer.keyboard ?? null;
-      chat.status = "ready";
-      chat.error = "";
+      if (mine !== chat.load) return; // a later question is under way, its answer is the one to keep
+      Object.assign(chat, { messages: answer.messages, seq: answer.seq, status: "ready", error: "" });
+      Object.assign(chat, { menu: answer.menu ?? [], commands: answer.commands, keyboard: answer.keyboard ?? null });
+      // What happened after the answer was written but arrived before it, once more in its order.
+      for (const event of chat.late) if (event.seq > chat.seq) change(chat, event);
     } catch (error) {
+      if (mine !== chat.load) return;
       if (chat.status === "loading") chat.status = "failed";
       chat.error = error.message;
     }
+    chat.late = null;
     this.emit("chat", { key, what: "loaded" });
   }
 
@@ -127,13 +145,17 @@ export class Store extends EventTarget {
     chat.looking = setTimeout(async () => {
       const answer = await api.chat(platform, person).catch(() => null); // the lost connection says it already
       if (!answer) return;
-      chat.menu = answer.menu ?? [];
-      chat.keyboard = answer.keyboard ?? null;
+      Object.assign(chat, { menu: answer.menu ?? [], commands: answer.commands });
       this.emit("chat", { key: chatKey(platform, person), what: "boards" });
     }, 120);
   }
 
   apply(event) {
+    if (event.lost) {
+      // The sandbox was started anew or no longer has what we missed: its numbers count from here on.
+      this.seq = this.known = event.seq;
+      return this.on_reload();
+    }
     if (typeof event.seq === "number") {
       if (event.seq <= this.seq) return; // a repeat after reconnecting
       this.seq = event.seq;
@@ -144,55 +166,37 @@ export class Store extends EventTarget {
     else console.info("an event this page does not know:", event.type);
   }
 
+  /** An event that changes the messages of a chat, unless the chat as it was read has it already. */
+  changeChat(event, key) {
+    const chat = this.chats.get(key);
+    if (!chat || event.seq <= chat.seq) return;
+    chat.late?.push(event);
+    const changed = change(chat, event);
+    if (changed) this.emit("chat", { key, ...changed });
+  }
+
   on_message(event, key) {
     const { message } = event;
     if (message.from === "bot") {
       this.stopTyping(key);
-      this.newKeyboard(event, key);
       if (!this.visible().has(key)) {
         this.unread.set(key, (this.unread.get(key) ?? 0) + 1);
         this.emit("unread");
       }
     }
-    const chat = this.chats.get(key);
-    if (!chat) return;
-    if (chat.messages.some((one) => one.id === message.id)) return this.on_message_edited(event, key);
-    chat.messages.push(message);
-    chat.arrived.push(message);
-    this.emit("chat", { key, what: "added", message });
-  }
-
-  /** Telegram's events carry the keyboard below the chat; where one does not, look. */
-  newKeyboard(event, key) {
-    const chat = this.chats.get(key);
-    if (!chat) return;
-    if (!("keyboard" in event)) return this.lookAgain(event.platform, event.person);
-    chat.keyboard = event.keyboard;
-    this.emit("chat", { key, what: "boards" });
+    this.changeChat(event, key);
   }
 
   on_message_edited(event, key) {
-    this.newKeyboard(event, key);
-    const chat = this.chats.get(key);
-    const at = chat?.messages.findIndex((one) => one.id === event.message.id) ?? -1;
-    if (at < 0) return;
-    chat.messages[at] = event.message;
-    this.emit("chat", { key, what: "changed", message: event.message });
+    this.changeChat(event, key);
   }
 
   on_status(event, key) {
-    const message = this.chats.get(key)?.messages.find((one) => one.id === event.message_id);
-    if (!message) return;
-    message.state = event.state;
-    message.detail = event.detail ?? "";
-    this.emit("chat", { key, what: "changed", message });
+    this.changeChat(event, key);
   }
 
   on_message_deleted(event, key) {
-    const chat = this.chats.get(key);
-    if (!chat) return;
-    chat.messages = chat.messages.filter((one) => one.id !== event.message_id);
-    this.emit("chat", { key, what: "loaded" });
+    this.changeChat(event, key);
   }
 
   /** The sandbox was emptied, or begun anew with events lost: everything is read again. */
@@ -225,8 +229,10 @@ export class Store extends EventTarget {
     }
   }
 
-  on_clock() {
-    this.refreshSoon();
+  on_clock(event) {
+    if (!event.clock) return this.refreshSoon();
+    this.clock.set(event.clock);
+    return this.emit("clock");
   }
 
   on_toast(event, key) {
@@ -234,7 +240,7 @@ export class Store extends EventTarget {
   }
 
   on_wire(event) {
-    this.wire.push({ line: event.line, ok: event.ok !== false, at: event.seq > this.known ? this.clock.now() : null });
+    this.wire.push({ what: event.what, facts: event.facts, ok: event.ok, at: new Date(event.at) });
     if (this.wire.length > WIRE_LINES) this.wire.shift();
     this.emit("wire");
   }
@@ -256,15 +262,36 @@ export class Store extends EventTarget {
     return [...found.values()].reverse();
   }
 
-  /** Forget every chat, after the sandbox was emptied. */
+  /** Forget every chat, after the sandbox was emptied or begun anew. Throws ApiError when it does not answer. */
   async forget() {
     this.chats.clear();
     this.unread.clear();
-    await this.readState();
-    this.emit("reload");
-    this.emit("wire");
-    this.emit("unread");
+    try {
+      await this.readState();
+    } finally {
+      // Drawn in any case: chats that cannot be read say so, and are read when the connection is back.
+      for (const name of ["reload", "wire", "unread"]) this.emit(name);
+    }
   }
+}
+
+/** Do to the messages of `chat` what `event` says; returns what that was for the views, null when it was nothing. */
+function change(chat, event) {
+  if ("keyboard" in event) chat.keyboard = event.keyboard; // Telegram's, below the chat
+  const id = event.message?.id ?? event.message_id;
+  const at = chat.messages.findIndex((one) => one.id === id);
+  if (event.type === "message" && at < 0) {
+    chat.messages.push(event.message);
+    return { what: "added", message: event.message };
+  }
+  if (at < 0) return null;
+  if (event.type === "message_deleted") {
+    chat.messages.splice(at, 1);
+    return { what: "loaded" };
+  }
+  const message = event.message ?? { ...chat.messages[at], state: event.state, detail: event.detail };
+  chat.messages[at] = message;
+  return { what: "changed", message };
 }
 
 /** The scene a QR message carries: named by the server, or else its text. */

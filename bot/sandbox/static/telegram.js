@@ -1,5 +1,5 @@
 // What Telegram shows around the chat: commands, reply keyboard, the start card, the blocked bar, the tools.
-import { repeatStrip, toolsPanel, writingLine } from "./composer.js";
+import { markMore, repeatStrip, toolsPanel, writingLine } from "./composer.js";
 import { el, icon } from "./dom.js";
 import { menuButton, openPopup } from "./popup.js";
 import { locationSheet } from "./tools.js";
@@ -34,22 +34,30 @@ export const telegram = {
       el("p", { class: "start-how" }, t("press_start")));
   },
 
+  /** The slots below the chat: what each depends on, and how it is drawn. */
   bottom(phone) {
     const { started, blocked } = phone.owner().telegram;
-    if (blocked) {
-      return el("div", { class: "gate" }, el("p", {}, t("blocked")),
-        el("button", { type: "button", class: "gate-button", data: { home: "restart" }, on: { click: () => phone.send({ do: "follow" }) } }, t("restart")));
-    }
-    if (!started) {
-      return el("div", { class: "gate" },
-        el("button", { type: "button", class: "gate-button", data: { home: "start" }, on: { click: () => phone.send({ do: "follow" }) } }, t("start")));
-    }
+    if (blocked || !started) return { line: ["gate", () => gate(phone, blocked)] };
     const board = phone.keyboard();
-    const line = writingLine(phone, { before: [commandsButton(phone), board && boardButton(phone)], placeholder: board?.placeholder || t("message") });
-    const lower = phone.toolsOpen ? toolsPanel(phone, tools(phone)) : board && phone.boardOpen && boardNode(phone, board);
-    return [repeatStrip(phone), line, lower];
+    const placeholder = board?.placeholder || t("message");
+    const line = () => writingLine(phone, { before: [commandsButton(phone), board && boardButton(phone)], placeholder });
+    return {
+      strip: [phone.repeat, () => repeatStrip(phone)],
+      line: [["line", Boolean(board), placeholder], line],
+      lower: phone.toolsOpen ? [["tools", phone.repeat], () => toolsPanel(phone, tools(phone))] : board && phone.boardOpen && [board, () => boardNode(phone, board)],
+    };
+  },
+
+  mark(phone) {
+    markMore(phone);
+    markBoard(phone);
   },
 };
+
+function gate(phone, blocked) {
+  const start = (key) => el("button", { type: "button", class: "gate-button", data: { home: key }, on: { click: () => phone.send({ do: "follow" }) } }, t(key));
+  return el("div", { class: "gate" }, blocked ? [el("p", {}, t("blocked")), start("restart")] : start("start"));
+}
 
 function moreItems(phone) {
   const { started, blocked } = phone.owner().telegram;
@@ -63,7 +71,7 @@ function commandsButton(phone) {
   const host = el("span", { class: "popup-host" });
   const button = menuButton({ class: "commands", data: { key: "commands" }, "aria-label": t("commands") }, icon("bars", 16), el("span", {}, t("menu")));
   button.addEventListener("click", () => {
-    const items = (phone.account().commands ?? []).map(({ command, description }) => ({
+    const items = phone.commands().map(({ command, description }) => ({
       label: description,
       lang: tagOf(description),
       note: `/${command}`,
@@ -77,9 +85,17 @@ function commandsButton(phone) {
 }
 
 function boardButton(phone) {
+  return el("button", { type: "button", class: "icon-button", data: { key: "board" }, on: { click: () => phone.toggleBoard() } });
+}
+
+/** Say on the keyboard button whether the reply keyboard is open. */
+function markBoard(phone) {
+  const button = phone.bottom.querySelector('[data-key="board"]');
+  if (!button) return;
   const open = phone.boardOpen && !phone.toolsOpen;
-  return el("button", { type: "button", class: "icon-button", data: { key: "board" }, "aria-label": t(open ? "hide_keyboard" : "show_keyboard"), "aria-expanded": String(open), on: { click: () => phone.toggleBoard() } },
-    icon(open ? "keyboard" : "grid", 24));
+  button.setAttribute("aria-label", t(open ? "hide_keyboard" : "show_keyboard"));
+  button.setAttribute("aria-expanded", String(open));
+  button.replaceChildren(icon(open ? "keyboard" : "grid", 24));
 }
 
 function boardNode(phone, board) {

@@ -19,6 +19,17 @@ export function knows(key) {
   return Object.hasOwn(LANGUAGES[current].words, key);
 }
 
+/** The sentence of a key that comes from elsewhere, undefined when the page does not have it. */
+export function sentence(key, values) {
+  return knows(key) ? t(key, values) : undefined;
+}
+
+/** Why a call brought nothing: {problem, status?, patience?} as the server has it. */
+export function problemWords({ problem = "dropped", status, patience }) {
+  if (problem === "status") return `HTTP ${status}`;
+  return problem === "timeout" && patience ? t("problem_cut", { n: patience }) : t(`problem_${problem}`);
+}
+
 export function language() {
   return current;
 }

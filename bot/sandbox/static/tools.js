@@ -5,6 +5,8 @@ import { PLACES } from "./places.js";
 import { openSheet } from "./sheet.js";
 import { language, t } from "./texts.js";
 
+const APP_LANGUAGES = { zh: "", en: "en" }; // Chinese: simplified, or as the note suggests
+
 /** Places by name, and a free pair of coordinates. `send(action)` sends it and answers true when it went. */
 export function locationSheet(screen, send) {
   const go = async (latitude, longitude, label) => {
@@ -13,7 +15,7 @@ export function locationSheet(screen, send) {
   const list = el("ul", { class: "choices" }, PLACES.map((place) => {
     const name = place[language()];
     const words = [icon("pin", 20), el("span", { class: "grow" }, name), el("span", { class: "mono" }, `${place.latitude}, ${place.longitude}`)];
-    const press = () => go(place.latitude, place.longitude, place.zh);
+    const press = () => go(place.latitude, place.longitude, name);
     return el("li", {}, el("button", { type: "button", class: "choice", on: { click: press } }, words));
   }));
   const latitude = field(t("latitude"), { inputmode: "decimal", placeholder: "23.1291", required: true });
@@ -56,7 +58,7 @@ function codeList(codes, go) {
       icon("qr", 24), el("span", { class: "grow" }, text), text !== scene && el("span", { class: "mono" }, scene)))));
 }
 
-/** A new person for the sandbox; `added(person)` gets the server's answer. */
+/** A new person for the sandbox, with apps in the page's language; `added(person)` gets the server's answer. */
 export function personSheet(screen, added) {
   const name = field(t("name"), { maxlength: 20, placeholder: t("name_hint"), required: true, autofocus: true });
   const note = field(t("note"), { maxlength: 40, placeholder: t("note_hint") });
@@ -64,7 +66,7 @@ export function personSheet(screen, added) {
     const text = name.input.value.trim();
     if (!text) return [name.input, t("name_missing")];
     try {
-      const person = await api.addPerson(text, note.input.value.trim());
+      const person = await api.addPerson(text, note.input.value.trim(), APP_LANGUAGES[language()]);
       close();
       added(person);
     } catch (error) {
@@ -80,19 +82,26 @@ export function checkedForm(label, fields, check) {
   const id = newId("wrong");
   const wrong = el("p", { class: "wrong", id, role: "alert" });
   const form = el("form", { class: "form", novalidate: true }, fields, wrong, el("button", { class: "button primary wide" }, label));
-  form.addEventListener("submit", async (event) => {
+  let last = Promise.resolve();
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
+    last = last.then(judge); // a second press waits for the first, and counts if the form is still there
+  });
+  const judge = async () => {
+    if (!form.isConnected) return;
+    form.setAttribute("aria-busy", "true");
     for (const input of form.querySelectorAll("[aria-invalid]")) {
       input.removeAttribute("aria-invalid");
       input.removeAttribute("aria-describedby");
     }
     const fault = await check();
+    form.removeAttribute("aria-busy");
     wrong.textContent = fault ? fault[1] : "";
     if (!fault) return;
     fault[0].setAttribute("aria-invalid", "true");
     fault[0].setAttribute("aria-describedby", id);
     fault[0].focus();
-  });
+  };
   return form;
 }
 

@@ -1,5 +1,5 @@
 // What WeChat shows around the chat: the account page, the menu bar with its pop-up columns, the tools.
-import { repeatStrip, toolsPanel, writingLine } from "./composer.js";
+import { markMore, repeatStrip, toolsPanel, writingLine } from "./composer.js";
 import { el, icon, safeUrl } from "./dom.js";
 import { linkHint } from "./page.js";
 import { menuButton, openPopup } from "./popup.js";
@@ -31,13 +31,20 @@ export const wechat = {
       el("button", { type: "button", class: "button wide", on: { click: () => phone.scan() } }, icon("scan", 20), t("scan_to_follow")));
   },
 
+  /** The slots below the chat: what each depends on, and how it is drawn. */
   bottom(phone) {
+    if (!phone.owner().wechat.following) return {};
     const menu = phone.menu();
     const asMenu = menu.length > 0 && phone.mode !== "keyboard";
-    const swap = menu.length > 0 && swapButton(phone, asMenu);
-    const line = asMenu ? el("div", { class: "line menu-line" }, swap, menuBar(phone, menu)) : writingLine(phone, { before: [swap] });
-    return [repeatStrip(phone), line, phone.toolsOpen && !asMenu && toolsPanel(phone, tools(phone))];
+    const swap = () => menu.length > 0 && swapButton(phone, asMenu);
+    const line = asMenu
+      ? [["menu", menu], () => el("div", { class: "line menu-line" }, swap(), menuBar(phone, menu))]
+      : [["line", menu.length > 0], () => writingLine(phone, { before: [swap()] })];
+    const lower = phone.toolsOpen && !asMenu && [["tools", phone.repeat], () => toolsPanel(phone, tools(phone))];
+    return { strip: [phone.repeat, () => repeatStrip(phone)], line, lower };
   },
+
+  mark: markMore,
 };
 
 function accountCard(phone) {

@@ -1,4 +1,4 @@
-"""The played Telegram: webhook order and repeats, getUpdates, limits and refusals, against plain JSON."""
+"""The played Bot API: limits, refusals, edits, keyboards, files and commands, against plain JSON."""
 
 from __future__ import annotations
 
@@ -7,107 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from bot.sandbox.telegram_flood import TelegramLimits
-
-FAST = (0.05, 0.1, 0.2)
-
-
-async def test_start_and_words_arrive_at_the_webhook_with_the_secret(play: Any) -> None:
-    async with play() as ground:
-        await ground.begin()
-        await ground.state_of("telegram", await ground.act("telegram", do="text", text="/help 我"), "delivered")
-        start, command = (update["message"] for update in ground.product.updates)
-        assert start["text"] == "/start"
-        assert command["entities"] == [{"type": "bot_command", "offset": 0, "length": 5}]
-        assert command["chat"] == {"id": await ground.chat_id(), "first_name": "阿林", "type": "private"}
-        assert ground.product.updates[0]["update_id"] + 1 == ground.product.updates[1]["update_id"]
-        assert set(ground.product.secrets) == {"hook-secret"}
-        assert (await ground.person())["telegram"]["started"]
-
-
-async def test_a_deep_link_brings_its_parameter_and_a_bad_one_is_refused(play: Any) -> None:
-    async with play() as ground:
-        await ground.state_of("telegram", await ground.act("telegram", do="scan", scene="bind_7"), "delivered")
-        assert ground.product.updates[-1]["message"]["text"] == "/start bind_7"
-        status, answer = await ground.post("/chats/telegram/p1/act", {"do": "scan", "scene": "带空格 的"})
-        assert (status, answer["code"]) == (400, "scene")
-
-
-async def test_one_chat_keeps_its_order_while_another_goes_on(play: Any) -> None:
-    async with play(pauses=(0.3, 0.3)) as ground:
-        await ground.begin("p1")
-        await ground.begin("p2")
-        chat = await ground.chat_id("p1")
-        refused: list[int] = []
-
-        async def refuse_p1_once(update: dict[str, Any], _count: int) -> web.Response:
-            if update["message"]["chat"]["id"] == chat and not refused:
-                refused.append(update["update_id"])
-                return web.Response(status=500)
-            return web.Response()
-
-        ground.product.telegram = refuse_p1_once
-        ground.product.updates.clear()
-        first = await ground.act("telegram", "p1", do="text", text="一")
-        second = await ground.act("telegram", "p1", do="text", text="二")
-        other = await ground.act("telegram", "p2", do="text", text="三")
-        await ground.state_of("telegram", other, "delivered", person="p2")
-        waiting = await ground.state_of("telegram", first, "repeated")
-        assert "HTTP 500" in waiting["detail"]
-        await ground.state_of("telegram", second, "delivered")
-        assert (await ground.state_of("telegram", first, "repeated"))["detail"] == ""
-        assert [u["message"]["text"] for u in ground.product.updates if u["message"]["chat"]["id"] == chat] == [
-            "一",
-            "一",
-            "二",
-        ]
-        assert ground.product.updates[0]["update_id"] == refused[0]
-
-
-async def test_an_update_nobody_takes_is_given_up_visibly(play: Any) -> None:
-    async with play(pauses=(0.02, 0.04)) as ground:
-        await ground.begin()
-
-        async def refuse(_update: dict[str, Any], _count: int) -> web.Response:
-            return web.Response(status=403)
-
-        ground.product.telegram = refuse
-        ground.product.updates.clear()
-        failed = await ground.state_of("telegram", await ground.act("telegram", do="text", text="在吗"), "failed")
-        assert "已放弃" in failed["detail"]
-        assert len(ground.product.updates) == 3
-        info = (await ground.tg("getWebhookInfo"))["result"]
-        assert info["last_error_message"] == "HTTP 403"
-        assert info["pending_update_count"] == 0
-
-
-async def test_repeats_on_request_carry_the_same_update_id(play: Any) -> None:
-    async with play() as ground:
-        await ground.begin()
-        ground.product.updates.clear()
-        await ground.state_of("telegram", await ground.act("telegram", do="text", text="再来", repeat=2), "repeated")
-
-        async def three() -> bool:
-            return len(ground.product.updates) == 3
-
-        await ground.until(three)
-        assert len({update["update_id"] for update in ground.product.updates}) == 1
-
-
-async def test_a_webhook_answer_with_a_method_is_done(play: Any, events: Any) -> None:
-    async with play() as ground:
-        await ground.begin()
-
-        async def answer(update: dict[str, Any], _count: int) -> web.Response:
-            body = {"method": "sendMessage", "chat_id": update["message"]["chat"]["id"], "text": "收到"}
-            return web.json_response(body)
-
-        ground.product.telegram = answer
-        await ground.state_of("telegram", await ground.act("telegram", do="text", text="在吗"), "delivered")
-        last = (await ground.chat("telegram"))[-1]
-        assert (last["from"], last["text"], last["via"]) == ("bot", "收到", "bot api")
 
 
 async def test_a_button_brings_its_data_and_is_answered_once_with_a_toast(play: Any) -> None:
@@ -251,76 +152,6 @@ async def test_all_chats_together_have_a_limit_too(play: Any) -> None:
         assert answers[3]["parameters"]["retry_after"] == 2
 
 
-async def test_polling_confirms_by_offset_and_repeats_what_was_not_confirmed(play: Any) -> None:
-    async with play(mode="polling") as ground:
-        assert (await ground.get("/state"))["accounts"]["telegram"]["mode"] == "polling"
-        first = await ground.act("telegram", do="follow")
-        second = await ground.act("telegram", do="text", text="二")
-        await ground.act("telegram", do="text", text="三")
-        one, two, three = (await ground.tg("getUpdates"))["result"]
-        assert (await ground.tg("getUpdates", limit=1))["result"] == [one]
-        assert (await ground.chat("telegram"))[0]["state"] == "sending"
-        assert (await ground.tg("getUpdates", offset=two["update_id"]))["result"] == [two, three]
-        await ground.state_of("telegram", first, "delivered")
-        assert (await ground.tg("getUpdates", offset=-1))["result"] == [three]
-        await ground.state_of("telegram", second, "delivered")
-        assert (await ground.tg("getUpdates", offset=three["update_id"] + 1))["result"] == []
-        assert not ground.product.updates
-
-
-async def test_a_long_poll_ends_when_something_comes_or_time_is_over(play: Any) -> None:
-    async with play(mode="polling") as ground:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        waiting = asyncio.create_task(ground.tg("getUpdates", timeout=10))
-        await asyncio.sleep(0.2)
-        await ground.act("telegram", do="follow")
-        (update,) = (await waiting)["result"]
-        assert update["message"]["text"] == "/start"
-        assert 0.2 <= loop.time() - began < 3
-        began = loop.time()
-        assert (await ground.tg("getUpdates", offset=update["update_id"] + 1, timeout=1))["result"] == []
-        assert 0.95 <= loop.time() - began < 3
-
-
-async def test_a_second_poller_ends_the_first_and_a_webhook_ends_both(play: Any) -> None:
-    async with play(mode="polling") as ground:
-        first = asyncio.create_task(ground.tg("getUpdates", timeout=10))
-        await asyncio.sleep(0.1)
-        second = asyncio.create_task(ground.tg("getUpdates", timeout=10))
-        ended = await first
-        assert (ended["error_code"], "terminated by other getUpdates" in ended["description"]) == (409, True)
-        url = f"{ground.base}/telegram/sandbox"
-        assert (await ground.tg("setWebhook", url=url, secret_token="s2"))["ok"]
-        assert (await second)["error_code"] == 409
-        assert "webhook is active" in (await ground.tg("getUpdates"))["description"]
-        await ground.begin()
-        assert ground.product.secrets == ["s2"]
-        assert (await ground.tg("getWebhookInfo"))["result"]["url"] == url
-        assert (await ground.tg("deleteWebhook"))["ok"]
-        assert (await ground.tg("getUpdates"))["result"] == []
-
-
-@pytest.mark.parametrize("url", ["https://example.org/hook", "ftp://127.0.0.1/x", "http://127.0.0.1@example.org/"])
-async def test_a_webhook_elsewhere_is_refused(play: Any, url: str) -> None:
-    async with play() as ground:
-        assert (await ground.tg("setWebhook", url=url))["error_code"] == 400
-
-
-async def test_kinds_the_bot_does_not_want_are_kept_from_it(play: Any) -> None:
-    async with play(mode="polling") as ground:
-        await ground.tg("getUpdates", allowed_updates=["callback_query"])
-        await ground.state_of("telegram", await ground.act("telegram", do="follow"), "delivered")
-        assert (await ground.tg("getUpdates"))["result"] == []
-
-
-async def test_repeats_on_request_come_in_one_poll(play: Any) -> None:
-    async with play(mode="polling") as ground:
-        await ground.act("telegram", do="follow", repeat=1)
-        first, second = (await ground.tg("getUpdates"))["result"]
-        assert first == second
-
-
 async def test_messages_are_edited_and_deleted_like_the_bot_api_does(play: Any) -> None:
     async with play(telegram=TelegramLimits(chat_burst=20)) as ground:
         await ground.begin()
@@ -364,18 +195,6 @@ async def test_a_reply_keyboard_stays_until_it_is_used_or_removed(play: Any) -> 
         await ground.tg("sendMessage", chat_id=chat, text="再问", reply_markup=markup | {"one_time_keyboard": True})
         await ground.act("telegram", do="text", text="算了")
         assert (await ground.get("/chats/telegram/p1"))["keyboard"] is None
-
-
-async def test_every_kind_of_message_is_an_update_of_its_kind(play: Any) -> None:
-    async with play() as ground:
-        await ground.begin()
-        kinds = {"image": "photo", "sticker": "sticker", "voice": "voice", "video": "video", "file": "document"}
-        for act, field in kinds.items():
-            await ground.state_of("telegram", await ground.act("telegram", do=act), "delivered")
-            assert field in ground.product.updates[-1]["message"]
-        await ground.state_of("telegram", await ground.act("telegram", do="contact"), "delivered")
-        contact = ground.product.updates[-1]["message"]["contact"]
-        assert contact["user_id"] == await ground.chat_id()
 
 
 async def test_a_file_can_be_fetched_by_its_path(play: Any) -> None:
@@ -440,61 +259,3 @@ async def test_faults_hit_sending_but_not_the_bots_own_polling(play: Any) -> Non
             await ground.tg("sendMessage", chat_id=await ground.chat_id(), text="二")
         assert (await ground.tg("sendMessage", chat_id=await ground.chat_id(), text="三"))["ok"]
         assert [m["text"] for m in await ground.chat("telegram") if m["from"] == "bot"] == ["二", "三"]
-
-
-async def test_python_telegram_bot_reads_every_update(play: Any) -> None:
-    from telegram import Update
-
-    async with play(telegram=TelegramLimits(chat_burst=20)) as ground:
-        await ground.begin()
-        for act in ("image", "sticker", "voice", "video", "file", "contact", "unfollow", "follow"):
-            await ground.act("telegram", do=act)
-        markup = {"inline_keyboard": [[{"text": "好", "callback_data": "y"}]]}
-        await ground.tg("sendMessage", chat_id=await ground.chat_id(), text="一", reply_markup=markup)
-        shown = (await ground.chat("telegram"))[-1]
-        await ground.act("telegram", do="press", message_id=shown["id"], button_id="b0-0")
-        await ground.state_of("telegram", shown["id"], "delivered")
-        for update in ground.product.updates:
-            read = Update.de_json(update, None)
-            assert read.effective_user.id == await ground.chat_id()
-        assert len(ground.product.updates) == 11
-
-
-async def test_python_telegram_bot_can_be_the_bot(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PTB_TIMEDELTA", "1")  # without it reading retry_after is a deprecation warning
-    from telegram import (
-        Bot,
-        BotCommand,
-        InlineKeyboardButton,
-        InlineKeyboardMarkup,
-        KeyboardButton,
-        ReplyKeyboardMarkup,
-    )
-    from telegram.error import BadRequest, Forbidden, RetryAfter
-
-    async with play(mode="polling", telegram=TelegramLimits(chat_burst=3)) as ground:
-        base = f"{ground.base}/sandbox/telegram-api/bot"
-        async with Bot("123456789:AA-sandbox_token", base_url=base) as bot:
-            chat = await ground.chat_id()
-            with pytest.raises(Forbidden):
-                await bot.send_message(chat, "你好")
-            await ground.act("telegram", do="follow")
-            (update,) = await bot.get_updates(timeout=1)
-            assert update.message.text == "/start"
-            keys = InlineKeyboardMarkup([[InlineKeyboardButton("好", callback_data="y")]])
-            sent = await bot.send_message(chat, "<b>可以吗？</b>", parse_mode="HTML", reply_markup=keys)
-            board = ReplyKeyboardMarkup([[KeyboardButton("发送位置", request_location=True)]])
-            await bot.send_message(chat, "在哪？", reply_markup=board)
-            assert (await ground.get("/chats/telegram/p1"))["keyboard"]["rows"][0][0]["request_location"]
-            await ground.act("telegram", do="press", message_id=f"m{sent.message_id}", button_id="b0-0")
-            (press,) = await bot.get_updates(offset=update.update_id + 1)
-            assert press.callback_query.data == "y"
-            assert await press.callback_query.answer("记下了")
-            with pytest.raises(BadRequest, match="too old"):
-                await bot.answer_callback_query(press.callback_query.id)
-            await bot.set_my_commands([BotCommand("start", "开始")])
-            assert [command.command for command in await bot.get_my_commands()] == ["start"]
-            await bot.send_photo(chat, b"\x89PNG...")
-            with pytest.raises(RetryAfter):
-                for _time in range(30):  # one a second is allowed, so a slow machine needs more than one
-                    await bot.send_message(chat, "太快了")

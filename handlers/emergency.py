@@ -1,0 +1,58 @@
+"""Words that call for help, and the numbers that are said to them at once. Neither needs the database.
+
+Several talks say these numbers, and the turn and the receiver look for these words: so they stand beside the dialogues.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+from config.catalogue import rules
+from config.texts import SOURCE, _, current, simplified
+
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+
+
+def is_danger(words: str) -> bool:
+    """Whether a message holds a danger word, however it is written: full-width, traditional, spaced out, in capitals.
+
+    Suspicion suffices; only what plainly means something else (救命恩人) is taken out before.
+    """
+    spoken = _plain(words)
+    tight = "".join(spoken.split())
+    harmless, dangers = _lists(rules().safety.harmless_phrases, rules().safety.danger_words)
+    for phrase in harmless:
+        spoken, tight = spoken.replace(phrase, "。"), tight.replace(phrase, "。")
+    return any(word in (spoken if word.isascii() else tight) for word in dangers)
+
+
+def _plain(words: str) -> str:
+    folded = unicodedata.normalize("NFKC", words).casefold()
+    visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in UNSEEN)
+    return " ".join(simplified(visible).split())
+
+
+@cache
+def _lists(phrases: tuple[str, ...], words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The harmless phrases, the longest first, and the danger words, as messages are compared."""
+    harmless = sorted({_plain(phrase) for phrase in phrases}, key=len, reverse=True)
+    return tuple(harmless), tuple(sorted({_plain(word) for word in words}))
+
+
+def emergency_text() -> str:
+    """The numbers to call."""
+    safety = rules().safety
+    numbers = _(
+        "如有危险请先拨打{police}／{medical}，不便说话可发短信{sms}。\n"
+        "未满 18 岁，或者为一个孩子担心，还可以拨打青少年热线{youth}。"
+    ).format(
+        police=safety.emergency_police,
+        medical=safety.emergency_medical,
+        sms=safety.emergency_sms,
+        youth=safety.youth_hotline,
+    )
+    if current() == SOURCE:
+        return numbers
+    # Other languages are mostly read in Hong Kong, Macao and abroad, where 110 reaches nobody: their own comes first.
+    return _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas) + "\n" + numbers

@@ -1,0 +1,60 @@
+"""What somebody is told who was given a role, or whose role has ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import Session
+
+from config.texts import _
+from handlers.here import here
+from handlers.message import Option, Reply
+from handlers.places import place_name
+from models.person import Person
+from models.role import RoleGrant, grants
+
+
+def _role_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """`news` in the parameters: "granted" or "ended"; None once that is no longer so."""
+    row = session.get(RoleGrant, str(params["grant"]))
+    granted = params["news"] == "granted"
+    if row is None or (row.ended_at is None) != granted or row.person_id != person.id:
+        return None
+    reply = _granted(session, row) if granted else _ended(session, row)
+    held = {grant.role for grant in grants(session, person.id)}
+    menu = "organiser" if "organiser" in held else "specialist" if "specialist" in held else "volunteer"
+    return Reply(reply.text, reply.options, menu=menu)
+
+
+def _granted(session: Session, row: RoleGrant) -> Reply:
+    lines = [_("你现在是{role}，负责：{scope}。").format(role=_role(row), scope=_scope(row))]
+    if row.scope_kind == "region":
+        lines.append(
+            _(
+                "这里的志愿者用“联系专员”写的话和求助会转到这里，请尽快答复；"
+                "也可以登记监护人书面同意，核实换了账号回来的人。"
+            )
+        )
+        if not here(session).sensitive_in_chat:
+            lines.append(_("在 Telegram 里不显示别人写的话，要点链接在网页上看；处理求助请用微信。"))
+    lines.append(_("你看到的都是别人的隐私，请不要转发。不是你要的职责，请回复“联系专员”。"))
+    options = (Option("m:guardian_record", _("登记监护人书面同意")),) if row.scope_kind == "region" else ()
+    return Reply("\n".join(lines), options)
+
+
+def _ended(session: Session, row: RoleGrant) -> Reply:
+    text = _("你的职责已经结束：{role}，{scope}。还没答复的留言和求助会转给现在负责的同事，谢谢你。")
+    return Reply(text.format(role=_role(row), scope=_scope(row)))
+
+
+def _role(row: RoleGrant) -> str:
+    return {"specialist": _("项目专员"), "organiser": _("管理员")}[row.role]
+
+
+def _scope(row: RoleGrant) -> str:
+    if row.scope_kind == "region":
+        return place_name(row.scope)
+    return {"system": _("{code}系统"), "team": _("{code}团队")}[row.scope_kind].format(code=row.scope)
+
+
+NOTICES = {"notice.role": _role_notice}

@@ -1,0 +1,95 @@
+"""What typed words mean: an answer to the question that was shown, or one of the options on the screen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sqlmodel import Session
+
+from config.texts import _
+from handlers import late, menu
+from handlers.dialogue import Answer, Ask, Invalid, Waiting, chosen, folded, replay
+from models.conversation import Run, State
+from models.person import Person
+
+SKIP, DONE, STOP = "~skip", "~done", "~stop"
+_BETWEEN = re.compile("[,，、;；\n]")
+
+
+def typed(run: Run, asked: Ask | None, words: str) -> Answer:
+    """Typed words as an answer to the question that was shown; raises Invalid. `asked` is None where another question
+    has come before it meanwhile: then only a later replay can tell whether the words fit."""
+    if asked is None:
+        return {"t": words}
+    if words.startswith("geo:") and not asked.location:
+        raise Invalid(_("这里不需要位置，请用文字回答。"))
+    if asked.skippable and words in ("跳过", "略过", "skip", "跳過", "略過"):
+        return {"s": True}
+    if asked.many:
+        return {"m": list(dict.fromkeys([*run.draft, *_several(run, asked, words)]))}
+    choice = None if asked.numeric and words.isdecimal() else chosen(asked.choices, words)
+    if choice is not None:
+        return {"c": choice.value}
+    if asked.check is None:
+        raise Invalid(_("请选择下面的一项，回复数字或文字都可以。"))
+    asked.check(words)
+    return {"t": words}
+
+
+def _several(run: Run, asked: Ask, words: str) -> list[str]:
+    """The choices that were typed; numbers mean the list as it was shown."""
+    listed = [value for value in run.values if value not in (SKIP, DONE, STOP)]
+
+    def one(part: str) -> str | None:
+        if part.isdecimal() and len(part) <= 3 and 1 <= int(part) <= len(listed):
+            return listed[int(part) - 1]
+        choice = chosen(asked.choices, part)
+        return choice.value if choice else None
+
+    whole = one(words)
+    if whole is not None:
+        return [whole]
+    values: list[str] = []
+    for part in filter(None, map(str.strip, _BETWEEN.split(words))):
+        # A label may have spaces in it (“Sign language”), so spaces divide only what is no label.
+        for piece in [part] if one(part) is not None else part.split():
+            value = one(piece)
+            if value is None:
+                raise Invalid(_("没看懂“{part}”。可以一次选几项，例如回复：1 3").format(part=piece[:20]))
+            values.append(value)
+    if not values:
+        raise Invalid(_("请至少选一项，或回复“跳过”。"))
+    return values
+
+
+def is_tick(run: Run, option: str) -> bool:
+    """Whether an option is one of the choices that the waiting question collects."""
+    prompt, _colon, index = option.partition(":")
+    return prompt == run.prompt and run.values[int(index)] not in (SKIP, DONE, STOP)
+
+
+def shown(state: State, words: str) -> str | None:
+    """The option that a typed number or label means, against the list that the person saw."""
+    number, plain = words.rstrip(".。、 "), folded(words)
+    if number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(state.shown):
+        return state.shown[int(number) - 1][0]
+    matching: Iterator[str] = (option for option, label in state.shown if folded(label) == plain)
+    return next(matching, None)
+
+
+def shown_late(session: Session, person: Person, state: State, words: str) -> str | None:
+    """The button of a question asked outside a talk, by any word that its talk takes for that choice (“是”, “yes”)."""
+    for prompt in dict.fromkeys(option.partition(":")[0] for option, _label in state.shown if option[:2] != "m:"):
+        question = late.waiting(session, person.id, prompt)
+        dialogue = menu.dialogue(question.dialogue) if question else None
+        if question is None or dialogue is None:
+            continue
+        at = replay(dialogue, dialogue.facts.model_validate(late.facts_of(session, question)), {})
+        choice = chosen(at.ask.choices, words) if isinstance(at, Waiting) and at.ask.key == question.question else None
+        values = late.values_of(question)
+        known = (choice.value, *choice.before) if choice is not None else ()
+        meant = next((value for value in values if value in known), None)
+        if meant is not None:
+            return f"{prompt}:{values.index(meant)}"
+    return None

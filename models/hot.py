@@ -1,0 +1,111 @@
+"""Statements of the hot rows (inbox, conversation, outbox): compiled once, run on the transaction's own cursor.
+
+Building, keying and executing a statement through a Session costs a quarter of a millisecond, which is more than the
+database needs for it; a turn has half a dozen of them (architecture.md §4; `make bench` shows the difference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import Executable
+from sqlmodel import Session
+
+_Processor = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """`names` in the driver's order, or none where the driver takes them by name."""
+
+    sql: str
+    names: tuple[str, ...] | None
+    constants: dict[str, Any]
+    binds: dict[str, _Processor]
+    results: tuple[_Processor | None, ...]
+
+
+class Hot:
+    """One statement with named parameters (`bindparam`); `make` builds it for a dialect ("sqlite", "postgresql").
+
+    It neither flushes nor refreshes objects: what the ORM changed and this statement must see is flushed before, and
+    what it changes must not be read from an object afterwards. Lists (`IN`) are not expanded.
+    """
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._make = make
+        self._compiled: dict[str, _Compiled] = {}
+        self._one = Lock()
+
+    def changed(self, session: Session, **values: Any) -> int:
+        """Run it; returns how many rows it touched. Raises what the same statement raises through a Session."""
+        return int(self._run(session, values)[0].rowcount)
+
+    def first(self, session: Session, **values: Any) -> tuple[Any, ...] | None:
+        """Run a query; returns its first row, or None."""
+        cursor, compiled = self._run(session, values)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        return tuple(
+            value if process is None else process(value) for process, value in zip(compiled.results, row, strict=True)
+        )
+
+    def _run(self, session: Session, values: dict[str, Any]) -> tuple[DBAPICursor, _Compiled]:
+        cursor = cursor_of(session)
+        dialect = session.get_bind().dialect
+        compiled = self._compiled.get(dialect.name) or self._compile(dialect)
+        for name, process in compiled.binds.items():
+            values[name] = process(values[name])
+        values.update(compiled.constants)
+        parameters: Any = values if compiled.names is None else tuple(values[name] for name in compiled.names)
+        try:
+            cursor.execute(compiled.sql, parameters)
+        except dialect.loaded_dbapi.Error as error:
+            lost = dialect.is_disconnect(error, None, cursor)
+            raise DBAPIError.instance(
+                compiled.sql,
+                None,
+                error,
+                dialect.loaded_dbapi.Error,
+                hide_parameters=True,
+                connection_invalidated=lost,
+                dialect=dialect,
+            ) from error
+        return cursor, compiled
+
+    def _compile(self, dialect: Dialect) -> _Compiled:
+        with self._one:
+            statement: Executable = self._make(dialect.name)
+            made: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+            constants: dict[str, Any] = {}
+            binds: dict[str, _Processor] = {}
+            for name, bound in made.binds.items():
+                process = bound.type.dialect_impl(dialect).bind_processor(dialect)
+                if not bound.required:
+                    constants[name] = process(bound.effective_value) if process else bound.effective_value
+                elif process is not None:
+                    binds[name] = process
+            results = tuple(
+                column.type.dialect_impl(dialect).result_processor(dialect, None)
+                for column in getattr(statement, "selected_columns", ())
+            )
+            names = tuple(made.positiontup) if made.positional else None
+            self._compiled[dialect.name] = _Compiled(str(made), names, constants, binds, results)
+            return self._compiled[dialect.name]
+
+
+def cursor_of(session: Session) -> DBAPICursor:
+    """The cursor of the session's transaction, which begins here if it has not begun."""
+    transaction, cursor = session.info.get("cursor", (None, None))
+    if cursor is None or transaction is not session.get_transaction():
+        cursor = session.connection().connection.cursor()
+        session.info["cursor"] = session.get_transaction(), cursor
+    found: DBAPICursor = cursor
+    return found
