@@ -58,7 +58,10 @@ async def webhook(request: web.Request) -> web.StreamResponse:
     if not inbounds:
         return web.Response(text="")
     try:
-        received = [await parts.receiver.receive(inbound, arrived=arrived) for inbound in inbounds]
+        received = [
+            await parts.receiver.receive(inbound, passive=platform.answers_now(inbound), arrived=arrived)
+            for inbound in inbounds
+        ]
     except Unavailable:
         # Not kept anywhere: the platform must come again.
         return web.Response(status=503, text="unavailable")

@@ -72,6 +72,10 @@ class Terminal:
         """See the port."""
         raise Rejected(404, "terminal")
 
+    def answers_now(self, inbound: Inbound) -> bool:
+        """See the port."""
+        return True
+
     def render(self, reply: Reply | None, inbound: Inbound, raw: bytes, query: dict[str, str]) -> web.Response:
         """See the port."""
         return web.Response(status=404)

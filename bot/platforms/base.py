@@ -86,6 +86,11 @@ class Platform(Protocol):
         Raises Rejected; never anything else, whatever the bytes are."""
         ...
 
+    def answers_now(self, inbound: Inbound) -> bool:
+        """Whether a reply to this may leave in the call's own answer; False = it goes by the outbox, because the
+        platform would drop it. On the event loop, once a call."""
+        ...
+
     def render(self, reply: Reply | None, inbound: Inbound, raw: bytes, query: dict[str, str]) -> web.Response:
         """The answer to the webhook call; None = acknowledge without words."""
         ...

@@ -26,6 +26,7 @@ from bot.loopback import is_loopback
 from bot.platforms.base import Outcome, Rejected
 from bot.platforms.telegram_message import FEATURES, show
 from bot.platforms.telegram_outcome import outcome_of
+from bot.platforms.telegram_pace import Pace
 from bot.platforms.telegram_polling import Pause, Polling
 from bot.platforms.telegram_request import CALL_SECONDS, AiohttpRequest
 from bot.platforms.telegram_update import WANTED_UPDATES, callback_id, read_parsed, read_update
@@ -88,6 +89,7 @@ class Telegram:
             get_updates_request=self._request,
         )
         self._menus: dict[str, tuple[MenuColumn, ...]] = {}
+        self._pace = Pace()
         self._polling: Polling | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -109,6 +111,10 @@ class Telegram:
     def open(self, raw: bytes, query: dict[str, str]) -> list[Inbound]:
         """See the port."""
         return read_update(raw, self.account, self._now)
+
+    def answers_now(self, inbound: Inbound) -> bool:
+        """See the port. How a call in an answer ended is never told, so what might meet a limit is no such call."""
+        return self._pace.take(inbound.sender)
 
     def render(self, reply: Reply | None, inbound: Inbound, raw: bytes, query: dict[str, str]) -> web.Response:
         """The reply as a call in the webhook's answer. Telegram never tells how that call ended."""

@@ -102,6 +102,10 @@ class WeChat:
         xml, _key = self._crypto.unseal(sealed_part(raw))
         return [wechat_xml.read(xml, self.account)]
 
+    def answers_now(self, inbound: Inbound) -> bool:
+        """See the port. The passive reply is WeChat's own way and has no limit."""
+        return True
+
     def render(self, reply: Reply | None, inbound: Inbound, raw: bytes, query: dict[str, str]) -> web.Response:
         """The passive reply, sealed with the key that opened the message, or `success`.
 
