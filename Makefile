@@ -31,10 +31,10 @@ run: install ## everything on this machine: SQLite, sandbox, phone page
 	$(BIN)/nuanyang run
 
 test: install-dev ## all tests but the long ones (about 5 minutes)
-	$(BIN)/python -m pytest -m "not long" -n 3 tests
+	$(BIN)/python -m pytest -m "not long" -n 4 --dist worksteal tests
 
 test-long: install-dev ## all tests in their full sizes
-	$(BIN)/python -m pytest -n 3 tests
+	$(BIN)/python -m pytest -n 4 --dist worksteal tests
 
 lint: install-dev ## ruff, mypy, import-linter, missing texts
 	$(BIN)/ruff check .

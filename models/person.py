@@ -147,7 +147,7 @@ def family(session: Session, person_id: str) -> list[str]:
 def doors(session: Session, person_id: str) -> list[Door]:
     """The person's open doors, the one used last first."""
     query = select(Door).where(Door.person_id == person_id, col(Door.blocked_at).is_(None))
-    return list(session.exec(query.order_by(col(Door.last_in_at).desc())))
+    return list(session.exec(query.order_by(col(Door.last_in_at).desc(), col(Door.id))))
 
 
 def close_door(session: Session, door: Door) -> None:

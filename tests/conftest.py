@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from config import catalogue
@@ -102,10 +101,15 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, vault: Vault, clock
         return
     made = Database(request.getfixturevalue("empty_postgresql"), vault, clock)
     yield made
-    names = ", ".join(f'"{table.name}"' for table in SQLModel.metadata.sorted_tables)
-    with made.engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {names} CASCADE"))
+    empty(made)
     made.dispose()
+
+
+def empty(database: Database) -> None:
+    """Take all rows out of a PostgreSQL, in any order. TRUNCATE would take a hundred times as long."""
+    emptied = "; ".join(f'DELETE FROM "{table.name}"' for table in SQLModel.metadata.sorted_tables)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql(f"SET LOCAL session_replication_role = replica; {emptied}")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

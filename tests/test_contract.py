@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlmodel import select
 
 from bot.app import App
+from bot.platforms import telegram_pace
 from bot.platforms.base import Outcome, Platform, Rejected
 from handlers import menu
 from handlers.message import Inbound, Link, Option, Reply
@@ -447,8 +448,14 @@ class TestContract:
             assert session.exec(select(Conversation)).one().revision == 1
 
     async def test_leaving_and_coming_back_through_the_route(
-        self, client: TestClient[Any, Any], side: Side, stage: Stage, database: Database
+        self,
+        client: TestClient[Any, Any],
+        side: Side,
+        stage: Stage,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(telegram_pace, "BURST", 10.0)  # a person is slower than this test
         number = 70_000_000
         for what, value in (("follow", ""), ("text", "报名"), ("unfollow", ""), ("follow", "")):
             number += 1

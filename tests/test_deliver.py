@@ -34,13 +34,14 @@ class Player:
         self.sent: list[tuple[str, str]] = []
         self.outcomes: list[Outcome] = []
         self.in_flight = self.most_in_flight = 0
+        self.seconds = 0.002
         self.before: Callable[[], Any] = lambda: None
 
     async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(self.seconds)
             self.before()
             self.sent.append((sender, reply.text))
             return self.outcomes.pop(0) if self.outcomes else Outcome("sent", reference="77")
@@ -165,6 +166,7 @@ async def test_one_call_is_in_flight_per_chat_and_others_go_on_beside_it(office:
     await office.work()
     assert office.wechat.most_in_flight == 1
     assert office.wechat.texts == [f"一{number}" for number in range(6)], "a person reads in order"
+    office.wechat.seconds = 0.3  # longer than it takes a busy machine to begin the next
     for number in range(6):
         office.put(office.person(f"p{number}"), f"二{number}")
     await office.work()

@@ -99,7 +99,9 @@ async def siege(
             made = Siege(house, http, database)
             yield made
             aside = made.count(InboxMessage.state == "aside")
-            spooled = sum(app.spool.waiting.values())
+            ends = time.monotonic() + 20  # what was late on a busy machine leaves the spool by itself
+            while (spooled := sum(app.spool.waiting.values())) and time.monotonic() < ends:
+                await asyncio.sleep(0.1)
     await exchange.server.close()
     wrong = [line for line in logs if line["log_level"] in ("error", "critical")]
     assert not wrong, f"{len(wrong)} errors logged, the first: {wrong[0]}"
@@ -107,7 +109,8 @@ async def siege(
     assert not loud, loud[:3]
     assert not house.unhandled, house.unhandled[:3]
     assert not house.slow, f"callbacks over 50 ms of CPU: {house.slow[:5]}"
-    assert (aside, spooled) == (0, 0)
+    why = Counter(line["why"] for line in logs if line["event"] == "spooled")
+    assert (aside, spooled) == (0, 0), why
     assert made.answers.total() > 0
 
 
