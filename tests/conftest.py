@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from sqlmodel import SQLModel
 
 from config import catalogue
@@ -89,19 +90,34 @@ def empty_postgresql(postgresql_url: str) -> str:
     return postgresql_url
 
 
+@pytest.fixture(scope="session")
+def engines() -> dict[str, tuple[Engine, Engine]]:
+    """The engines of this test process by address. They keep compiled statements, which cost more than most tests."""
+    return {}
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path, vault: Vault, clock: StoppedClock) -> Iterator[Database]:
+def database(
+    request: pytest.FixtureRequest,
+    empty_sqlite: Path,
+    engines: dict[str, tuple[Engine, Engine]],
+    vault: Vault,
+    clock: StoppedClock,
+) -> Iterator[Database]:
     """An empty database with all tables; every test that takes it runs on both."""
+    path = empty_sqlite.with_name("nuanyang.db")
     if request.param == "sqlite":
-        path = tmp_path / "nuanyang.db"
-        shutil.copy(request.getfixturevalue("empty_sqlite"), path)
-        made = Database(f"sqlite:///{path}", vault, clock, durable=False)
-        yield made
-        made.dispose()
-        return
-    made = Database(request.getfixturevalue("empty_postgresql"), vault, clock)
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()
+        shutil.copy(empty_sqlite, path)
+        url = f"sqlite:///{path}"
+    else:
+        url = request.getfixturevalue("empty_postgresql")
+    made = Database(url, vault, clock, durable=False)
+    made.engine, made.read_engine = engines.setdefault(url, (made.engine, made.read_engine))
     yield made
-    empty(made)
+    if not made.is_sqlite:
+        empty(made)
     made.dispose()
 
 

@@ -100,7 +100,7 @@ async def siege(
             yield made
             aside = made.count(InboxMessage.state == "aside")
             ends = time.monotonic() + 20  # what was late on a busy machine leaves the spool by itself
-            while (spooled := sum(app.spool.waiting.values())) and time.monotonic() < ends:
+            while (spooled := sum(app.spool.waiting.values())) and time.monotonic() < ends:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     await exchange.server.close()
     wrong = [line for line in logs if line["log_level"] in ("error", "critical")]

@@ -96,8 +96,8 @@ def switch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Switch]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience as short as a test's."""
-    monkeypatch.setattr(receiving, "ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr(receiving, "URGENT_SECONDS", 0.2)
+    monkeypatch.setattr(receiving, "ANSWER_SECONDS", 1.0)
+    monkeypatch.setattr(receiving, "URGENT_SECONDS", 0.8)
 
 
 def rows(database: Database, table: Any) -> list[Any]:
@@ -506,7 +506,7 @@ async def test_words_that_call_for_help_are_answered_whatever_is_away(
 async def test_words_that_call_for_help_do_not_wait_for_a_slow_turn(
     receiver: Receiver, switch: Switch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "URGENT_SECONDS", 0.2)
+    monkeypatch.setattr(receiving, "URGENT_SECONDS", 0.8)
     switch.slow.add(DANGER)
     began = time.monotonic()
     received = await receiver.receive(message(DANGER, "1"))

@@ -35,6 +35,7 @@ async def test_quick_presses_on_the_clock_add_up_and_show_how_far_they_are(
     assert fake.advances == [HOUR, 9 * DAY]
 
 
+@pytest.mark.long
 async def test_to_the_morning_counts_from_where_the_clock_will_stand(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -46,6 +47,7 @@ async def test_to_the_morning_counts_from_where_the_clock_will_stand(
     await expect(page.locator(".moving")).to_have_text("现在是 8月13日 09:00")
 
 
+@pytest.mark.long
 async def test_the_clock_is_seen_to_run_while_it_is_moved(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     fake.slow_clock = asyncio.Event()
@@ -59,6 +61,7 @@ async def test_the_clock_is_seen_to_run_while_it_is_moved(screen: Screen, fake: 
     await expect(page.locator(".moving")).to_have_text("现在是 9月4日 09:12")
 
 
+@pytest.mark.long
 async def test_a_move_that_fails_says_so_and_the_next_one_works(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     await page.route("**/sandbox/api/clock", lambda route: route.abort(), times=1)
@@ -91,6 +94,7 @@ async def test_messages_typed_quickly_keep_their_order_whatever_the_network_does
     assert [act["text"] for _, _, act in fake.acts] == words
 
 
+@pytest.mark.long
 async def test_a_sending_that_takes_long_is_spoken_of_and_every_press_counts(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -105,6 +109,7 @@ async def test_a_sending_that_takes_long_is_spoken_of_and_every_press_counts(
     assert fake.acts == [("telegram", "p1", {"do": "press", "message_id": "t2", "button_id": "b2"})] * 3
 
 
+@pytest.mark.long
 async def test_several_words_that_did_not_go_all_come_back_in_their_order(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -120,6 +125,7 @@ async def test_several_words_that_did_not_go_all_come_back_in_their_order(
     screen.tolerated.append("409")
 
 
+@pytest.mark.long
 async def test_a_button_changed_under_the_finger_still_gets_its_press(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -135,6 +141,7 @@ async def test_a_button_changed_under_the_finger_still_gets_its_press(
     assert fake.acts == [("telegram", "p1", {"do": "press", "message_id": "t2", "button_id": "b2"})]
 
 
+@pytest.mark.long
 async def test_a_reply_keyboard_that_changes_under_the_finger_waits_for_the_press(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -167,6 +174,7 @@ async def test_a_word_being_composed_is_left_alone_by_what_happens_meanwhile(
     await expect(box).to_be_focused()
 
 
+@pytest.mark.long
 async def test_the_next_action_alone_is_repeated_even_when_another_follows_at_once(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -181,6 +189,7 @@ async def test_the_next_action_alone_is_repeated_even_when_another_follows_at_on
     assert [act.get("repeat") for _, _, act in fake.acts] == [2, None]
 
 
+@pytest.mark.long
 async def test_both_phones_may_write_into_one_chat_at_once(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open(first="wechat:p1", second="wechat:p1")
     before = await screen.bubbles(1).count()
@@ -217,6 +226,7 @@ async def test_a_restarted_sandbox_is_read_anew_and_nothing_is_doubled_or_lost(
     screen.tolerated.append("503")
 
 
+@pytest.mark.long
 async def test_a_sandbox_begun_anew_counts_from_the_start_and_is_followed_all_the_same(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -232,6 +242,7 @@ async def test_a_sandbox_begun_anew_counts_from_the_start_and_is_followed_all_th
     await expect(screen.bubbles(1).last).to_have_text("新的开始")
 
 
+@pytest.mark.long
 async def test_a_state_that_cannot_be_read_after_a_restart_leaves_no_dead_page(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -247,6 +258,7 @@ async def test_a_state_that_cannot_be_read_after_a_restart_leaves_no_dead_page(
     screen.tolerated += ["ERR_FAILED"]
 
 
+@pytest.mark.long
 async def test_an_answer_older_than_the_events_does_not_take_them_back(screen: Screen, fake: FakeSandbox) -> None:
     """The chat is read, then the message is delivered, but the word of that comes first."""
     answered, released = asyncio.Event(), asyncio.Event()
@@ -291,6 +303,7 @@ async def test_turning_to_the_line_closes_the_things_to_send(screen: Screen, pag
         await expect(box).to_have_value("好" if number == 1 else "写到一半好")
 
 
+@pytest.mark.long
 async def test_esc_closes_the_things_to_send_and_the_focus_goes_where_it_came_from(screen: Screen, page: Page) -> None:
     await screen.open()
     phone = screen.phone(2)
@@ -308,6 +321,7 @@ async def test_esc_closes_the_things_to_send_and_the_focus_goes_where_it_came_fr
     await expect(phone.get_by_role("group", name="回复键盘")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_pressing_set_twice_at_once_sets_both_faults(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     panel = page.locator(".panel")
@@ -319,6 +333,7 @@ async def test_pressing_set_twice_at_once_sets_both_faults(screen: Screen, fake:
     assert fake.faults == [{"platform": "wechat", "kind": "429", "times": 1}] * 2
 
 
+@pytest.mark.long
 async def test_adding_a_person_with_a_double_press_adds_one(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     await screen.phone(1).get_by_role("button", name="选择机主").click()
