@@ -294,7 +294,7 @@ async def test_a_turn_over_the_deadline_is_spooled_and_its_reply_leaves_by_the_o
     began = time.monotonic()
     received = await receiver.receive(message("报名", "1"))
     assert (received.reply, received.row) == (None, "")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4
     assert len(list((tmp_path / "spool").glob("*.update"))) == 1
     repeats = [asyncio.create_task(receiver.receive(message("报名", "1"))) for _number in range(2)]
     await asyncio.sleep(0.05)
