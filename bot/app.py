@@ -78,6 +78,8 @@ class App:
             spool=self.spool,
             metrics=self.metrics,
             ticker=self.ticker,
+            operator=settings.operator_name,
+            operator_contact=settings.operator_contact,
         )
         self.web[PARTS] = self.parts
         if "web" in roles:

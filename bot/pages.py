@@ -25,6 +25,7 @@ from bot.routes import READ_SECONDS
 from config.texts import _, current, speaking
 from handlers import onpage
 from handlers.message import Inbound
+from handlers.operator import who_is_responsible
 from models.database import DatabaseAway
 from models.page import OpenPage, open_page, use_page
 from models.person import Door, Person, doors
@@ -139,7 +140,7 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
             if page.kind == "data":
                 with speaking(language):
                     return _to_read(session, page, language, pressed=pressed)
-            return _guardian(session, page, language)
+            return _guardian(parts, session, page, language)
     except DatabaseAway:
         return View("away.html", 503, "", {})
 
@@ -165,14 +166,16 @@ def _page(session: Session, token: str) -> OpenPage | None:
     return page if door is not None and door.person_id == page.person_id else None
 
 
-def _guardian(session: Session, page: OpenPage, language: str) -> View:
+def _guardian(parts: Parts, session: Session, page: OpenPage, language: str) -> View:
     code = str(page.facts["code"])
     with speaking(language):
         word = _("监护")
+        responsible = who_is_responsible(parts.operator, parts.operator_contact)
     typed = f"{word} {code}"
     values = {
         "called": page.facts.get("called", ""),
         "typed": typed,
+        "responsible": responsible,
         "qr": segno.make(typed).svg_data_uri(scale=5),
         "telegram": any(door.platform == "telegram" for door in doors(session, page.person_id)),
     }

@@ -21,7 +21,10 @@ from scheduler.ticker import Ticker
 
 @dataclass(slots=True)
 class Parts:
-    """`name` is the process's own, as its leases hold it; `started_at` is machine time, None before the start."""
+    """`name` is the process's own, as its leases hold it; `started_at` is machine time, None before the start.
+
+    `operator` and `operator_contact` name who answers for the deployment.
+    """
 
     name: str
     roles: tuple[str, ...]
@@ -32,6 +35,8 @@ class Parts:
     metrics: Metrics
     ticker: Ticker
     started_at: datetime | None = None
+    operator: str = ""
+    operator_contact: str = ""
 
 
 PARTS: web.AppKey[Parts] = web.AppKey("parts", Parts)

@@ -324,6 +324,7 @@ async def test_the_guardians_page_shows_what_to_type_and_a_code_to_scan(
     assert answer.status == 200
     assert "ABCD2345" in words
     assert "小明" in words
+    assert "谁负责：运行这个服务的单位还没有写明名称和联系方式。" in words
     assert "data:image/svg+xml" in words
     assert "也可以扫这个码" in words
     assert "关注微信公众号“暖阳”" in words
