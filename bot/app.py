@@ -63,7 +63,9 @@ class App:
         self.spool = Spool(spool, database.vault)
         self._http: ClientSession | None = None
         self.platforms: Mapping[tuple[str, str], Platform] = self._platforms()
-        self.receiver = Receiver(database, self.spool, self.here, observe=self._observe_turn)
+        self.receiver = Receiver(
+            database, self.spool, self.here, answers_now=self._answers_now, observe=self._observe_turn
+        )
         self.deliverer = Deliverer(database, self.platforms, self._here, self.name, observe=self._observe_sent)
         self.ticker = Ticker(database, observe=lambda job, outcome: self.metrics.jobs.labels(job, outcome).inc())
         self.stopping = asyncio.Event()
@@ -99,11 +101,15 @@ class App:
             platform=platform,
             account=account,
             sensitive_in_chat=found.features.sensitive_in_chat if found else False,
+            sure_answers=found.features.sure_answers if found else True,
             public_url=self.public_url,
             zone=self.settings.timezone,
             operator=self.settings.operator_name,
             operator_contact=self.settings.operator_contact,
         )
+
+    def _answers_now(self, inbound: Inbound) -> bool:
+        return self.platforms[inbound.platform, inbound.account].answers_now(inbound)
 
     def _platforms(self) -> dict[tuple[str, str], Platform]:
         found: dict[tuple[str, str], Platform] = {}

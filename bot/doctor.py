@@ -73,6 +73,17 @@ async def examine(*, offline: bool = False) -> list[Finding]:
 # Settings
 
 
+def is_configured() -> bool:
+    """Whether any of the three sources of configuration says anything; a folder of `nuanyang run` has none."""
+    folder = Path(os.environ.get("NUANYANG_SECRETS") or "/run/secrets/nuanyang")
+    named = (variable for variable in os.environ if variable.upper().startswith("NUANYANG_"))
+    return (
+        Path(os.environ.get("NUANYANG_CONFIG") or "nuanyang.toml").is_file()
+        or folder.is_dir()
+        or any(variable.upper() != "NUANYANG_LANGUAGE" for variable in named)
+    )
+
+
 def _read_settings(findings: list[Finding]) -> Settings | None:
     """The settings as far as they are good; what is bad is reported and left at its default."""
     raw = _load(findings)
@@ -326,7 +337,7 @@ def _database(database: Database, *, has_keys: bool) -> Iterator[Finding]:
         days = round(moved.total_seconds() / 86_400, 1)
         yield bad(key, _("时钟被沙盒拨快了 {days} 天").format(days=days), _("正式服务换一个没有拨过时钟的数据库"))
     else:
-        yield good(key, _("节目时钟没有被拨动"))
+        yield good(key, _("项目时钟没有被拨动"))
     if not has_organiser:
         mend = _("请第一位管理员注册后，运行 nuanyang grant 编号 organiser --region 代码 --first")
         yield warn("nuanyang grant", _("还没有管理员，求助和留言没有人收"), mend)

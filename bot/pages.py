@@ -20,7 +20,7 @@ from aiohttp import web
 from sqlmodel import Session
 
 from bot.parts import PARTS, Parts
-from bot.receive import Unavailable
+from bot.received import Unavailable
 from bot.routes import READ_SECONDS
 from config.texts import _, current, speaking
 from handlers import onpage

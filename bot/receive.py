@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,15 +19,15 @@ from weakref import WeakValueDictionary
 import structlog
 from sqlmodel import Session
 
+from bot.received import Key, Received, Unavailable, found_by, is_gone, queue_reply, urgent_words
 from bot.spool import Spool
 from config.catalogue import rules
 from config.texts import language_for, speaking
-from handlers.emergency import emergency_text
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.turn import is_urgent, stuck, turn
 from models import inbox, outbox
-from models.database import Database, DatabaseAway, is_away, now_of
+from models.database import Database, DatabaseAway, is_away
 from models.person import Person, door_of
 
 log = structlog.get_logger(__name__)
@@ -38,30 +37,10 @@ _T = TypeVar("_T")
 URGENT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
 HANDED_EVERY = 0.5
+ORDER_WITHIN = timedelta(minutes=1)  # an older reply that still waits has met a fault, and holds up nothing more
 SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
 AWAY_SECONDS = 1.0  # after a database was found gone, nobody waits for it again for so long
 ASIDE_EVERY = 3_600.0
-# PostgreSQL's words for “somebody else holds this row”: the database itself is there.
-_HELD = ("55P03", "40P01", "40001")
-
-
-Key = tuple[str, str, str]  # platform, account, and the update's own key or its sender
-
-
-class Unavailable(Exception):
-    """Neither database nor spool took the update: the platform must repeat it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """What to answer the platform now; `row` is the inbox row whose reply this is, empty if it leaves otherwise.
-
-    `spooled` = the update is no turn yet, and waits in the spool.
-    """
-
-    reply: Reply | None
-    row: str = ""
-    spooled: bool = False
 
 
 class Receiver:
@@ -73,12 +52,14 @@ class Receiver:
         spool: Spool,
         here: Callable[[Inbound], Here],
         *,
+        answers_now: Callable[[Inbound], bool] = lambda inbound: True,
         threads: int = 4,
         observe: Callable[[str, float], None] = lambda outcome, seconds: None,
     ) -> None:
         self._database = database
         self._spool = spool
         self._here = here
+        self._answers_now = answers_now
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
         # What must go on while the database hangs, and so never waits behind anything that asks it.
@@ -104,7 +85,7 @@ class Receiver:
             task = asyncio.create_task(self._ordered(inbound, passive))
             self._running[key] = task
             task.add_done_callback(partial(self._ended, key))
-        urgent = await self.quickly(partial(_urgent, inbound))
+        urgent = await self.quickly(partial(urgent_words, inbound))
         at_once = Received(Reply(urgent) if urgent else None)
         if task is None or key in self._given_up:
             return at_once
@@ -124,6 +105,9 @@ class Receiver:
                 return at_once
             raise
         self._observe("away" if received.spooled else "turn", time.monotonic() - began)
+        if received.reply is None and urgent:
+            # It leaves by the outbox, which may take a moment longer than somebody in danger has: rather twice.
+            return at_once
         return at_once if received.spooled else received
 
     def handed(self, row: str) -> None:
@@ -163,11 +147,11 @@ class Receiver:
             for spooled in await asyncio.to_thread(self._spool.scan):
                 try:
                     await self._ordered(spooled.inbound, passive=False, replaying=True)
-                    await self._in_thread(partial(self._move_to_outbox, *_where(spooled.inbound)))
+                    await self._in_thread(partial(self._move_to_outbox, *found_by(spooled.inbound)))
                 except DatabaseAway:
                     break
-                except Exception:
-                    if self._closed:
+                except Exception as error:
+                    if self._closed or is_away(error):
                         break
                     # The database takes updates, but not this one: nobody else waits behind it.
                     log.exception("spool_file_set_aside", file=spooled.path.name)
@@ -227,7 +211,7 @@ class Receiver:
         try:
             received = self.transact(inbound, passive=passive)
         except DatabaseAway as error:
-            if _is_gone(error):
+            if is_gone(error):
                 self._away_until = time.monotonic() + AWAY_SECONDS
             raise
         self._away_until = 0.0
@@ -263,14 +247,23 @@ class Receiver:
                     raise  # no fault of this message: the whole transaction is tried again from the spool
                 log.exception("turn_failed", inbox=row, kind=inbound.kind)
                 return self._set_aside(session, inbound, row, passive)
+            passive = passive and (here.sure_answers or self._leaves_now(session, inbound, person))
             door = "none" if reply is None else "passive" if passive else "outbox"
             inbox.finish(session, row, person, reply.as_json() if reply else None, door)
             if inbound.kind == "unfollow":
                 inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
             if reply is not None and door == "outbox" and person is not None:
                 where = door_of(session, inbound.platform, inbound.account, inbound.sender)
-                _queue_reply(session, row, person, reply, where.id if where else None)
+                urgent = outbox.EMERGENCY if is_urgent(inbound) else outbox.REPLY
+                queue_reply(session, row, person, reply, where.id if where else None, priority=urgent)
             return Received(reply if passive else None, row if passive and reply else "")
+
+    def _leaves_now(self, session: Session, inbound: Inbound, person: str | None) -> bool:
+        """Whether the reply may be this call's answer on a platform that drops answers without a word: not before an
+        earlier one that still waits in the outbox, and not faster than the platform takes them."""
+        if person is not None and outbox.reply_waits(session, person, ORDER_WITHIN):
+            return False
+        return self._answers_now(inbound)
 
     def _set_aside(self, session: Session, inbound: Inbound, row: str, passive: bool) -> Received:
         """After a turn that failed and was rolled back: the message is kept, and its person gets an apology."""
@@ -284,7 +277,7 @@ class Receiver:
         door = "passive" if passive else "outbox" if where is not None else "none"
         inbox.set_aside(session, row, person.id if person else None, reply.as_json(), door)
         if where is not None and door == "outbox":
-            _queue_reply(session, row, where.person_id, reply, where.id)
+            queue_reply(session, row, where.person_id, reply, where.id)
         return Received(reply, row) if passive else Received(None)
 
     def _repeated(self, session: Session, inbound: Inbound) -> Received:
@@ -307,7 +300,7 @@ class Receiver:
             person = door.person_id if door is not None else found.person_id if found is not None else None
             if found is not None and found.reply is not None and person is not None:
                 where = door.id if door is not None else None
-                _queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
+                queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
 
     def _sweep(self) -> None:
         with self._database.read() as session:
@@ -333,7 +326,7 @@ class Receiver:
         try:
             received = await task
             if not received.spooled:
-                await self._in_thread(lambda: self._move_to_outbox(*_where(inbound)))
+                await self._in_thread(lambda: self._move_to_outbox(*found_by(inbound)))
                 self._spool.remove(path)
         except DatabaseAway:
             return  # the spool's replay does it when the database is back
@@ -370,36 +363,3 @@ class Receiver:
     def _mark(self, rows: list[str]) -> None:
         with self._database.write() as session:
             inbox.mark_handed(session, rows)
-
-
-def _queue_reply(
-    session: Session, row: str, person: str, reply: Reply, door: str | None, *, again: bool = False
-) -> None:
-    outbox.enqueue(
-        session,
-        person,
-        "reply",
-        reply.as_json(),
-        unique_key=f"reply:{row}",
-        priority=outbox.REPLY,
-        door_id=door,
-        expires_at=now_of(session) + timedelta(hours=rules().messages.reply_expires_hours),
-        again=again,
-    )
-
-
-def _is_gone(error: DatabaseAway) -> bool:
-    """Whether nobody can be served now; a row that is held for long concerns one person only."""
-    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) not in _HELD
-
-
-def _where(inbound: Inbound) -> tuple[str, str, str, str]:
-    return inbound.platform, inbound.account, inbound.key, inbound.sender
-
-
-def _urgent(inbound: Inbound) -> str:
-    """The emergency text when this message must be answered with it at once, whatever the database does."""
-    if not is_urgent(inbound):
-        return ""
-    with speaking(language_for(inbound.language)):
-        return emergency_text()

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from bot.parts import PARTS
 from bot.platforms.base import Rejected
-from bot.receive import Unavailable
+from bot.received import Unavailable
 from config.texts import speaking
 from models import lease
 from models.database import DatabaseAway
@@ -58,10 +58,7 @@ async def webhook(request: web.Request) -> web.StreamResponse:
     if not inbounds:
         return web.Response(text="")
     try:
-        received = [
-            await parts.receiver.receive(inbound, passive=platform.answers_now(inbound), arrived=arrived)
-            for inbound in inbounds
-        ]
+        received = [await parts.receiver.receive(inbound, arrived=arrived) for inbound in inbounds]
     except Unavailable:
         # Not kept anywhere: the platform must come again.
         return web.Response(status=503, text="unavailable")

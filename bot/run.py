@@ -72,6 +72,8 @@ def _alone(url: str) -> Iterator[None]:
                     "另一个 nuanyang run 正在用 {path}：直接用那一个，或先按 Ctrl-C 停下它，或用 --data 换一个文件夹。"
                 ).format(path=name)
             ) from None
+        except OSError:
+            say(_("这个文件夹不支持文件锁（多半是网络盘）：请自己留意不要同时运行两个。"))
         yield
 
 

@@ -194,6 +194,7 @@ def talk(settings: Settings, database: Database, name: str) -> None:
     chat = Chat(settings, database, name, lambda text: print(text, end="\n\n", flush=True))
     with asyncio.Runner() as loop:
         try:
+            print(_("（离开：输入 /退出，或按 Ctrl-D）"), end="\n\n", flush=True)
             chat.greet()
             while True:
                 loop.run(chat.deliver())

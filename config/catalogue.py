@@ -57,7 +57,8 @@ class Messages(_Part):
 
 
 class Safety(_Part):
-    """Numbers to call, the words that are answered with them at once, and how much one record takes."""
+    """Numbers to call, the words that are answered with them at once, how much one record takes, and after how many
+    minutes a cry for help that has not certainly arrived goes farther."""
 
     emergency_police: str
     emergency_medical: str
@@ -65,9 +66,11 @@ class Safety(_Part):
     emergency_overseas: str
     youth_hotline: str
     danger_words: tuple[str, ...]
+    danger_messages: tuple[str, ...]
     harmless_phrases: tuple[str, ...]
     refused_address_words: tuple[str, ...]
     alert_characters: Count
+    alert_unreached_minutes: Count
 
 
 class Rules(_Part):

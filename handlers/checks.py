@@ -61,6 +61,15 @@ _DAY = re.compile(
     r"(?<!\d)(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})(?!\d)|(?<!\d)(\d{4}) (\d{1,2}) (\d{1,2})(?!\d)"
 )
 _EIGHT = re.compile(r"(?<!\d)(\d{4})(\d{2})(\d{2})(?!\d)")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = (
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)"
+)
+_DAY_FIRST = re.compile(
+    rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)?[\s\-]*{_MONTH}(?![a-z])[.,]?[\s\-]*(\d{{4}})\b", re.IGNORECASE
+)
+_MONTH_FIRST = re.compile(rf"\b{_MONTH}(?![a-z])\.?\s*(\d{{1,2}})(?:st|nd|rd|th)?\b[,\s]+(\d{{4}})\b", re.IGNORECASE)
 _YEAR_LAST = re.compile(r"(?<!\d)\d{1,2}\s*[-/. ]\s*\d{1,2}\s*[-/. ]\s*\d{4}(?!\d)")
 
 
@@ -169,12 +178,14 @@ def birth_date(today: str) -> Callable[[str], date]:
 
 
 def calendar_day(words: str) -> date:
-    """A day written with the year first: 2005-08-13, 2005年8月13日, 2005/8/13 or 20050813."""
+    """A day written with the year first (2005-08-13, 2005年8月13日, 2005/8/13, 20050813) or with the month's English
+    name (13 Aug 2005, August 13th, 2005); what could be read in two ways is refused.
+    """
     plain = words.translate(_DASHES)[:LONGEST]
     hint = _("请按“年-月-日”写公历生日，例如 2005-08-13 或 2005年8月13日。")
     if re.search("农历|農曆|阴历|陰曆", plain):
         raise Invalid(_("这里要公历生日。") + hint)
-    found = _DAY.findall(plain) or [(*parts, "", "", "") for parts in _EIGHT.findall(plain)]
+    found = _DAY.findall(plain) or [(*parts, "", "", "") for parts in _EIGHT.findall(plain)] or _in_english(plain)
     if len(found) != 1:
         if _YEAR_LAST.search(plain):
             raise Invalid(_("这样写分不清月和日。") + hint)
@@ -184,6 +195,13 @@ def calendar_day(words: str) -> date:
         return date(year, month, day)
     except ValueError:
         raise Invalid(_("日历上没有这一天，请检查一下。") + hint) from None
+
+
+def _in_english(plain: str) -> list[tuple[str, ...]]:
+    """Days with the month's name, each as year, month, day in figures."""
+    days = [(year, month, day) for day, month, year in _DAY_FIRST.findall(plain)]
+    days += [(year, month, day) for month, day, year in _MONTH_FIRST.findall(plain)]
+    return [(year, str(_MONTHS.index(month[:3].lower()) + 1), day) for year, month, day in days]
 
 
 def short_words(limit: int, hint: str) -> Callable[[str], str]:

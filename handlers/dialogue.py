@@ -22,7 +22,7 @@ Answer = dict[str, Any]  # {"c": value} chosen · {"m": [values]} several · {"t
 Talk = Generator["Ask", Any, Any]
 
 # What agrees to a notice when it is typed; a bare 收到, 好的 or ok never does (programme §13).
-AGREE = ("同意", "是", "yes", "agree", "i agree")
+AGREE = ("同意", "同意吧", "同意的", "我同意", "是", "是的", "yes", "agree", "i agree", "yes i agree")
 
 
 class Invalid(Exception):

@@ -17,9 +17,12 @@ UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 def is_danger(words: str) -> bool:
     """Whether a message holds a danger word, however it is written: full-width, traditional, spaced out, in capitals.
 
-    Suspicion suffices; only what plainly means something else (救命恩人) is taken out before.
+    Suspicion suffices; only what plainly means something else (救命恩人) is taken out before. Some words call only
+    when nothing stands beside them (“help me!”).
     """
     spoken = _plain(words)
+    if _bare(spoken) in _alone(rules().safety.danger_messages):
+        return True
     tight = "".join(spoken.split())
     harmless, dangers = _lists(rules().safety.harmless_phrases, rules().safety.danger_words)
     for phrase in harmless:
@@ -31,6 +34,17 @@ def _plain(words: str) -> str:
     folded = unicodedata.normalize("NFKC", words).casefold()
     visible = "".join(c for c in folded if c.isspace() or unicodedata.category(c) not in UNSEEN)
     return " ".join(simplified(visible).split())
+
+
+def _bare(plain: str) -> str:
+    """Letters and figures alone: “Help me!!” and “help, me” are the same."""
+    return "".join(c for c in plain if c.isalnum())
+
+
+@cache
+def _alone(messages: tuple[str, ...]) -> frozenset[str]:
+    """The messages that call for help as a whole, as messages are compared."""
+    return frozenset(_bare(_plain(message)) for message in messages)
 
 
 @cache

@@ -18,6 +18,8 @@ def unknown(session: Session, person: Person, state: State, words: str) -> Reply
     if state.ended_now:
         # It answered the talk that has just been ended for want of time: the way back to it says enough.
         return talk.show(state, Reply("", menu.options(*menu.keys_of(state.parked), "contact")))
+    if menu.greets(words):
+        return talk.show(state, menu.greeting(session, person))
     text = _("这句我没看懂。回复“菜单”看看能做什么；要找人，回复“联系专员”留言。")
     return talk.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
 

@@ -197,6 +197,13 @@ _ACKNOWLEDGED = re.compile(
 )
 
 
+_GREETS = re.compile(
+    r"^(你好|您好|妳好|你哋好|大家好|哈[喽囉啰]|嗨|喂|在吗|在嗎|在不在|早|早安|(早上|上午|中午|下午|晚上)好|早晨|hi+|hello|hey|"
+    r"good (morning|afternoon|evening))( there)?[呀啊哦吗嗎。.!！?？~～,，]*$",
+    re.IGNORECASE,
+)
+
+
 def dialogue(name: str) -> Dialogue | None:
     """The dialogue of a name; None for one that a later version no longer has."""
     return DIALOGUES.get(name)
@@ -221,6 +228,11 @@ def keys_of(runs: list[Run]) -> tuple[str, ...]:
 def global_word(words: str) -> str | None:
     """ "cancel", "enough", "back", "menu" or "help" when the whole message is such a word."""
     return _WORD.get(words.casefold().strip("。.!！“”「」 "))
+
+
+def greets(words: str) -> bool:
+    """A bare hello."""
+    return bool(_GREETS.match(words))
 
 
 def acknowledged(words: str) -> bool:

@@ -26,7 +26,13 @@ class County:
 def ask_county(text: str, key: str = "county") -> Generator[Ask, Any, County]:
     """Ask until exactly one county is meant; keys are `key`, `key_2`, `key_3` … so that none comes twice."""
     keys = [key]
-    said = yield Ask(key, text, (Choice(LIST, _("从列表里选"), words=(_("列表"),)),), check=place(), location=True)
+    said = yield Ask(
+        key,
+        text,
+        (Choice(LIST, _("从列表里选"), words=(_("列表"), "列表", "从列表里选", "從列表裏選", "從列表選", "list")),),
+        check=place(),
+        location=True,
+    )
     while True:
         if said == LIST:
             within, offered = "", regions.children()

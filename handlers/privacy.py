@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _, current
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk, folded
 from handlers.here import here
 from handlers.message import Link, Option, Reply
 from handlers.operator import who_is_responsible
@@ -23,6 +23,9 @@ from models.guardian import GuardianError, take_back, wards
 from models.page import issue_page
 from models.person import Person
 from models.volunteer import ACTIVE, ENDED, volunteer_of
+
+DELETES = "~delete"  # the value of the button that deletes: nobody types it
+CONFIRMATIONS = ("确认删除", "確認刪除", "confirm deletion")  # understood whatever the language spoken
 
 
 def overview(session: Session, person: Person) -> Reply:
@@ -217,20 +220,23 @@ def _delete_talk(facts: DeleteFacts) -> Talk:
         return None
     sure = yield Ask(
         "sure",
-        _("最后一步：请按“确认删除”，或者回复“确认删除”四个字。"),
-        choices=(Choice("yes", _("确认删除")), Choice("no", _("不删了"))),
-        check=_exactly(_("确认删除")),
+        _("最后一步：请按“确认删除”，或者回复“确认删除”四个字。只回数字不会删除。"),
+        # No number deletes anybody, nor does a word that only the programme knows: a slip of the thumb is too easy.
+        choices=(Choice(DELETES, _("确认删除"), before=("yes",)), Choice("no", _("不删了"))),
+        check=_exactly(_("确认删除"), *CONFIRMATIONS),
+        numeric=True,
     )
-    return Delete() if sure == "yes" else None
+    return Delete() if sure in (DELETES, "yes") else None
 
 
-def _exactly(phrase: str) -> Callable[[str], str]:
-    """A check that takes nothing but the phrase: 是 or 好的 deletes nobody."""
+def _exactly(*phrases: str) -> Callable[[str], str]:
+    """A check that takes nothing but one of the phrases: 是, 好的 or 1 deletes nobody."""
+    known = {folded(phrase) for phrase in phrases}
 
     def check(words: str) -> str:
-        if words.strip().strip("“”「」\"'。.") != phrase:
+        if folded(words.strip().strip("“”「」\"'。.")) not in known:
             raise Invalid(_("还没有删除。要删除请回复“确认删除”，不删请回复“不删了”。"))
-        return "yes"
+        return DELETES
 
     return check
 

@@ -32,6 +32,12 @@ from models.volunteer import (
     volunteer_of,
 )
 
+# What submits when it is typed under the summary, which asks whether all of it is right.
+CORRECT = (
+    *("对", "對", "对的", "對的", "都对", "都對", "全对", "没错", "沒錯", "没问题", "沒問題", "是", "是的"),
+    *("好", "好的", "确认", "確認", "ok", "okay", "yes", "correct", "confirm", "submit"),
+)
+
 
 class Facts(BaseModel):
     """`today` is the person's own date when the talk began (ISO); `operator` and `contact` are who answers for it."""
@@ -97,7 +103,7 @@ def talk(facts: Facts) -> Talk:
         "confirm",
         _summary(answers, facts.today),
         (
-            Choice("submit", _("提交"), words=(_("确认"), _("确认提交"))),
+            Choice("submit", _("提交"), words=(_("确认"), _("确认提交"), *CORRECT)),
             Choice("name", _("改姓名"), drops=("name",)),
             Choice("phone", _("改手机号"), drops=("phone",)),
             Choice("birth_date", _("改出生日期"), drops=("birth_date", "self_supporting")),

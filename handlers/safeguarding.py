@@ -17,14 +17,14 @@ from config import regions
 from config.catalogue import rules
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
-from handlers.emergency import UNSEEN, emergency_text
+from handlers.emergency import UNSEEN, emergency_text, is_danger
 from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Reply
 from models.alert import Alert, add_words, added_since, raise_alert, recent_alert, words_of
+from models.contact import may_deal
 from models.person import Person, address_form
-from models.role import grants
 from models.volunteer import volunteer_of
 
 MAX_WORDS = 2_000
@@ -41,12 +41,14 @@ def emergency(session: Session, person: Person, words: str) -> Reply:
 
 def told_more(session: Session, person: Person, words: str) -> Reply | None:
     """Somebody who cried for help within the last half hour goes on telling: it joins that record; None where there
-    is no such record."""
+    is no such record. Where it is full, words of danger open a new one, and whoever is responsible is told again."""
     alert = recent_alert(session, person.id)
     if alert is None:
         return None
     if add_words(session, alert, _kept(words)):
         return Reply(emergency_text() + "\n\n" + _("这句已经加到刚才那条求助里。"))
+    if is_danger(words):
+        return _answered(session, person, "words", _kept(words))
     return Reply(f"{emergency_text()}\n\n{_full()}")
 
 
@@ -140,6 +142,8 @@ def _perform(session: Session, person: Person, command: More) -> Reply:
     latitude, comma, longitude = command.words.removeprefix("geo:").partition(",")
     is_place = command.words.startswith("geo:") and comma
     if not add_words(session, alert, _place(latitude, longitude) if is_place else command.words):
+        if is_danger(command.words):
+            return emergency(session, person, command.words)
         return Reply(_full() + "\n" + emergency_text())
     return Reply(_("记下了，已经加到这条求助里。") + "\n" + emergency_text())
 
@@ -153,7 +157,7 @@ def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     `added` in the parameters = it tells what was written after that many characters of the additions.
     """
     alert = session.get(Alert, str(params["alert"]))
-    if alert is None or alert.state != "open" or not grants(session, person.id):
+    if alert is None or alert.state != "open" or not may_deal(session, alert.person_id, person.id):
         return None
     in_chat, added = here(session).sensitive_in_chat, params.get("added")
     if added is None:

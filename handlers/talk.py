@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from config.catalogue import rules
 from config.texts import _, speaking
 from handlers import late, leaving, menu
 from handlers.dialogue import (
@@ -25,6 +23,7 @@ from handlers.dialogue import (
     replay,
 )
 from handlers.here import here
+from handlers.idle import MAX_TALKS
 from handlers.message import Link, Option, Reply
 from handlers.typed import DONE, SKIP, STOP, is_tick, shown, shown_late, typed
 from models.conversation import Run, State
@@ -32,8 +31,6 @@ from models.database import now_of
 from models.ids import new_token
 from models.page import issue_page
 from models.person import Door, Person
-
-MAX_TALKS = 3
 
 
 def begin(
@@ -53,28 +50,6 @@ def begin(
     state.runs.append(run)
     del state.runs[:-MAX_TALKS]
     return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
-
-
-def end_idle(session: Session, state: State) -> str:
-    """End talks that were idle too long. What was answered stays until the next time the person says no to it, so
-    that the talk can be taken up again; returns what to tell the person, kindly, or nothing."""
-    idle, current = [run for run in state.runs if _idle(session, run)], state.current
-    if not idle:
-        return ""
-    state.runs = [run for run in state.runs if run not in idle]
-    state.shown = []
-    if state.current is not None and state.current is not current:
-        # Its question is not the one on the screen: it is asked again before it hears anything.
-        state.current.waiting, state.current.prompt = "", new_token()
-    ended = [run for run in idle if menu.dialogue(run.dialogue) is not None][-MAX_TALKS:]
-    if not ended:
-        return _("抱歉，刚才的对话因为系统更新已经结束。")
-    state.parked = ended
-    state.ended_now = True
-    title = menu.title(state.parked[-1].dialogue)
-    return _("好久不见！上次的“{title}”搁置太久，我先结束了；填过的还留着，回复“{title}”就能接着来。").format(
-        title=title
-    )
 
 
 def entry(session: Session, person: Person, state: State, key: str) -> Reply:
@@ -153,7 +128,7 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
         return _again(session, person, state)
     at = replay_run(dialogue, run)
     asked = at.ask if isinstance(at, Waiting) and at.ask.key == run.waiting else None
-    option = None if asked and asked.numeric and words.isdecimal() else shown(state, words)
+    option = None if asked and asked.numeric and words.rstrip(".。、 ").isdecimal() else shown(state, words)
     # Typed, the choices of a question with many are a whole answer; pressed, they are ticked one by one.
     if option is not None and not (asked and asked.many and is_tick(run, option)):
         return press(session, person, state, option, "")
@@ -397,11 +372,3 @@ def _resume(session: Session, person: Person, state: State, reply: Reply) -> Rep
             return replace(rest, text=text, links=(*reply.links, *rest.links), menu=reply.menu)
         state.runs.pop()
     return show(state, reply)
-
-
-def _idle(session: Session, run: Run) -> bool:
-    dialogue = menu.dialogue(run.dialogue)
-    if dialogue is None or not run.touched_at:
-        return dialogue is None
-    days = dialogue.idle_days or rules().registration.half_done_days
-    return now_of(session) - datetime.fromisoformat(run.touched_at) > timedelta(days=days)

@@ -15,6 +15,7 @@ from config.texts import _, speaking
 from handlers import fallback, menu, safeguarding, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
+from handlers.idle import end_idle
 from handlers.message import Inbound, Reply
 from models import erasure
 from models.conversation import State, lock, save
@@ -41,7 +42,7 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
     release_held(session, person.id)
     with speaking(person.language):
         # Nothing stands before the words that call for help.
-        ended = "" if is_urgent(inbound) else talk.end_idle(session, state)
+        ended = "" if is_urgent(inbound) else end_idle(session, state)
         reply = answer(session, person, state, inbound)
     if ended:
         reply = replace(reply, text=f"{ended}\n\n{reply.text}".strip())
@@ -127,7 +128,7 @@ def _follow(session: Session, person: Person, state: State, inbound: Inbound) ->
 
 
 def _leave(session: Session, inbound: Inbound) -> str | None:
-    door = door_of(session, inbound.platform, inbound.account, inbound.sender)
+    door = door_of(session, inbound.platform, inbound.account, inbound.sender, locked=True)
     if door is None:
         return None
     erasure.leave(session, door)

@@ -12,13 +12,12 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
 from models import audit
-from models.contact import answers_for
+from models.contact import answers_for, may_deal
 from models.database import now_of
 from models.ids import new_id
-from models.outbox import EMERGENCY, enqueue, is_waiting
-from models.role import ROLES, holds
+from models.outbox import EMERGENCY, OutboxMessage, enqueue, is_waiting
+from models.person import doors
 from models.sealed import seal, sealed_columns, unseal
-from models.volunteer import volunteer_of
 
 SOURCES = ("words", "sos", "worried")
 STATES = ("open", "closed")
@@ -99,7 +98,7 @@ def add_words(session: Session, alert: Alert, words: str) -> bool:
     audit.note(session, alert.person_id, "alert.words_added", alert.id)
     # A new key each time, so that whoever was told hears of every addition; one that waits already will hold it.
     key = new_id()
-    for receiver in answers_for(session, alert.person_id):
+    for receiver in _hear_more(session, alert):
         if is_waiting(session, receiver, "notice.alert", f"alert:{alert.id}:"):
             continue
         enqueue(
@@ -111,6 +110,16 @@ def add_words(session: Session, alert: Alert, words: str) -> bool:
             priority=EMERGENCY,
         )
     return True
+
+
+def _hear_more(session: Session, alert: Alert) -> list[str]:
+    """Who answers for the person, and whoever else heard of this record because those did not read it, while a role of
+    theirs covers the county and they can be reached."""
+    key = col(OutboxMessage.unique_key).startswith(f"alert:{alert.id}:", autoescape=True)
+    heard = set(session.exec(select(OutboxMessage.person_id).where(OutboxMessage.kind == "notice.alert", key)))
+    first = answers_for(session, alert.person_id)
+    others = heard.difference(first)
+    return [*first, *(one for one in sorted(others) if may_deal(session, alert.person_id, one) and doors(session, one))]
 
 
 def added_since(session: Session, alert: Alert, already: int) -> str:
@@ -136,13 +145,13 @@ def close_alert(session: Session, alert_id: str, by: str, words: str) -> Alert:
     """A person who answers for the one in need says how it ended. Raises CannotClose.
 
     Nobody closes their own cry for help, and whoever is responsible must cover the county: a specialist or organiser
-    there; for somebody who is not registered, any organiser.
+    there; for somebody who is not registered, any organiser of a region.
     """
     query = select(Alert).where(Alert.id == alert_id).with_for_update()
     row = session.exec(query.execution_options(populate_existing=True)).first()
     if row is None or row.state != "open":
         raise CannotClose("gone")
-    if by == row.person_id or not _covers(session, by, row.person_id):
+    if not may_deal(session, row.person_id, by):
         raise CannotClose("not_yours")
     if not words.strip():
         raise CannotClose("empty")
@@ -151,10 +160,3 @@ def close_alert(session: Session, alert_id: str, by: str, words: str) -> Alert:
     session.add(row)
     audit.note(session, by, "alert.closed", row.id)
     return row
-
-
-def _covers(session: Session, by: str, person_id: str) -> bool:
-    registered = volunteer_of(session, person_id)
-    if registered is None:
-        return holds(session, by, "organiser")
-    return any(holds(session, by, role, registered.county) for role in ROLES)

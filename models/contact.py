@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
-from config import regions
 from config.catalogue import rules
 from models import audit
 from models.database import now_of
 from models.ids import new_id
 from models.outbox import enqueue, states
 from models.person import Door, doors
-from models.role import RoleGrant, grants, holds
+from models.role import RoleGrant, covers_county, reaches
 from models.sealed import seal, sealed_columns, unseal
 from models.volunteer import volunteer_of
 
@@ -72,25 +71,41 @@ class ContactError(Exception):
 def answers_for(session: Session, person_id: str) -> list[str]:
     """Who answers for a person: those responsible for the volunteer's county; for somebody without a registration
     the organisers with the widest scope. Never the person; empty when nobody can be reached."""
+    return reachable(session, county_of(session, person_id), but=person_id)
+
+
+def county_of(session: Session, person_id: str) -> str | None:
+    """The county where somebody is registered today; None for somebody who is not."""
     registered = volunteer_of(session, person_id)
-    county = registered.county if registered else None
-    return reachable(session, county, but=person_id)
+    return registered.county if registered else None
+
+
+def may_deal(session: Session, person_id: str, by: str) -> bool:
+    """Whether `by` may read and answer what this person writes: a role that covers their county today. Another role,
+    or one that ended, gives nothing, and nobody deals with their own."""
+    return by != person_id and covers_county(session, by, county_of(session, person_id))
 
 
 def reachable(session: Session, county: str | None, *, but: str) -> list[str]:
     """Who answers for a county and can be reached now: its specialists, else the organisers nearest to it; without a
     county the organisers with the widest scope. Whoever has left every door is passed over, and so is `but`."""
-    held = [grant for grant in reachable_grants(session) if grant.person_id != but]
-    if county is None:
-        organisers = [grant for grant in held if grant.role == "organiser"]
-        widest = min((len(grant.scope) for grant in organisers), default=0)
-        return sorted({grant.person_id for grant in organisers if len(grant.scope) == widest})
-    for role in ("specialist", "organiser"):
-        found = [grant for grant in held if grant.role == role and regions.within(county, grant.scope)]
-        nearest = max((len(grant.scope) for grant in found), default=0)
-        if found:
-            return sorted({grant.person_id for grant in found if len(grant.scope) == nearest})
-    return []
+    return next(iter(steps(reachable_grants(session), county, but=but)), [])
+
+
+def steps(held: list[RoleGrant], county: str | None, *, but: str) -> list[list[str]]:
+    """Who is told of what comes from a county: first who answers for it (`reachable`), then, where that reaches nobody,
+    each wider scope in turn. Nobody stands in two steps. Without a county it begins with the widest scope."""
+    found = [grant for grant in held if grant.person_id != but and reaches(grant, county)]
+    lengths = sorted({len(grant.scope) for grant in found}, reverse=county is not None)
+    groups = [{grant.person_id for grant in found if len(grant.scope) == length} for length in lengths]
+    specialists = [grant for grant in found if grant.role == "specialist"]
+    if specialists:
+        nearest = max(len(grant.scope) for grant in specialists)
+        groups.insert(0, {grant.person_id for grant in specialists if len(grant.scope) == nearest})
+    made: list[list[str]] = []
+    for group in groups:
+        made.append(sorted(group.difference(*made)))
+    return [step for step in made if step]
 
 
 def reachable_grants(session: Session) -> list[RoleGrant]:
@@ -108,8 +123,7 @@ def write(session: Session, asker_id: str, words: str, thread: str = "") -> tupl
     ContactError("too_many"); nothing is kept then."""
     if is_too_many(session, asker_id):
         raise ContactError("too_many")
-    registered = volunteer_of(session, asker_id)
-    row = _keep(session, thread, asker_id, asker_id, words, registered.county if registered else None)
+    row = _keep(session, thread, asker_id, asker_id, words, county_of(session, asker_id))
     receivers = receivers_of(session, row)
     for receiver in receivers:
         key = f"contact:{row.id}:{receiver}"
@@ -129,17 +143,18 @@ def is_too_many(session: Session, asker_id: str) -> bool:
 
 
 def receivers_of(session: Session, row: ContactMessage) -> list[str]:
-    """Who is to hear of an asker's message now: within a thread whoever answered there, as long as they hold a role and
-    can be reached; else whoever answers for the asker."""
-    answered = _answered_by(session, row.thread) if row.thread != row.id else []
+    """Who is to hear of an asker's message now: within a thread whoever answered there, as long as a role of theirs
+    covers the asker's county and they can be reached; else whoever answers for the asker."""
+    answered = _answered_by(session, row.thread, row.asker_id) if row.thread != row.id else []
     return answered or answers_for(session, row.asker_id)
 
 
-def _answered_by(session: Session, thread: str) -> list[str]:
+def _answered_by(session: Session, thread: str, asker_id: str) -> list[str]:
     query = select(ContactMessage.author_id).where(
         ContactMessage.thread == thread, col(ContactMessage.by_asker).is_(False)
     )
-    return [each for each in sorted(set(session.exec(query))) if grants(session, each) and doors(session, each)]
+    authors = sorted(set(session.exec(query)))
+    return [each for each in authors if may_deal(session, asker_id, each) and doors(session, each)]
 
 
 def answer(session: Session, message_id: str, by: str, words: str) -> ContactMessage:
@@ -167,13 +182,8 @@ def answer(session: Session, message_id: str, by: str, words: str) -> ContactMes
 
 
 def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
-    """Whether it is this person's to answer: responsible for the asker today, or a role that covers the county."""
-    if by in answers_for(session, asked.asker_id):
-        return True
-    covered = asked.county is not None and any(
-        holds(session, by, role, asked.county) for role in ("specialist", "organiser")
-    )
-    return covered or by in (_answered_by(session, asked.thread))
+    """Whether it is this person's to answer, as `may_deal`; having answered in the thread before gives no right."""
+    return may_deal(session, asked.asker_id, by)
 
 
 def may_read(session: Session, row: ContactMessage, reader: str) -> bool:

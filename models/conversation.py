@@ -141,7 +141,8 @@ def lock(session: Session, person_id: str) -> State:
 
 def save(session: Session, person_id: str, state: State) -> None:
     """Write the state back."""
-    _SAVE.changed(session, person=person_id, state=_sealed(session, person_id, state), at=now_of(session))
+    if not _SAVE.changed(session, person=person_id, state=_sealed(session, person_id, state), at=now_of(session)):
+        raise LookupError("the conversation went away under the turn that held it")
 
 
 def _sealed(session: Session, person_id: str, state: State) -> bytes:

@@ -48,14 +48,14 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction, committed at the end of the block. Raises DatabaseAway when it cannot be had."""
-        with self._session(self.engine) as session, away():
+        with away(), self._session(self.engine) as session:
             yield session
             session.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that changes nothing."""
-        with self._session(self.read_engine) as session, away():
+        with away(), self._session(self.read_engine) as session:
             yield session
 
     def _session(self, engine: Engine) -> Session:

@@ -1,30 +1,41 @@
 """Handing over what nobody has: messages and cries for help that reached none of those who may deal with them today.
 
-They were written before anybody was responsible, or those who had them lost the role or left every door. It may run as
-often as wanted: what somebody has is left alone.
+They were written before anybody was responsible, or those who had them lost the role or left every door; a cry for help
+also where it only waits for somebody who does not write. It may run as often as wanted: what somebody has is left
+alone. Looking takes no write lock, and what is found is written in short transactions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
-from config import regions
+from config.catalogue import rules
 from models import audit
 from models.alert import Alert
-from models.contact import ContactMessage, reachable, reachable_grants, receivers_of
+from models.contact import ContactMessage, reachable_grants, steps
+from models.database import Database, now_of
 from models.outbox import EMERGENCY, REPLY, OutboxMessage, enqueue
 from models.person import doors, family
+from models.role import reaches
 from models.volunteer import DELETED, Volunteer
 
 _T = TypeVar("_T")
+Place = tuple[datetime, str]
 
 # Ended without having reached anybody, for good.
 _LOST = ("refused", "superseded", "expired", "withdrawn")
-_SLICE = 200
+# Not certain to be read, however long one waits.
+_UNREACHED = ("held", "uncertain")
+_LOOKED_AT = 2_000  # of each kind in one run
+_SLICE = 200  # keys or ids in one query
+_WRITTEN = 50  # notices in one write transaction
+_PAUSE = 0.05  # seconds between two of them: whoever waits for the lock gets it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,119 +46,202 @@ class HandedOver:
     alerts: int
 
 
+@dataclass(slots=True)
+class Places:
+    """Behind which rows the next run goes on; None = with the oldest."""
+
+    contacts: Place | None = None
+    alerts: Place | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """What waits for a person: its id, who is to hear of it today, and everybody who may deal with it."""
+    """What waits for a person, who are to hear of it step by step, and everybody who may deal with it."""
 
     id: str
-    receivers: list[str]
-    holders: set[str]
+    place: Place
+    steps: list[list[str]]
+    holders: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """How its notices are called, and the name of the parameter that holds the id."""
+    """How its notices are called, the name of the parameter that holds the id, and which rows are open.
+
+    `unreached` = after how long a notice that is held or uncertain counts no more; None = it always counts.
+    """
 
     prefix: str
     name: str
     priority: int
+    table: type[Alert] | type[ContactMessage]
+    is_open: Any
+    unreached: timedelta | None
 
 
-_CONTACT = _Kind("contact", "message", REPLY)
-_ALERT = _Kind("alert", "alert", EMERGENCY)
+@dataclass(frozen=True, slots=True)
+class _Passing:
+    """Who is to be told of a thing now, each under a key that no notice had."""
+
+    id: str
+    place: Place
+    told: list[tuple[str, str]]
 
 
-def hand_over(session: Session, limit: int = _SLICE) -> HandedOver:
-    """Pass on what nobody has to those who answer for it today, the oldest first; at most `limit` of each kind, since a
-    write transaction is to be short."""
-    alerts, contacts = _open_alerts(session), _open_contacts(session)
-    if not alerts and not contacts:
-        return HandedOver(0, 0)
-    people = _Responsible(session, [*(row.person_id for row in alerts), *(row.asker_id for row in contacts)])
-    cries = [_Open(row.id, people.of(row.person_id), people.holding(row.person_id)) for row in alerts]
-    messages = []
-    for row in contacts:
-        # Within a thread it is whoever answered there.
-        told = receivers_of(session, row) if row.thread != row.id else people.of(row.asker_id)
-        messages.append(_Open(row.id, told, {*told, *people.holding(row.asker_id)}))
-    return HandedOver(
-        contacts=_pass_on(session, _CONTACT, messages, limit), alerts=_pass_on(session, _ALERT, cries, limit)
-    )
+def hand_over(database: Database, limit: int = _SLICE, *, places: Places | None = None) -> HandedOver:
+    """Pass on what nobody has to those who answer for it today, the oldest first; at most `limit` of each kind, from
+    `places` on, which it moves. Where nothing is to be done nothing is written."""
+    places = places or Places()
+    alerts, contacts = _alert_kind(), _contact_kind()
+    with database.read() as session:
+        people = _Responsible(session)
+        cries, after_alerts = _missing(session, alerts, people, limit, places.alerts)
+        messages, after_contacts = _missing(session, contacts, people, limit, places.contacts)
+    passed = HandedOver(alerts=_pass_on(database, alerts, cries), contacts=_pass_on(database, contacts, messages))
+    # Only now: where the database went away meanwhile, the next run finds the same again.
+    places.alerts, places.contacts = after_alerts, after_contacts
+    return passed
 
 
-def _open_contacts(session: Session) -> Sequence[ContactMessage]:
-    query = select(ContactMessage).where(
+def _alert_kind() -> _Kind:
+    minutes = rules().safety.alert_unreached_minutes
+    return _Kind("alert", "alert", EMERGENCY, Alert, col(Alert.state) == "open", timedelta(minutes=minutes))
+
+
+def _contact_kind() -> _Kind:
+    is_open = and_(
         col(ContactMessage.by_asker).is_(True),
         col(ContactMessage.answered_at).is_(None),
         col(ContactMessage.words_sealed).is_not(None),
     )
-    return session.exec(query.order_by(col(ContactMessage.at), ContactMessage.id)).all()
-
-
-def _open_alerts(session: Session) -> Sequence[Alert]:
-    return session.exec(select(Alert).where(Alert.state == "open").order_by(col(Alert.at), Alert.id)).all()
+    return _Kind("contact", "message", REPLY, ContactMessage, is_open, None)
 
 
 class _Responsible:
-    """Who answers for whom, asked once a county."""
+    """Who answers for whom, found once a county."""
 
-    def __init__(self, session: Session, people: Iterable[str]) -> None:
-        self._session = session
-        self._found: dict[str | None, list[str]] = {}
-        self._county: dict[str, str | None] = {}
-        for ids in _slices(sorted(set(people))):
-            query = select(Volunteer.person_id, Volunteer.county).where(
-                col(Volunteer.person_id).in_(ids), Volunteer.status != DELETED, col(Volunteer.merged_into).is_(None)
-            )
-            self._county.update(session.exec(query).all())
+    def __init__(self, session: Session) -> None:
         self._grants = reachable_grants(session)
+        self._steps: dict[str | None, list[list[str]]] = {}
+        self._holders: dict[str | None, frozenset[str]] = {}
 
-    def of(self, person_id: str) -> list[str]:
-        """As `answers_for`."""
-        county = self._county.get(person_id)
-        if county not in self._found:
-            self._found[county] = reachable(self._session, county, but="")
-        found = self._found[county]
-        # Nobody answers to oneself: then somebody farther away does.
-        return reachable(self._session, county, but=person_id) if person_id in found else found
+    def anybody(self) -> bool:
+        """Whether there is anybody at all who can be told."""
+        return bool(self._grants)
 
-    def holding(self, person_id: str) -> set[str]:
-        """Whoever can be reached and holds a role that covers this person: what one of them has is in good hands."""
-        county = self._county.get(person_id)
-        return {
-            grant.person_id
-            for grant in self._grants
-            if (regions.within(county, grant.scope) if county else grant.role == "organiser")
-            and grant.person_id != person_id
-        }
+    def steps(self, county: str | None, asker: str) -> list[list[str]]:
+        """As `models.contact.steps`."""
+        if asker in self.holders(county):
+            # Nobody answers to oneself: then somebody farther away does.
+            return steps(self._grants, county, but=asker)
+        if county not in self._steps:
+            self._steps[county] = steps(self._grants, county, but="")
+        return self._steps[county]
+
+    def holders(self, county: str | None) -> frozenset[str]:
+        """Whoever can be reached and holds a role that covers the county: what one of them has is in good hands."""
+        if county not in self._holders:
+            self._holders[county] = frozenset(held.person_id for held in self._grants if reaches(held, county))
+        return self._holders[county]
 
 
-def _pass_on(session: Session, kind: _Kind, waiting: list[_Open], limit: int) -> int:
-    """Put the notices of what has no living one into the outbox; returns of how many things."""
+def _missing(
+    session: Session, kind: _Kind, people: _Responsible, limit: int, place: Place | None
+) -> tuple[list[_Passing], Place | None]:
+    """What nobody has of the next rows behind `place`, and where the next run is to go on."""
+    if not people.anybody():
+        return [], None
+    waiting = _open_alerts(session, people, place) if kind.table is Alert else _open_contacts(session, people, place)
     keys = _Keys(session, kind)
-    done = 0
-    for some in _slices(waiting):
-        counting = {each.id: {key for holder in each.holders for key in keys.all(each.id, holder)} for each in some}
-        states = _states(session, {key for some_keys in counting.values() for key in some_keys})
-        for each in some:
-            known = counting[each.id] & states.keys()
-            if not each.receivers or any(states[key] not in _LOST for key in known):
-                continue
-            if not any(_tell(session, kind, each.id, receiver, keys, states) for receiver in each.receivers):
-                continue
-            audit.note(session, "programme", f"{kind.prefix}.handed_over", each.id, receivers=len(each.receivers))
-            done += 1
-            if done == limit:
-                return done
-    return done
+    found: list[_Passing] = []
+    for some in _slices(waiting, _SLICE):
+        found += _unheard(session, kind, keys, some)
+        if len(found) >= limit:
+            return found[:limit], found[limit - 1].place
+    return found, waiting[-1].place if len(waiting) == _LOOKED_AT else None
 
 
-def _tell(session: Session, kind: _Kind, row: str, receiver: str, keys: _Keys, states: dict[str, str]) -> bool:
-    """A notice for one receiver, under a key that no notice had; False where this receiver has had every one."""
-    key = next((key for key in keys.own(row, receiver) if key not in states), None)
-    return key is not None and enqueue(
-        session, receiver, f"notice.{kind.prefix}", {kind.name: row}, unique_key=key, priority=kind.priority
-    )
+def _open_alerts(session: Session, people: _Responsible, place: Place | None) -> list[_Open]:
+    kind = _alert_kind()
+    query = select(Alert.id, Alert.at, Alert.person_id).where(kind.is_open, _behind(Alert, place))
+    rows = session.exec(query.order_by(col(Alert.at), col(Alert.id)).limit(_LOOKED_AT)).all()
+    county = _counties(session, {asker for _id, _at, asker in rows})
+    found = []
+    for key, at, asker in rows:
+        where = county.get(asker)
+        found.append(_Open(key, (at, key), people.steps(where, asker), people.holders(where) - {asker}))
+    return found
+
+
+def _open_contacts(session: Session, people: _Responsible, place: Place | None) -> list[_Open]:
+    """As `models.contact.receivers_of`: within a thread it is whoever answered there and still may, else who answers
+    for the asker. Wider scopes hear of a cry for help only."""
+    kind, message = _contact_kind(), ContactMessage
+    query = select(message.id, message.at, message.asker_id, message.thread)
+    query = query.where(kind.is_open, _behind(message, place))
+    rows = session.exec(query.order_by(col(message.at), col(message.id)).limit(_LOOKED_AT)).all()
+    county = _counties(session, {asker for _id, _at, asker, _thread in rows})
+    answered = _answered(session, {thread for key, _at, _asker, thread in rows if thread != key})
+    found = []
+    for key, at, asker, thread in rows:
+        where = county.get(asker)
+        holders = people.holders(where) - {asker}
+        there = sorted(answered.get(thread, set()) & holders) if thread != key else []
+        found.append(_Open(key, (at, key), [there] if there else people.steps(where, asker)[:1], holders))
+    return found
+
+
+def _behind(table: type[Alert] | type[ContactMessage], place: Place | None) -> Any:
+    if place is None:
+        return col(table.id).is_not(None)
+    at, key = place
+    return or_(col(table.at) > at, and_(col(table.at) == at, col(table.id) > key))
+
+
+def _counties(session: Session, people: set[str]) -> dict[str, str | None]:
+    """Where each of them is registered today."""
+    found: dict[str, str | None] = {}
+    for ids in _slices(sorted(people), _SLICE):
+        query = select(Volunteer.person_id, Volunteer.county).where(
+            col(Volunteer.person_id).in_(ids), Volunteer.status != DELETED, col(Volunteer.merged_into).is_(None)
+        )
+        found.update(session.exec(query).all())
+    return found
+
+
+def _answered(session: Session, threads: set[str]) -> dict[str, set[str]]:
+    """Who answered in each thread."""
+    found: dict[str, set[str]] = {}
+    for ids in _slices(sorted(threads), _SLICE):
+        query = select(ContactMessage.thread, ContactMessage.author_id).where(
+            col(ContactMessage.thread).in_(ids), col(ContactMessage.by_asker).is_(False)
+        )
+        for thread, author in session.exec(query.distinct()):
+            found.setdefault(thread, set()).add(author)
+    return found
+
+
+def _unheard(session: Session, kind: _Kind, keys: _Keys, some: Sequence[_Open]) -> list[_Passing]:
+    """Those of which nobody has a notice that counts, and who is told of them now."""
+    # Mostly the first one who was told has it; only for the rest everybody else is asked.
+    first = {each.id: set(each.steps[0]) for each in some if each.steps}
+    states = _states(session, kind, {key for row, people in first.items() for key in keys.of_all(row, people)})
+    rest = [each for each in some if each.id in first and not _has(keys, each.id, first[each.id], states)]
+    states |= _states(session, kind, {key for each in rest for key in keys.of_all(each.id, each.holders)})
+    found = []
+    for each in rest:
+        if _has(keys, each.id, each.holders, states):
+            continue
+        for step in each.steps:
+            told = [(person, key) for person in step if (key := keys.free(each.id, person, states))]
+            if told:
+                found.append(_Passing(each.id, each.place, told))
+                break
+    return found
+
+
+def _has(keys: _Keys, row: str, people: set[str] | frozenset[str], states: dict[str, str]) -> bool:
+    return any(states.get(key, "refused") not in (*_LOST, "unreached") for key in keys.of_all(row, people))
 
 
 class _Keys:
@@ -156,35 +250,83 @@ class _Keys:
 
     def __init__(self, session: Session, kind: _Kind) -> None:
         self._session = session
-        self._kind = kind
+        self._prefix = kind.prefix
         self._names: dict[str, tuple[list[str], list[str]]] = {}
 
-    def all(self, row: str, receiver: str) -> list[str]:
+    def of_all(self, row: str, people: set[str] | frozenset[str]) -> Iterator[str]:
         """Every key that counts."""
-        ids, through = self._of(receiver)
-        names = [*ids, *(f"{one}:{door}" for one in ids for door in through)]
-        return [f"{self._kind.prefix}:{row}:{name}" for name in names]
+        return (f"{self._prefix}:{row}:{name}" for person in people for name in self._of(person)[0])
 
-    def own(self, row: str, receiver: str) -> list[str]:
-        """Those under which a new notice may go, the first free one counts."""
-        names = [receiver, *(f"{receiver}:{door}" for door in self._of(receiver)[1])]
-        return [f"{self._kind.prefix}:{row}:{name}" for name in names]
+    def free(self, row: str, person: str, states: dict[str, str]) -> str:
+        """The key of a new notice; empty where a notice may still arrive, or where they have had every one."""
+        every, own = self._of(person)
+        if any(states.get(f"{self._prefix}:{row}:{name}", _LOST[0]) not in _LOST for name in every):
+            return ""
+        return next((key for name in own if (key := f"{self._prefix}:{row}:{name}") not in states), "")
 
-    def _of(self, receiver: str) -> tuple[list[str], list[str]]:
-        if receiver not in self._names:
-            through = [door.id for door in doors(self._session, receiver)]
-            self._names[receiver] = family(self._session, receiver), through
-        return self._names[receiver]
+    def _of(self, person: str) -> tuple[list[str], list[str]]:
+        """All names, and those that a new notice may have, the first free one counts."""
+        if person not in self._names:
+            through = [door.id for door in doors(self._session, person)]
+            ids = family(self._session, person)
+            every = [*ids, *(f"{one}:{door}" for one in ids for door in through)]
+            self._names[person] = every, [person, *(f"{person}:{door}" for door in through)]
+        return self._names[person]
 
 
-def _states(session: Session, keys: set[str]) -> dict[str, str]:
+def _states(session: Session, kind: _Kind, keys: set[str]) -> dict[str, str]:
+    """The state of each notice; "unreached" for one that waited in vain for as long as the kind allows."""
+    before = now_of(session) - kind.unreached if kind.unreached is not None else None
     found: dict[str, str] = {}
-    for some in _slices(sorted(keys)):
-        query = select(OutboxMessage.unique_key, OutboxMessage.state).where(col(OutboxMessage.unique_key).in_(some))
-        found.update(session.exec(query).all())
+    for some in _slices(sorted(keys), _SLICE):
+        query = select(OutboxMessage.unique_key, OutboxMessage.state, OutboxMessage.created_at)
+        for key, state, since in session.exec(query.where(col(OutboxMessage.unique_key).in_(some))):
+            in_vain = before is not None and state in _UNREACHED and since <= before
+            found[key] = "unreached" if in_vain else state
     return found
 
 
-def _slices(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for at in range(0, len(rows), _SLICE):
-        yield rows[at : at + _SLICE]
+def _pass_on(database: Database, kind: _Kind, found: list[_Passing]) -> int:
+    """Put the notices into the outbox, few at a time; returns of how many things."""
+    done = 0
+    for number, some in enumerate(_portions(found)):
+        if number:
+            time.sleep(_PAUSE)
+        with database.write() as session:
+            done += _write(session, kind, some)
+    return done
+
+
+def _write(session: Session, kind: _Kind, some: list[_Passing]) -> int:
+    """What was answered or closed since it was found needs nobody any more, and no key is used twice."""
+    ids = [each.id for each in some]
+    still = set(session.exec(select(kind.table.id).where(kind.is_open, col(kind.table.id).in_(ids))))
+    done = 0
+    for each in some:
+        told = 0
+        for receiver, key in each.told if each.id in still else ():
+            params = {kind.name: each.id}
+            told += enqueue(session, receiver, f"notice.{kind.prefix}", params, unique_key=key, priority=kind.priority)
+        if told:
+            audit.note(session, "programme", f"{kind.prefix}.handed_over", each.id, receivers=told)
+            done += 1
+    return done
+
+
+def _portions(found: list[_Passing]) -> Iterator[list[_Passing]]:
+    """So many that a write transaction has at most _WRITTEN notices, or one thing that has more."""
+    some: list[_Passing] = []
+    notices = 0
+    for each in found:
+        if some and notices + len(each.told) > _WRITTEN:
+            yield some
+            some, notices = [], 0
+        some.append(each)
+        notices += len(each.told)
+    if some:
+        yield some
+
+
+def _slices(rows: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    for at in range(0, len(rows), size):
+        yield rows[at : at + size]

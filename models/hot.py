@@ -68,7 +68,10 @@ class Hot:
         try:
             cursor.execute(compiled.sql, parameters)
         except dialect.loaded_dbapi.Error as error:
-            lost = dialect.is_disconnect(error, None, cursor)
+            connection = session.connection()
+            lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
+            if lost:
+                connection.invalidate(error)  # or the session's end would meet the dead connection and fail anew
             raise DBAPIError.instance(
                 compiled.sql,
                 None,

@@ -302,6 +302,21 @@ def expire(session: Session) -> int:
     return int(getattr(result, "rowcount", 0))
 
 
+_REPLIES = Hot(
+    lambda _dialect: (
+        select(_T.c.id)
+        .where(_T.c.person_id == bindparam("person"), _T.c.kind == "reply", _T.c.created_at > bindparam("after"))
+        .where(or_(_T.c.state == "waiting", _T.c.state == "sending"))
+        .limit(literal(1))
+    )
+)
+
+
+def reply_waits(session: Session, person_id: str, within: timedelta) -> bool:
+    """Whether a reply to this person, made within this time, is still on its way."""
+    return _REPLIES.first(session, person=person_id, after=now_of(session) - within) is not None
+
+
 _RELEASE = Hot(
     lambda _dialect: (
         update(_T)

@@ -62,7 +62,8 @@ class Door(SQLModel, table=True):
 sealed_columns("person", "id", "address_form_sealed")
 
 
-# A turn begins with both. The door stays locked until the transaction ends; whoever waited for it sees the newest row.
+# A turn begins with both, and both stay locked until the transaction ends: PostgreSQL shows the newest version of what
+# it locks to whoever waited for it, and an old one of everything joined to it.
 _KNOWN = (
     sql_select(Door, Person)
     .join(Person, col(Person.id) == Door.person_id)
@@ -71,7 +72,7 @@ _KNOWN = (
         col(Door.account) == bindparam("account"),
         col(Door.sender) == bindparam("sender"),
     )
-    .with_for_update(key_share=True, of=Door)
+    .with_for_update(key_share=True, of=(Door, Person))
     .execution_options(populate_existing=True)
 )
 _HEARD = Hot(
@@ -81,11 +82,12 @@ _HEARD = Hot(
 )
 
 
-def door_of(session: Session, platform: str, account: str, sender: str) -> Door | None:
-    """The door of a sender, if it is known."""
-    return session.exec(
-        select(Door).where(Door.platform == platform, Door.account == account, Door.sender == sender)
-    ).first()
+def door_of(session: Session, platform: str, account: str, sender: str, *, locked: bool = False) -> Door | None:
+    """The door of a sender, if it is known; `locked` keeps others from changing it until the transaction ends."""
+    query = select(Door).where(Door.platform == platform, Door.account == account, Door.sender == sender)
+    if locked:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return session.exec(query).first()
 
 
 def open_door(

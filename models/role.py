@@ -65,6 +65,19 @@ def holds(session: Session, person_id: str, role: str, county: str | None = None
     )
 
 
+def reaches(held: RoleGrant, county: str | None) -> bool:
+    """Whether a role takes in the people of a county; for those without a county every organiser of a region counts.
+    A system or a team has no people who write to it."""
+    if held.scope_kind != "region":
+        return False
+    return regions.within(county, held.scope) if county else held.role == "organiser"
+
+
+def covers_county(session: Session, person_id: str, county: str | None) -> bool:
+    """Whether the person holds a role today that takes in the people of a county, as `reaches`."""
+    return any(reaches(held, county) for held in grants(session, person_id))
+
+
 def responsible(session: Session, county: str) -> list[str]:
     """Who answers for a county's people: its specialists, else the organisers nearest to it. Never an empty promise:
     an empty list means that the deployment has nobody for this county."""

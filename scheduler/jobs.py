@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from weakref import WeakKeyDictionary
 
 from config.catalogue import rules
 from models import code, conversation, erasure, guardian, handover, inbox, outbox, page
 from models.database import Database
 
 Job = Callable[[Database], int]
+
+# How far the look for what nobody has came: each run goes on behind the last one.
+_handover_places: WeakKeyDictionary[Database, handover.Places] = WeakKeyDictionary()
 
 
 def sweep_claims(database: Database) -> int:
@@ -59,8 +63,7 @@ def leave_blocked_doors(database: Database) -> int:
 def hand_over(database: Database) -> int:
     """Messages and cries for help that none of those who answer for them today has: a role was given or has ended, or
     somebody came back."""
-    with database.write() as session:
-        passed = handover.hand_over(session)
+    passed = handover.hand_over(database, places=_handover_places.setdefault(database, handover.Places()))
     return passed.contacts + passed.alerts
 
 

@@ -140,8 +140,37 @@ def test_it_takes_a_birth_date_with_the_year_first(typed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "typed",
+    [
+        "13 Aug 2005",
+        "13th August 2005",
+        "the 13th of August, 2005",
+        "August 13, 2005",
+        "Aug. 13th, 2005",
+        "aug 13 2005",
+        "13-Aug-2005",
+        "13aug2005",
+        "I was born on 13 AUGUST 2005.",
+    ],
+)
+def test_it_takes_a_birth_date_with_the_month_in_english(typed: str) -> None:
+    assert born(plain(typed)) == date(2005, 8, 13)
+
+
+@pytest.mark.parametrize("month", range(1, 13))
+def test_every_english_month_is_understood_long_and_short(month: int) -> None:
+    day = date(2005, month, 9)
+    assert born(day.strftime("%d %B %Y")) == born(day.strftime("%b %d, %Y")) == day
+
+
+@pytest.mark.parametrize(
     ("typed", "said"),
     [
+        ("31 February 2005", "没有这一天"),
+        ("13 Aug 05", "年-月-日"),
+        ("August 2005", "年-月-日"),
+        ("13 Aug 2005 or 14 Aug 2005", "年-月-日"),
+        ("13 Augur 2005", "年-月-日"),
         ("13/8/2005", "分不清月和日"),
         ("8-13-2005", "分不清月和日"),
         ("05-08-13", "年-月-日"),

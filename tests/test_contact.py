@@ -12,12 +12,14 @@ from config.texts import speaking
 from handlers import onpage
 from handlers.contact import Written
 from handlers.emergency import emergency_text
-from models.contact import ContactMessage, answers_for, open_contacts, write
-from models.database import Database
+from models.contact import ContactMessage, answers_for, may_read, open_contacts, write
+from models.database import Database, now_of
 from models.outbox import claim, end, hold
 from models.page import open_page
 from models.person import Person
-from models.role import RoleGrant
+from models.role import RoleGrant, grants
+from models.volunteer import volunteer_of
+from scheduler import jobs
 from tests import outgoing
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import StoppedClock
@@ -256,6 +258,70 @@ def test_a_specialist_whose_role_ended_answers_no_more(alin: Chat, specialist: C
         session.add(held)
     assert "不归你负责" in specialist.say("在的")
     assert deliver(database) == []
+
+
+def test_whoever_answered_and_holds_a_role_in_a_team_only_hears_and_reads_no_more(
+    alin: Chat, database: Database
+) -> None:
+    far, organiser = Chat(database, "2001", "telegram"), Chat(database, "organiser")
+    for chat, name, scope in ((far, "specialist", "440106"), (organiser, "organiser", "44")):
+        follow(chat)
+        grant(database, chat, name, scope)
+    alin.say("联系专员", "在吗")
+    (asked,) = deliver(database, far)
+    far.press("回复")
+    far.say("在的")
+    deliver(database, alin)
+    alin.press("接着说")
+    alin.say("第一句秘密")
+    (going_on,) = deliver(database, far)
+    assert going_on.sender == "2001"
+    assert written_on(database, going_on) is not None
+    with database.write() as session:
+        person = far.person().id
+        (held,) = grants(session, person)
+        held.ended_at = now_of(session)
+        session.add(held)
+        session.add(
+            RoleGrant(
+                person_id=person,
+                role="specialist",
+                scope_kind="team",
+                scope="sun",
+                granted_by="machine",
+                granted_at=now_of(session),
+            )
+        )
+    assert written_on(database, asked) is None
+    assert written_on(database, going_on) is None
+    far.press("回复")
+    assert "不归你负责" in far.say("我还在")
+    assert jobs.hand_over(database) == 1
+    (passed,) = deliver(database, organiser)
+    assert (passed.sender, passed.text.splitlines()[-1]) == ("organiser", "第一句秘密")
+    with database.write() as session:
+        thread = session.exec(select(ContactMessage.thread).distinct()).one()
+        _row, told = write(session, alin.person().id, "第二句秘密", thread)
+        assert told == 1
+    assert [one.sender for one in deliver(database)] == ["organiser"]
+
+
+def test_whoever_moved_to_another_county_is_read_by_those_who_answer_there_only(
+    alin: Chat, specialist: Chat, database: Database
+) -> None:
+    there = Chat(database, "there")
+    follow(there)
+    grant(database, there, "specialist", "440305")
+    alin.say("联系专员", "在吗")
+    with database.write() as session:
+        row = session.exec(select(ContactMessage)).one()
+        volunteer = volunteer_of(session, alin.person().id)
+        assert volunteer is not None
+        volunteer.county = "440305"
+        session.add(volunteer)
+        session.flush()
+        assert not may_read(session, row, specialist.person().id)
+        assert may_read(session, row, there.person().id)
 
 
 def test_an_answer_to_somebody_who_left_is_not_passed_on(alin: Chat, specialist: Chat, database: Database) -> None:

@@ -388,6 +388,8 @@ def test_without_any_configuration_the_command_says_what_is_missing(command: Com
         assert (key, "bad") in found
     status, said = command("--offline")
     assert status == 1
+    assert said.startswith("这里没有配置。")
+    assert "nuanyang run 不需要配置" in said.splitlines()[0]
     assert "[错误] NUANYANG_KEYS：" in said
     assert "nuanyang keys new" in said
 

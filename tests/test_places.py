@@ -86,6 +86,16 @@ def test_a_province_of_the_list_is_also_typed(database: Database, typed: str) ->
     assert "广西壮族自治区的哪里？" in chat.say(typed)
 
 
+@pytest.mark.parametrize("typed", ["list", "List", "列表", "从列表里选", "choose from the list"])
+def test_the_lists_are_begun_by_typing(database: Database, typed: str) -> None:
+    chat = Chat(database)
+    if typed[0].isascii():
+        chat.say("English")
+    chat.say("报名", "agree" if typed[0].isascii() else "同意", "王小明", "13800138000", "2005-08-13")
+    chat.say(typed)
+    assert len(chat.labels()) == 34
+
+
 @pytest.mark.parametrize("typed", ["Guangzhou Tianhe", "tianhe", "TianHe Qu", "廣州天河", "广州 Tianhe"])
 def test_a_place_in_latin_letters_or_traditional_characters_is_understood(typed: str) -> None:
     assert place()(typed) == ("440106",)

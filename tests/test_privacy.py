@@ -56,6 +56,23 @@ def test_the_copy_is_a_page_for_half_an_hour_on_every_platform(database: Databas
         assert (page.kind, page.person_id, page.facts) == ("data", chat.person().id, {})
 
 
+@pytest.mark.parametrize("platform", ["wechat", "telegram"])
+@pytest.mark.parametrize("words", ["1", "1.", "１", "yes", "是", "好的", "ok", "对", "delete", "确认"])
+def test_no_number_and_no_yes_deletes_anybody(database: Database, platform: str, words: str) -> None:
+    chat = Chat(database, "1001", platform)
+    chat.say("删除我的数据")
+    assert "只回数字不会删除" in chat.press("继续")
+    assert "还没有删除" in chat.say(words)
+    assert "确认删除" in chat.labels()
+
+
+@pytest.mark.parametrize("words", ["确认删除", "確認刪除", "Confirm deletion", "“确认删除”。"])
+def test_the_phrase_deletes_in_any_language(alin: Chat, words: str) -> None:
+    alin.say("删除我的数据")
+    alin.press("继续")
+    assert "已经删除" in alin.say(words)
+
+
 def told(database: Database, words: str, *, operator: str, contact: str, sender: str = "1001") -> str:
     """The answer to some words in a deployment with this body behind it."""
     place = Here("wechat", "test", public_url="https://nuanyang.example", operator=operator, operator_contact=contact)

@@ -19,7 +19,8 @@ from sqlmodel import Session, select
 
 from bot import receive as receiving
 from bot import spool as spooling
-from bot.receive import Receiver, Unavailable
+from bot.receive import Receiver
+from bot.received import Unavailable
 from bot.spool import Spool
 from handlers.here import Here
 from handlers.message import Inbound, Reply

@@ -51,7 +51,7 @@ def test_seven_messages_make_a_volunteer(database: Database, platform: str) -> N
         assert volunteers.phone_of(session, row) == "+8613800138000"
 
 
-@pytest.mark.parametrize("typed", ["同意", "是", "yes", "I agree", "Agree", "1"])
+@pytest.mark.parametrize("typed", ["同意", "同意吧", "我同意", "是", "是的", "yes", "I agree", "Agree", "1"])
 def test_a_clear_yes_agrees_to_the_notice(database: Database, typed: str) -> None:
     chat = Chat(database)
     chat.say("报名")
@@ -64,6 +64,30 @@ def test_a_bare_acknowledgement_agrees_to_nothing(database: Database, typed: str
     chat.say("报名")
     assert "同意吗" in chat.say(typed)
     assert chat.labels() == ["同意", "不同意", "我以前注册过"]
+
+
+@pytest.mark.parametrize("typed", ["对", "都對", "没错", "好", "好的", "ok", "OK", "yes", "確認", "提交", "1"])
+def test_a_yes_under_the_summary_submits(database: Database, typed: str) -> None:
+    chat = Chat(database)
+    chat.say("报名", "同意", "王小明", "13800138000", "2005-08-13", "广州天河")
+    assert "注册成功" in chat.say(typed)
+
+
+@pytest.mark.parametrize("typed", ["不对", "no", "收到", "错了"])
+def test_what_is_no_yes_under_the_summary_submits_nothing(database: Database, typed: str) -> None:
+    chat = Chat(database)
+    chat.say("报名", "同意", "王小明", "13800138000", "2005-08-13", "广州天河", typed)
+    assert "提交" in chat.labels()
+    assert chat.volunteer() is None
+
+
+@pytest.mark.parametrize("typed", ["hi", "Hello!", "hi there", "你好", "您好呀", "早上好", "在吗？"])
+def test_a_hello_outside_a_talk_gets_the_greeting(database: Database, typed: str) -> None:
+    chat = Chat(database)
+    greeting = chat.act("follow")
+    assert chat.say(typed) == greeting
+    assert chat.labels() == ["报名注册", "我以前注册过", "语言 Language"]
+    assert "没看懂" in chat.say("你好像不对")
 
 
 def test_whoever_is_registered_is_not_offered_to_register(database: Database) -> None:

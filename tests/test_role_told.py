@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlmodel import Session, select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from statistics import median
+from typing import Any
 
-from models import role
-from models.contact import answer, open_contacts, write
-from models.database import Database
-from models.handover import HandedOver, hand_over
+import pytest
+from sqlmodel import Session, col, delete, func, select
+
+from models import handover, role
+from models.alert import Alert
+from models.contact import ContactMessage, answer, open_contacts, write
+from models.database import Database, DatabaseAway, now_of
+from models.handover import HandedOver, Places, hand_over
+from models.ids import new_id
 from models.outbox import EMERGENCY, OutboxMessage
+from models.person import Person
 from models.role import GrantError, RoleGrant, end_grant
 from scheduler import jobs
 from tests.chatting import Chat
@@ -94,10 +104,8 @@ def test_what_was_kept_before_anybody_was_responsible_is_handed_over_once(
     chat = specialist(database)
     with database.write() as session:
         granted(session, chat)
-        passed = hand_over(session)
-        assert (passed.contacts, passed.alerts) == (1, 1)
-        again = hand_over(session)
-        assert (again.contacts, again.alerts) == (0, 0)
+    assert hand_over(database) == HandedOver(contacts=1, alerts=1)
+    assert hand_over(database) == HandedOver(contacts=0, alerts=0)
     sent = {one.kind: one for one in deliver(database)}
     assert sent["notice.contact"].text.endswith("在吗")
     assert sent["notice.alert"].priority == EMERGENCY
@@ -121,7 +129,7 @@ def test_what_somebody_has_is_not_sent_to_the_next_one_who_is_made_responsible(
     deliver(database)
     with database.write() as session:
         granted(session, second)
-        assert hand_over(session).contacts == 0
+    assert hand_over(database).contacts == 0
     assert [one.kind for one in deliver(database)] == ["notice.role"]
 
 
@@ -134,7 +142,7 @@ def test_when_a_role_ends_what_waits_goes_to_whoever_answers_now(database: Datab
     with database.write() as session:
         granted(session, second)
         end_grant(session, key, session.exec(select(RoleGrant.person_id).where(RoleGrant.scope == "44")).one())
-        assert hand_over(session).contacts == 1
+    assert hand_over(database).contacts == 1
     assert [one.kind for one in to(deliver(database), second)] == ["notice.role", "notice.contact"]
 
 
@@ -188,12 +196,10 @@ def test_a_message_that_was_answered_is_handed_to_nobody(database: Database, ali
         row, _count = write(session, alin.person().id, "在吗")
         answer(session, row.id, helper.person().id, "在")
         granted(session, chat)
-        assert hand_over(session).contacts == 0
+    assert hand_over(database).contacts == 0
 
 
 def a_grant(chat: Chat, name: str, session: Session) -> RoleGrant:
-    from models.database import now_of
-
     return RoleGrant(
         person_id=chat.person().id,
         role=name,
@@ -214,7 +220,7 @@ def test_what_the_organiser_has_stays_there_when_a_specialist_is_made_responsibl
     alin.say("救命")
     with database.write() as session:
         granted(session, chat)
-        assert hand_over(session) == HandedOver(0, 0)
+    assert hand_over(database) == HandedOver(0, 0)
 
 
 def test_a_slice_hands_over_so_many_and_the_next_one_the_rest(database: Database, alin: Chat, boss: Chat) -> None:
@@ -224,9 +230,134 @@ def test_a_slice_hands_over_so_many_and_the_next_one_the_rest(database: Database
     chat = specialist(database)
     with database.write() as session:
         granted(session, chat)
-        assert [hand_over(session, 3).contacts for _time in range(3)] == [3, 2, 0]
+    assert [hand_over(database, 3).contacts for _time in range(3)] == [3, 2, 0]
+    with database.read() as session:
         waiting = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "notice.contact")).all()
         assert len(waiting) == 5
+
+
+@pytest.fixture
+def crowd(database: Database) -> int:
+    """More open messages than one run looks at, half of them in threads, of people who are not registered; and as many
+    cries for help as one run hands over. Nobody has any of them. Returns how many messages."""
+    count = 2_500
+    with database.write() as session:
+        people = [Person(created_at=now_of(session)) for _each in range(count)]
+        session.add_all(people)
+        session.flush()
+        at, thread = now_of(session), ""
+        for number, person in enumerate(people):
+            key = new_id()
+            thread = key if number % 2 else thread or key
+            session.add(
+                ContactMessage(
+                    id=key,
+                    thread=thread,
+                    asker_id=person.id,
+                    author_id=person.id,
+                    by_asker=True,
+                    words_sealed=b"never opened here",
+                    at=at + timedelta(milliseconds=number),
+                )
+            )
+        session.add_all(Alert(person_id=person.id, source="sos", at=at) for person in people[:200])
+    return count
+
+
+class Written:
+    """How long each write transaction of a database held its lock, in seconds, and how many notices it put in."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lasted: list[float] = []
+        self.notices: list[int] = []
+        real = database.write
+
+        @contextmanager
+        def write() -> Iterator[Session]:
+            with real() as session:
+                count = select(func.count()).select_from(OutboxMessage)
+                before, since = session.exec(count).one(), time.perf_counter()
+                yield session
+                self.lasted.append(time.perf_counter() - since)
+                self.notices.append(session.exec(count).one() - before)
+
+        monkeypatch.setattr(database, "write", write)
+
+
+def test_many_are_handed_over_in_short_write_transactions_and_then_nothing_is_written(
+    database: Database, crowd: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    organiser = specialist(database, "organiser")
+    with database.write() as session:
+        role.grant(session, organiser.person().id, "organiser", "region", "44", first=True)
+    written = Written(database, monkeypatch)
+    assert hand_over(database) == HandedOver(contacts=200, alerts=200)
+    assert written.notices == [50] * 8
+    assert median(written.lasted) < 0.25
+    monkeypatch.setattr(handover, "_PAUSE", 0)
+    places = Places()
+    passed = [hand_over(database, crowd, places=places).contacts for _run in range(3)]
+    assert passed == [1_800, crowd - 2_000, 0], "one run looks at so many, and the next one goes on"
+    assert max(written.notices) <= 50
+    written.notices.clear()
+    assert [jobs.hand_over(database) for _run in range(3)] == [0, 0, 0]
+    assert written.notices == [], "nothing to do takes no write lock"
+
+
+def test_what_nobody_can_have_does_not_keep_the_rest_from_being_looked_at(
+    database: Database, crowd: int, alin: Chat, boss: Chat
+) -> None:
+    chat = specialist(database)
+    with database.write() as session:
+        session.add(a_grant(chat, "specialist", session))
+        row, told = write(session, alin.person().id, "在吗")
+        assert told == 1
+        session.exec(delete(OutboxMessage).where(col(OutboxMessage.kind) == "notice.contact"))
+        row.at += timedelta(hours=1)
+        session.add(row)
+    assert [jobs.hand_over(database) for _run in range(3)] == [0, 1, 0]
+
+
+def test_a_run_that_lost_the_database_leaves_what_it_found_to_the_next_one(
+    database: Database, alin: Chat, boss: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        for number in range(3):
+            write(session, alin.person().id, f"第{number}句")
+    chat = specialist(database)
+    with database.write() as session:
+        granted(session, chat)
+    places = Places()
+
+    def away() -> Iterator[Session]:
+        raise DatabaseAway("gone")
+
+    with monkeypatch.context() as gone:
+        gone.setattr(database, "write", away)
+        with pytest.raises(DatabaseAway):
+            hand_over(database, 2, places=places)
+    assert [hand_over(database, 2, places=places).contacts for _run in range(3)] == [2, 1, 0]
+
+
+def test_what_was_answered_between_looking_and_writing_is_told_to_nobody(
+    database: Database, alin: Chat, boss: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alin.say("联系专员", "在吗")
+    chat = specialist(database)
+    with database.write() as session:
+        granted(session, chat)
+    pass_on = handover._pass_on
+
+    def answered_first(*arguments: Any) -> int:
+        with database.write() as session:
+            row = session.exec(select(ContactMessage).where(col(ContactMessage.by_asker).is_(True))).one()
+            if row.answered_at is None:
+                answer(session, row.id, chat.person().id, "在")
+        return pass_on(*arguments)
+
+    monkeypatch.setattr(handover, "_pass_on", answered_first)
+    assert hand_over(database) == HandedOver(0, 0)
+    assert "notice.contact" not in [one.kind for one in deliver(database)]
 
 
 # Scopes

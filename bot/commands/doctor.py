@@ -24,13 +24,15 @@ def doctor(
     offline: Annotated[bool, typer.Option("--offline", help=_("不访问任何网络接口"))] = False,
 ) -> None:
     """Look at everything, say everything."""
-    from bot.doctor import examine
+    from bot.doctor import examine, is_configured
 
     logs.set_up("ERROR")
     findings = asyncio.run(examine(offline=offline))
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
     else:
+        if not is_configured():
+            say(_("这里没有配置。下面的错误只和正式运行（nuanyang serve）有关；nuanyang run 不需要配置。"))
         words = {"good": _("好"), "warn": _("注意"), "bad": _("错误")}
         for finding in findings:
             mend = f" → {finding.mend}" if finding.mend else ""

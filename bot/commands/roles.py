@@ -52,39 +52,42 @@ def grant(
         raise Problem(_("写法：nuanyang grant 志愿者编号 specialist|organiser --region 代码。"))
     if first and role_name != "organiser":
         raise Problem(_("--first 只用来设第一位管理员：角色写 organiser。"))
-    with opened() as database, database.write() as session:
-        person = person_of(session, number)
-        seconded = OPERATOR if operator else person_of(session, second) if second else ""
-        try:
-            made = role.grant(
-                session,
-                person,
-                role_name,
-                kind,
-                scope,
-                first=first,
-                by=person_of(session, by) if by else "",
-                seconded_by=seconded,
-            )
-        except GrantError as error:
-            raise Problem(_why(error)) from None
-        if operator:
-            audit.note(session, OPERATOR, "role.operator_agreed", made.id, reason=reason.strip()[:200])
-        key, passed = made.id, hand_over(session)
+    with opened() as database:
+        with database.write() as session:
+            person = person_of(session, number)
+            seconded = OPERATOR if operator else person_of(session, second) if second else ""
+            try:
+                made = role.grant(
+                    session,
+                    person,
+                    role_name,
+                    kind,
+                    scope,
+                    first=first,
+                    by=person_of(session, by) if by else "",
+                    seconded_by=seconded,
+                )
+            except GrantError as error:
+                raise Problem(_why(error)) from None
+            if operator:
+                audit.note(session, OPERATOR, "role.operator_agreed", made.id, reason=reason.strip()[:200])
+            key = made.id
+        passed = hand_over(database)
     say(_("已授予：{number} {role} {scope}（{id}）。").format(number=number, role=role_name, scope=scope, id=key))
     _tell_passed_on(passed)
 
 
 def _end(grant_id: str, by: str, operator: str) -> None:
     """`operator` = the reason why whoever holds the machine agrees, empty without."""
-    with opened() as database, database.write() as session:
-        try:
-            role.end_grant(session, grant_id, person_of(session, by), operator=bool(operator))
-        except GrantError as error:
-            raise Problem(_why(error)) from None
-        if operator:
-            audit.note(session, OPERATOR, "role.operator_agreed", grant_id, reason=operator[:200])
-        passed = hand_over(session)
+    with opened() as database:
+        with database.write() as session:
+            try:
+                role.end_grant(session, grant_id, person_of(session, by), operator=bool(operator))
+            except GrantError as error:
+                raise Problem(_why(error)) from None
+            if operator:
+                audit.note(session, OPERATOR, "role.operator_agreed", grant_id, reason=operator[:200])
+        passed = hand_over(database)
     say(_("已结束：{id}。").format(id=grant_id))
     _tell_passed_on(passed)
 

@@ -40,7 +40,8 @@ class Outcome:
 class Features:
     """What a platform can show; one row a platform. Lengths are in characters, zero = no limit known.
 
-    `commands` = its menu is a list of commands, which may be longer and is put up per language.
+    `commands` = its menu is a list of commands, which may be longer and is put up per language. `sure_answers` = what
+    is said in a call's answer arrives, or the platform comes again; otherwise `answers_now` is asked before.
     """
 
     buttons: bool
@@ -51,6 +52,7 @@ class Features:
     sensitive_in_chat: bool
     asks_location: bool
     commands: bool = False
+    sure_answers: bool = True
 
 
 class Rejected(Exception):
@@ -88,7 +90,7 @@ class Platform(Protocol):
 
     def answers_now(self, inbound: Inbound) -> bool:
         """Whether a reply to this may leave in the call's own answer; False = it goes by the outbox, because the
-        platform would drop it. On the event loop, once a call."""
+        platform would drop it. In a worker thread, once for each reply; asked only without `sure_answers`."""
         ...
 
     def render(self, reply: Reply | None, inbound: Inbound, raw: bytes, query: dict[str, str]) -> web.Response:

@@ -169,6 +169,7 @@ class Telegram:
             return Outcome("uncertain", code="200")
         if not isinstance(message, Message) or type(message.message_id) is not int:
             return self._ended(Outcome("uncertain", code="200"))
+        self._pace.take(sender)  # answers count what was sent beside them
         self._show_menu(sender, reply.menu)
         return Outcome("sent", code="200", reference=str(message.message_id))
 

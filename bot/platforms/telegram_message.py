@@ -26,6 +26,7 @@ FEATURES = Features(
     sensitive_in_chat=False,
     asks_location=True,
     commands=True,
+    sure_answers=False,
 )
 
 CUT_NOTE = N_("…（内容太长，已截短）")

@@ -28,6 +28,7 @@ def test_a_talk_in_the_terminal_greets_answers_and_leaves(here: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert len(ended.stdout.split("\n\n")) >= 2
+    assert ended.stdout.startswith("（离开：输入 /退出，或按 Ctrl-D）")
     assert "\x1b" not in ended.stdout
     assert ended.stderr == ""
 
