@@ -124,7 +124,8 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
     """What stands behind a token. Personal data is shown only after a press: a program that follows links (a mail
     scanner, a preview) fetches, it does not press."""
     try:
-        with parts.database.read() as session:
+        # A press may leave a line in the audit trail.
+        with parts.database.write() if pressed else parts.database.read() as session:
             page = _page(session, token)
             if page is None:
                 return View("gone.html", 404, "", {})
@@ -147,11 +148,11 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
 
 def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) -> View:
     """A person's own copy, or one message that was written to them."""
-    if "message" not in page.facts:
+    if not {"message", "alert"} & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})
         return View("data.html", 200, language, {"sections": onpage.data(session, page)})
-    written = onpage.message(session, page)
+    written = onpage.message(session, page, reading=pressed)
     if written is None:
         return View("gone.html", 404, language, {})
     return View("message.html", 200, language, {"written": written if pressed else None})

@@ -16,7 +16,7 @@ from handlers.emergency import emergency_text
 from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
-from handlers.message import Link, Option, Reply
+from handlers.message import Link, Option, Reply, Written
 from models.contact import (
     MAX_WORDS,
     ContactError,
@@ -171,14 +171,6 @@ def _elsewhere(session: Session, person: Person, row: ContactMessage, text: str,
     if not row.by_asker:
         lines.append(_("过期了可以回复“我的数据”看。"))
     return Reply("\n".join(lines), options, links=(Link(place.page(token), _("看写了什么")),))
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A message as a page shows it."""
-
-    title: str
-    words: str
 
 
 def written(session: Session, reader: str, message: str) -> Written | None:

@@ -133,3 +133,11 @@ class MenuColumn:
 
     label: str
     entries: tuple[MenuEntry, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written to somebody, as a one-time page shows it."""
+
+    title: str
+    words: str

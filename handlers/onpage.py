@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import _, in_script, speaking
-from handlers import contact, menu, talk
-from handlers.contact import Written
+from handlers import contact, menu, safeguarding, talk
 from handlers.dialogue import Ask, Invalid, Waiting
-from handlers.message import Inbound
+from handlers.message import Inbound, Written
 from handlers.turn import plain
 from handlers.typed import typed
 from models.conversation import Run, State, lock
@@ -55,8 +54,10 @@ def problem(session: Session, inbound: Inbound) -> tuple[str, str]:
     return person.language, ""
 
 
-def message(session: Session, page: OpenPage) -> Written | None:
-    """The message that a page was made for; None when it is no longer to be read."""
+def message(session: Session, page: OpenPage, *, reading: bool = False) -> Written | None:
+    """The message or cry for help that a page was made for; None when it is no longer to be read."""
+    if "alert" in page.facts:
+        return safeguarding.written(session, page.person_id, str(page.facts["alert"]), reading=reading)
     return contact.written(session, page.person_id, str(page.facts["message"]))
 
 

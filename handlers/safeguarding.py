@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,9 +22,11 @@ from handlers.emergency import UNSEEN, emergency_text, is_danger
 from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
-from handlers.message import Reply
+from handlers.message import Link, Reply, Written
+from models import audit
 from models.alert import Alert, add_words, added_since, raise_alert, recent_alert, words_of
 from models.contact import may_deal
+from models.page import issue_page
 from models.person import Person, address_form
 from models.volunteer import volunteer_of
 
@@ -165,15 +168,47 @@ def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     else:
         lines = [_("之前那条求助有补充（不是新的求助）。")]
     lines += [_("类型：{kind}").format(kind=_kind(alert)), *_who(session, alert.person_id, in_full=in_chat)]
+    links: tuple[Link, ...] = ()
     if not in_chat:
-        lines.append(_("内容不在这里显示，请到微信或网页处理。"))
+        said, links = _elsewhere(session, person, alert)
+        lines.append(said)
     elif added is None:
         words = _fitting(words_of(session, alert))
         lines.append(_("写的话：{words}").format(words=words) if words else _("没有写话。"))
     else:
         lines.append(_("补充：{words}").format(words=_fitting(added_since(session, alert, int(added)))))
     lines.append(_("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police))
-    return Reply("\n".join(lines))
+    return Reply("\n".join(lines), links=links)
+
+
+def _elsewhere(session: Session, person: Person, alert: Alert) -> tuple[str, tuple[Link, ...]]:
+    """Where the words are read by somebody who is told on Telegram: on a page of their own, else in WeChat."""
+    place, hours = here(session), rules().doors.message_page_hours
+    if not place.public_url:
+        return _("内容不在这里显示，请到微信里看，或请值班的人用 nuanyang alerts 查看。"), ()
+    token = issue_page(
+        session, person.id, "data", {"alert": alert.id}, door_id=place.door_id, lasts=timedelta(hours=hours)
+    )
+    said = _("内容不在这里显示，请点链接在网页上看（{hours} 小时内有效，只给你自己看，不要转发）。").format(hours=hours)
+    return said, (Link(place.page(token), _("看写了什么")),)
+
+
+def written(session: Session, reader: str, alert_id: str, *, reading: bool) -> Written | None:
+    """What a page with one cry for help shows to whoever deals with it; None where it is closed or no longer theirs.
+    `reading` = it is shown now, which leaves a line in the audit trail."""
+    alert = session.get(Alert, alert_id)
+    if alert is None or alert.state != "open" or not may_deal(session, alert.person_id, reader):
+        return None
+    if reading:
+        audit.note(session, reader, "alert.read", alert.id)
+    words = words_of(session, alert)
+    lines = [
+        _("类型：{kind}").format(kind=_kind(alert)),
+        *_who(session, alert.person_id, in_full=True),
+        _("写的话：{words}").format(words=words) if words else _("没有写话。"),
+        _("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police),
+    ]
+    return Written(_("求助"), "\n".join(lines))
 
 
 def _kind(alert: Alert) -> str:

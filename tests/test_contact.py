@@ -10,8 +10,8 @@ from sqlmodel import select
 from config.catalogue import rules
 from config.texts import speaking
 from handlers import onpage
-from handlers.contact import Written
 from handlers.emergency import emergency_text
+from handlers.message import Written
 from models.contact import ContactMessage, answers_for, may_read, open_contacts, write
 from models.database import Database, now_of
 from models.outbox import claim, end, hold

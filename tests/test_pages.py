@@ -18,6 +18,7 @@ from bot.app import App
 from handlers import menu
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.message import Reply
+from models.audit import AuditEntry
 from models.database import Database, DatabaseAway
 from models.inbox import InboxMessage
 from models.outbox import OutboxMessage
@@ -310,6 +311,38 @@ async def test_the_page_of_a_message_shows_it_after_a_press_to_whoever_may_read_
     assert (await web.get(path)).status == 200
     clock.pass_time(timedelta(hours=72))
     assert (await web.get(path)).status == 404
+
+
+async def test_a_cry_for_help_told_on_telegram_is_read_on_a_page_by_whoever_deals_with_it(
+    web: TestClient[Any, Any], database: Database
+) -> None:
+    asker, reader = Chat(database, "w"), Chat(database, "2001", "telegram")
+    asker.register()
+    follow(reader)
+    grant(database, reader, "specialist", "440106")
+    asker.say("救命，他打我", "我在<b>后门</b>")
+    for sent in deliver(database):
+        assert sent.reply is not None
+        assert "他打我" not in sent.reply.text, "nothing of it passes through Telegram"
+        assert "天河" not in sent.reply.text
+    path = sent.reply.links[0].url.removeprefix("https://nuanyang.example")
+
+    def readings() -> int:
+        with database.read() as session:
+            return len(session.exec(select(AuditEntry).where(AuditEntry.action == "alert.read")).all())
+
+    assert "他打我" not in await (await web.get(path)).text()
+    assert readings() == 0, "a preview reads nothing"
+    words = await (await web.post(path, data={})).text()
+    for shown in ("救命，他打我", "&lt;b&gt;后门&lt;/b&gt;", "天河", "写了危险的话"):
+        assert shown in words
+    assert readings() == 1
+    with database.write() as session:
+        held = session.exec(select(RoleGrant)).one()
+        held.ended_at = held.granted_at
+        session.add(held)
+    assert (await web.post(path, data={})).status == 404
+    assert readings() == 1
 
 
 async def test_the_guardians_page_shows_what_to_type_and_a_code_to_scan(

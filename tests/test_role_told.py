@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from statistics import median
 from typing import Any
 
 import pytest
@@ -265,7 +264,8 @@ def crowd(database: Database) -> int:
 
 
 class Written:
-    """How long each write transaction of a database held its lock, in seconds, and how many notices it put in."""
+    """What each write transaction of a database cost, in CPU seconds (a busy machine must not count), and how many
+    notices it put in."""
 
     def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lasted: list[float] = []
@@ -276,9 +276,9 @@ class Written:
         def write() -> Iterator[Session]:
             with real() as session:
                 count = select(func.count()).select_from(OutboxMessage)
-                before, since = session.exec(count).one(), time.perf_counter()
+                before, since = session.exec(count).one(), time.thread_time()
                 yield session
-                self.lasted.append(time.perf_counter() - since)
+                self.lasted.append(time.thread_time() - since)
                 self.notices.append(session.exec(count).one() - before)
 
         monkeypatch.setattr(database, "write", write)
@@ -293,7 +293,7 @@ def test_many_are_handed_over_in_short_write_transactions_and_then_nothing_is_wr
     written = Written(database, monkeypatch)
     assert hand_over(database) == HandedOver(contacts=200, alerts=200)
     assert written.notices == [50] * 8
-    assert median(written.lasted) < 0.25
+    assert max(written.lasted) < 0.25
     monkeypatch.setattr(handover, "_PAUSE", 0)
     places = Places()
     passed = [hand_over(database, crowd, places=places).contacts for _run in range(3)]

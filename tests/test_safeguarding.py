@@ -142,7 +142,7 @@ def test_a_danger_word_is_answered_kept_sealed_and_told(alin: Chat, database: Da
     assert {one.priority for one in sent.values()} == {EMERGENCY}
     assert "爸爸又打我了" in sent["wechat"].text
     assert "爸爸" not in sent["telegram"].text
-    assert "请到微信或网页处理" in sent["telegram"].text
+    assert "请点链接在网页上看" in sent["telegram"].text
     number = getattr(alin.volunteer(), "number", "")
     for one in sent.values():
         assert number in one.text
