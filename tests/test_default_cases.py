@@ -210,6 +210,7 @@ def the_bad_cases(chat: Heard, name: str) -> None:
 NAMES = sorted(set(menu.DIALOGUES) - ELSEWHERE)
 
 
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_question_survives_the_bad_cases(name: str, database: Database, receiver: Receiver) -> None:
     chat = ready(database, receiver, name)

@@ -284,6 +284,7 @@ class Written:
         monkeypatch.setattr(database, "write", write)
 
 
+@pytest.mark.long
 def test_many_are_handed_over_in_short_write_transactions_and_then_nothing_is_written(
     database: Database, crowd: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

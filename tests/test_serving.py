@@ -141,7 +141,7 @@ async def shows(ground: Ground, platform: str, holds: Callable[[list[dict[str, A
     await ground.until(look, 30)
 
 
-@pytest.mark.parametrize("mode", ["webhook", "polling"])
+@pytest.mark.parametrize("mode", [pytest.param("webhook", marks=pytest.mark.long), "polling"])
 async def test_a_person_talks_with_a_served_bot_and_a_kill_loses_and_doubles_nothing(tmp_path: Path, mode: str) -> None:
     async with serving(tmp_path, mode) as (ground, served):
         await ground.act("telegram", do="follow")
