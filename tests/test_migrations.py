@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -18,7 +19,6 @@ from sqlalchemy import Connection, MetaData, Table, create_engine, inspect, make
 from models import migrate, tables
 from models.database import Database
 from models.migrate import MigrationError
-from models.migrations import make
 from models.vault import Vault
 from tests.conftest import TEST_KEY
 
@@ -146,13 +146,41 @@ def test_the_migrations_make_exactly_the_tables_of_the_program(bare: Database, t
         assert migrated == shape(connection)
 
 
-def test_the_first_migration_is_what_would_be_generated_today() -> None:
-    first = migrate.FOLDER / "versions" / f"{make.FIRST}.py"
-    if len(migrate.revisions()) == 1:
-        expected = make.render("sqlite://", make.FIRST, None, "The first tables.")
-        assert first.read_text("utf-8") == expected, "run: python -m models.migrations.make first"
-    else:
-        assert first.is_file()
+def test_the_first_migration_stands_as_databases_have_it() -> None:
+    first = migrate.FOLDER / "versions" / "0001_first_tables.py"
+    assert hashlib.sha256(first.read_bytes()).hexdigest()[:16] == "ba2e283543933b11", "write a further revision instead"
+
+
+@pytest.mark.parametrize("had", [False, True], ids=["as it began", "keys made by 0001 for a while"])
+def test_of_what_stood_twice_the_oldest_stays_and_databases_with_the_keys_are_taken(bare: Database, had: bool) -> None:
+    migrate.upgrade(bare, "0001_first_tables")
+    with bare.engine.begin() as connection:
+        fill(connection)
+        connection.execute(text("UPDATE consent SET withdrawn_at = NULL"))
+        if had:
+            connection.execute(
+                text("CREATE UNIQUE INDEX uq_consent_standing ON consent (person_id, kind) WHERE withdrawn_at IS NULL")
+            )
+        else:
+            for number, day in ((2, "03"), (3, "02")):
+                connection.execute(
+                    text(
+                        "INSERT INTO consent (id, person_id, kind, version, language, giver, given_by, given_at) "
+                        f"SELECT '{number}', person_id, kind, version, language, giver, given_by, "
+                        f"'2026-01-{day} 00:00:00' FROM consent WHERE id = '1'"
+                    )
+                )
+    migrate.upgrade(bare)
+    assert migrate.differences(bare) == []
+    with bare.read() as session:
+        rows = session.execute(
+            text("SELECT id, withdrawn_at IS NULL, withdrawn_at = given_at FROM consent ORDER BY id")
+        )
+        found = [(row[0], bool(row[1]), row[2]) for row in rows]
+    assert [(row, stands) for row, stands, _ended in found] == [("1", True)] + (
+        [] if had else [("2", False), ("3", False)]
+    )
+    assert all(ended for _row, stands, ended in found if not stands)
 
 
 def test_a_second_upgrade_does_nothing(bare: Database) -> None:

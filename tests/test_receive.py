@@ -211,9 +211,8 @@ async def test_one_person_is_heard_in_order_and_others_side_by_side(receiver: Re
     assert switch.heard == ["一", "二", "三", "四"]
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has one writer
 async def test_a_slow_person_does_not_hold_others_up(receiver: Receiver, database: Database, switch: Switch) -> None:
-    if database.is_sqlite:
-        pytest.skip("SQLite has one writer: there turns follow each other")
     switch.slow.add("慢")
     slow = asyncio.create_task(receiver.receive(message("慢", "1", "slow")))
     await until(switch.began.is_set)
@@ -444,9 +443,8 @@ async def test_while_the_database_is_cut_off_only_the_first_update_waits_for_it(
     far.dispose()
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite has one writer
 async def test_a_row_that_somebody_holds_sends_nobody_else_to_the_spool(receiver: Receiver, database: Database) -> None:
-    if database.is_sqlite:
-        pytest.skip("SQLite has one lock for everybody")
     await receiver.receive(message("你好", "1"))
     with database.engine.connect() as holder:
         holder.execute(text("SELECT 1 FROM door FOR UPDATE"))

@@ -1,7 +1,7 @@
 """For developers: write a migration from the difference between the tables and the newest revision.
 
-`python -m models.migrations.make first` writes 0001 anew (until the first release, while no deployment exists);
-`python -m models.migrations.make next "what changes"` writes the next revision, to be read and mended by hand.
+`python -m models.migrations.make next "what changes"` writes the next revision, to be read and mended by hand. What
+stands is never written anew: some database has it already.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from models import migrate
 from models.database import Database
 from models.tables import METADATA
 from models.vault import Vault
-
-FIRST = "0001_first_tables"
 
 
 def render(url: str, revision: str, after: str | None, message: str) -> str:
@@ -42,13 +40,6 @@ def render(url: str, revision: str, after: str | None, message: str) -> str:
     return text.rstrip() + "\n"
 
 
-def first() -> Path:
-    """Write 0001 anew from all tables."""
-    path = migrate.FOLDER / "versions" / f"{FIRST}.py"
-    path.write_text(render("sqlite://", FIRST, None, "The first tables."), "utf-8")
-    return path
-
-
 def following(message: str) -> Path:
     """Write the next revision."""
     known = migrate.revisions()
@@ -67,9 +58,6 @@ def following(message: str) -> Path:
 
 def main(arguments: list[str]) -> int:
     """The command line of a developer."""
-    if arguments == ["first"]:
-        print(first())
-        return 0
     if len(arguments) == 2 and arguments[0] == "next":
         print(following(arguments[1]))
         return 0

@@ -64,7 +64,6 @@ def upgrade() -> None:
     sa.UniqueConstraint('platform', 'account', 'key', name=op.f('uq_inbox_platform_account_key'))
     )
     with op.batch_alter_table('inbox', schema=None) as batch_op:
-        batch_op.create_index('ix_inbox_never_handed', ['received_at'], unique=False, sqlite_where=sa.text("door = 'passive' AND handed_at IS NULL"), postgresql_where=sa.text("door = 'passive' AND handed_at IS NULL"))
         batch_op.create_index(batch_op.f('ix_inbox_received_at'), ['received_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_inbox_sender'), ['sender'], unique=False)
 
@@ -154,7 +153,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('consent', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_consent_person_id'), ['person_id'], unique=False)
-        batch_op.create_index('uq_consent_standing', ['person_id', 'kind'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
 
     op.create_table('contact_message',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -332,7 +330,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('role_grant', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_role_grant_person_id'), ['person_id'], unique=False)
-        batch_op.create_index('uq_role_grant_standing', ['person_id', 'role', 'scope_kind', 'scope'], unique=True, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
 
     op.create_table('volunteer',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
