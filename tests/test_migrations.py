@@ -36,14 +36,15 @@ def bare(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
         return
     url = make_url(request.getfixturevalue("postgresql_url"))
     server = create_engine(url, isolation_level="AUTOCOMMIT")
+    name = f"bare_{url.database}"
     with server.connect() as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS bare WITH (FORCE)"))
-        connection.execute(text("CREATE DATABASE bare"))
-    made = Database(url.set(database="bare").render_as_string(hide_password=False), Vault([TEST_KEY]))
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    made = Database(url.set(database=name).render_as_string(hide_password=False), Vault([TEST_KEY]))
     yield made
     made.dispose()
     with server.connect() as connection:
-        connection.execute(text("DROP DATABASE bare WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     server.dispose()
 
 

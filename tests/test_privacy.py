@@ -312,7 +312,7 @@ def test_afterwards_the_door_talks_as_somebody_new(alin: Chat) -> None:
     delete(alin)
     assert alin.person().id != old
     assert "没看懂" in alin.say("确认删除")
-    assert "注册成功" in alin.register()
+    assert "注册成功" in alin.register_by_talk()
 
 
 def test_all_doors_lead_to_the_new_person(alin: Chat, database: Database) -> None:

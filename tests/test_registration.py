@@ -39,7 +39,7 @@ def own_rules(tmp_path: Path) -> Iterator[Path]:
 @PLATFORMS
 def test_seven_messages_make_a_volunteer(database: Database, platform: str) -> None:
     chat = Chat(database, platform=platform)
-    assert "注册成功" in chat.register()
+    assert "注册成功" in chat.register_by_talk()
     assert chat.count <= 7
     row = chat.volunteer()
     assert row is not None
@@ -95,7 +95,7 @@ def test_whoever_is_registered_is_not_offered_to_register(database: Database) ->
     for words in ("今天天气不错", "帮助"):
         chat.say(words)
         assert chat.labels() == ["报名注册", "我的", "联系专员"]
-    chat.register()
+    chat.register_by_talk()
     for words in ("今天天气不错", "帮助"):
         chat.say(words)
         assert chat.labels() == ["我的", "联系专员"]
@@ -105,7 +105,7 @@ def test_whoever_is_registered_is_not_offered_to_register(database: Database) ->
 
 def test_the_consent_is_kept_with_version_language_and_time(database: Database) -> None:
     chat = Chat(database)
-    chat.register()
+    chat.register_by_talk()
     with database.read() as session:
         (given,) = standing(session, chat.person().id)
     assert (given.kind, given.giver, given.version, given.language) == ("registration", "self", "2026-11", "zh_CN")
@@ -211,9 +211,9 @@ def test_a_half_done_registration_of_somebody_registered_meanwhile_says_so(datab
 @PLATFORMS
 def test_whose_phone_is_registered_cannot_be_found_out_by_registering(database: Database, platform: str) -> None:
     first = Chat(database, "first", platform)
-    first.register()
+    first.register_by_talk()
     second, third = Chat(database, "second", platform), Chat(database, "third", platform)
-    duplicate, new = second.register(), third.register(phone="13900139000")
+    duplicate, new = second.register_by_talk(), third.register_by_talk(phone="13900139000")
     numbers = [chat.volunteer().number for chat in (second, third)]  # type: ignore[union-attr]
     assert duplicate.replace(numbers[0], "#") == new.replace(numbers[1], "#")
     with database.read() as session:
@@ -223,19 +223,19 @@ def test_whose_phone_is_registered_cannot_be_found_out_by_registering(database: 
 
 def test_a_number_that_is_taken_is_drawn_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Chat(database, "first")
-    first.register()
+    first.register_by_talk()
     taken = first.volunteer()
     assert taken is not None
     drawn = iter([taken.number, taken.number, new_number()])
     monkeypatch.setattr(volunteers, "new_number", lambda: next(drawn))
     second = Chat(database, "second")
-    assert "注册成功" in second.register(phone="13900139000")
+    assert "注册成功" in second.register_by_talk(phone="13900139000")
     assert list(drawn) == []
 
 
 def test_a_volunteer_is_recognised_at_once(database: Database) -> None:
     chat = Chat(database)
-    chat.register()
+    chat.register_by_talk()
     assert "已经注册过了" in chat.say("报名")
     assert "m:profile" in [option.id for option in chat.said.options]
     with database.read() as session:
@@ -245,7 +245,7 @@ def test_a_volunteer_is_recognised_at_once(database: Database) -> None:
 @PLATFORMS
 def test_a_minor_waits_and_gets_a_text_with_page_and_code_to_forward(database: Database, platform: str) -> None:
     chat = Chat(database, platform=platform)
-    said = chat.register(name="李小雨", born="2014-05-01")
+    said = chat.register_by_talk(name="李小雨", born="2014-05-01")
     row = chat.volunteer()
     assert row is not None
     assert row.status == "waiting_guardian"
@@ -261,7 +261,7 @@ def test_a_minor_waits_and_gets_a_text_with_page_and_code_to_forward(database: D
 
 def test_asking_again_gives_a_new_code_and_ends_the_old_page(database: Database, clock: StoppedClock) -> None:
     chat = Chat(database)
-    old = chat.register(name="李小雨", born="2011-05-01").partition("/p/")[2][:22]
+    old = chat.register_by_talk(name="李小雨", born="2011-05-01").partition("/p/")[2][:22]
     clock.pass_time(timedelta(days=1))
     new = chat.say("报名").partition("/p/")[2][:22]
     with database.read() as session:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from models import migrate
-from models.database import Database
-from models.vault import Vault
 from tests.commanding import environment
-from tests.conftest import TEST_KEY
 
 
 @pytest.fixture
-def ready(tmp_path: Path) -> Path:
+def ready(tmp_path: Path, migrated_sqlite: Path) -> Path:
     """A folder with a migrated database."""
-    database = Database(f"sqlite:///{tmp_path / 'serve.db'}", Vault([TEST_KEY]), durable=False)
-    migrate.upgrade(database)
-    database.dispose()
+    shutil.copy(migrated_sqlite, tmp_path / "serve.db")
     return tmp_path
 
 
