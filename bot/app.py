@@ -148,7 +148,7 @@ class App:
     async def _open_platform(self, key: tuple[str, str], platform: Platform) -> None:
         """Begin polling or token fetching, and put the menus up; neither is needed to answer, so neither is fatal."""
         await platform.start(self.receive)
-        menus = menu.commands() if platform.features.commands else menu.columns()
+        menus = menu.commands() if platform.features.commands else menu.menus()
         name, content = f"menu:{key[0]}:{key[1]}", repr(menus)
         # A list of commands may be put up again and again; WeChat adds another conditional menu each time.
         if not platform.features.commands and await asyncio.to_thread(self._has, name, content):

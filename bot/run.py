@@ -19,14 +19,14 @@ from sqlmodel import col
 
 from bot import preflight, server
 from bot.app import App
-from bot.commands.shared import KEY_FILE, Problem, connect, read_key_file, say
+from bot.commands.shared import KEY_FILE, Problem, connect, read_key_file, say, with_played_operator
 from bot.sandbox.sandbox import Sandbox, SandboxOptions
 from config.settings import Settings, TelegramAccount, WeChatAccount
 from config.texts import _
 from models import migrate
 from models.clock import moved_by
 from models.database import Database
-from models.installed import Installed
+from models.installed import Installed, remember_played
 from models.vault import Vault
 
 ACCOUNT = "sandbox"
@@ -133,13 +133,10 @@ def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None
         api_base=f"{base}/sandbox/telegram-api",
     )
     changed: dict[str, object] = {"wechat": {ACCOUNT: wechat}, "telegram": {ACCOUNT: telegram}, "public_url": base}
-    if not settings.operator_name and not settings.operator_contact:
-        # Made up, and plainly so: nobody answers for what somebody plays on his or her own machine.
-        changed |= {"operator_name": _("某某志愿者协会（虚构）"), "operator_contact": "nobody@example.invalid"}
     changed["database_url"] = SecretStr(_database_url(settings, data))
     if data is not None or "spool" not in settings.model_fields_set:
         changed["spool"] = folder / "spool"
-    return settings.model_copy(update=changed)
+    return with_played_operator(settings.model_copy(update=changed))
 
 
 def _database_url(settings: Settings, data: Path | None) -> str:
@@ -168,6 +165,7 @@ def _open(settings: Settings, folder: Path) -> Database:
     preflight.check_keys(database)
     with database.write() as session:
         database.clock.offset = moved_by(session)
+        remember_played(session)
         if not (folder / "sandbox.json").exists():
             # The played platforms begin without a memory, so nothing is put up there yet.
             session.execute(delete(Installed).where(col(Installed.name).like(f"%:{ACCOUNT}")))

@@ -34,15 +34,27 @@ _INSIDE_WORDS = dict.fromkeys(map(ord, "'’‘`´ʼ"))
 
 
 @cache
-def _readings() -> dict[str, tuple[str, ...]]:
+def _spoken() -> dict[str, str]:
     table: dict[str, str] = json.loads(files(__package__).joinpath("region_readings.json").read_text("utf-8"))
-    return {character: tuple(dict.fromkeys(map(_plain_u, each.split()))) for character, each in table.items()}
+    return table
+
+
+@cache
+def _readings() -> dict[str, tuple[str, ...]]:
+    return {character: tuple(dict.fromkeys(map(_plain_u, each.split()))) for character, each in _spoken().items()}
 
 
 def spellings(name: str) -> list[str]:
     """How a Chinese name is written in pinyin, in one word: 重庆 → chongqing, zhongqing. Empty where a character is
     unknown."""
     return ["".join(syllables) for syllables in product(*(_readings().get(character, ()) for character in name))]
+
+
+def written(name: str) -> str:
+    """A Chinese name in pinyin as maps write it, each character in its most usual reading in places: Xi'an, Lüliang."""
+    syllables = [_spoken().get(character, character).split()[0].replace("v", "ü") for character in name]
+    parted = (f"'{each}" if at and each[0] in "aoe" else each for at, each in enumerate(syllables))
+    return "".join(parted).capitalize()
 
 
 def folded(text: str) -> list[tuple[str, bool]]:

@@ -42,6 +42,15 @@ def _tables() -> dict[str, dict[str, list[str]]]:
     return tables
 
 
+@cache
+def english_names() -> dict[str, str]:
+    """Full Chinese name → the region's own name in English, of those that do not go by the pinyin of their name."""
+    tables: dict[str, dict[str, str]] = tomllib.loads(
+        files(__package__).joinpath("region_english.toml").read_text("utf-8")
+    )
+    return {full: name for table in tables.values() for full, name in table.items()}
+
+
 def spoken_names(name: str) -> set[str]:
     """The shorter forms people use: 恩施土家族苗族自治州 → 恩施, 恩施州. Never a single character (赵县).
 
@@ -97,9 +106,10 @@ def _index() -> tuple[Index, int]:
 def _latin_index() -> tuple[Index, int]:
     """The same in pinyin, with the English names; made at the first message that has Latin letters in it."""
     full_names = {region.full_name: region.code for region in every()}
-    english = (
+    english = [
         (name, full_names[target], _FULL) for name, targets in _tables()["english"].items() for target in targets
-    )
+    ]
+    english += [(name, full_names[target], _FULL) for target, name in english_names().items()]
     return region_latin.index_of({form: codes for form, codes in _index()[0].items() if not form.isascii()}, english)
 
 

@@ -49,7 +49,8 @@ class TalkError(Exception):
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One thing to choose. `words` are also accepted; `drops` = choosing it forgets these answers and asks again.
-    `before` are other values that this choice was stored by; such an answer stays as it is.
+    `before` are other values that this choice was stored by; such an answer stays as it is. `later` = it is offered
+    only when the question is asked once more.
     """
 
     value: str
@@ -57,15 +58,18 @@ class Choice:
     words: tuple[str, ...] = ()
     drops: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
+    later: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question. `key` is unique in a run and never changes its meaning.
+    """One question. `key` is unique in a run and never changes its meaning. `again` are the words for asking it once
+    more in the same language, where the first ones are long.
 
     `check` turns typed text into a value or raises Invalid; without it only the choices are accepted. A shared
     location reaches `check` as "geo:LAT,LON" (WGS-84) when `location` is set. `many` collects several choices.
     `numeric` says that a small number is itself an answer here, so numbers are not taken for choices.
+    `numbered` says that the words speak of the numbers of the choices, so that buttons carry them too.
     `stoppable` offers 先到这里: the talk ends here, and what earlier talks kept stays.
     `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat; what is typed
     there all the same is turned away, unless `keeps_typed` (a cry for help is never turned away).
@@ -80,8 +84,10 @@ class Ask:
     skippable: bool = False
     stoppable: bool = False
     numeric: bool = False
+    numbered: bool = False
     sensitive: bool = False
     keeps_typed: bool = False
+    again: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,9 @@ class Dialogue:
 
     `facts` is a versioned model with defaults: it is stored, and holds no words of a language. `resumes` says that
     a talk pushed aside by another one is taken up again by itself afterwards. Idle talks end after
-    `idle_days`; zero = rules.toml, registration.half_done_days.
+    `idle_days`; zero = rules.toml, registration.half_done_days. `repeats` = a question of it that was asked outside a
+    talk may be answered again and again. `offers` = the options of its last reply offer something and ask nothing: a
+    talk pushed aside goes on at once, with them below its question.
     """
 
     name: str
@@ -110,6 +118,8 @@ class Dialogue:
     perform: Callable[[Session, Person, Any], Reply | Further]
     idle_days: int = 0
     resumes: bool = True
+    repeats: bool = False
+    offers: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
+from config import regions
 from config.catalogue import rules
 from config.texts import SOURCE, _, current, simplified
 
+_OWN_NUMBERS = ("81", "82")  # Hong Kong and Macao
 UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 
 
@@ -54,8 +56,12 @@ def _lists(phrases: tuple[str, ...], words: tuple[str, ...]) -> tuple[tuple[str,
     return tuple(harmless), tuple(sorted({_plain(word) for word in words}))
 
 
-def emergency_text() -> str:
-    """The numbers to call."""
+def emergency_text(county: str = "") -> str:
+    """The numbers to call for somebody who lives in this county (a code; empty = nobody knows where).
+
+    110 reaches nobody in Hong Kong and Macao: there their own number comes first. Everybody else reads the mainland's
+    first, and in a language that is mostly read outside of it theirs as a last line.
+    """
     safety = rules().safety
     numbers = _(
         "如有危险请先拨打{police}／{medical}，不便说话可发短信{sms}。\n"
@@ -66,7 +72,7 @@ def emergency_text() -> str:
         sms=safety.emergency_sms,
         youth=safety.youth_hotline,
     )
-    if current() == SOURCE:
-        return numbers
-    # Other languages are mostly read in Hong Kong, Macao and abroad, where 110 reaches nobody: their own comes first.
-    return _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas) + "\n" + numbers
+    overseas = _("在香港或澳门，请拨{overseas}。").format(overseas=safety.emergency_overseas)
+    if county and any(regions.within(county, there) for there in _OWN_NUMBERS):
+        return f"{overseas}\n{numbers}"
+    return numbers if current() == SOURCE else f"{numbers}\n{overseas}"

@@ -24,6 +24,12 @@ def unknown(session: Session, person: Person, state: State, words: str) -> Reply
     return talk.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
 
 
+def no_such_code(state: State) -> Reply:
+    """A code by itself that nobody was given."""
+    text = _("没有这个码，请对照收到的消息再发一次。监护码和绑定码都是 8 位字母和数字。")
+    return talk.show(state, Reply(text, menu.options("my", "contact")))
+
+
 def empty(session: Session, person: Person, state: State) -> Reply:
     """A message without readable words."""
     return _gently(session, person, state, _("这条消息里没有文字。"))

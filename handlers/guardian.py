@@ -225,6 +225,7 @@ def _verdict(checked: Checked, volunteer: Volunteer | None) -> str:
         "wrong": _("没有这个监护码，请核对后再写。"),
         "used": _("这个监护码已经用过了。"),
         "expired": _("这个监护码过期了（{days} 天内有效）。请孩子回复“报名”，再转发一段新的给您。").format(days=days),
+        "replaced": _("这个监护码已经换成新的，旧的不能用了。请孩子把最新的那段转发给您，用那里面的码。"),
         "pause": _("试错次数太多了，请 {minutes} 分钟后再试。").format(minutes=rules().doors.code_pause_minutes),
     }
     return texts.get(checked.verdict) or ("" if volunteer is not None else gone())

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 from stdnum import luhn
 
+from config.regions import place_name
 from config.texts import _, current
 from handlers.checks import number_digest
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
@@ -19,7 +20,6 @@ from handlers.guardian_words import about_guardian, not_agreed
 from handlers.invitation import called_gently
 from handlers.late import asked
 from handlers.message import Option, Reply
-from handlers.places import place_name
 from models.guardian import Guardian, GuardianError, may_record, record, waiting
 from models.person import Person
 from models.role import grants

@@ -36,6 +36,8 @@ def invitation(session: Session, person: Person, volunteer: Volunteer) -> str:
         "请把上面这段转发给监护人，{days} 天内有效。同意要由监护人本人操作，你不能替他（她）点。"
         "没有智能手机也可以：把书面同意书交给项目专员，并告诉专员你的编号。"
     ).format(days=days)
+    if ways.replaces:
+        ends = _("以前转发过的监护码和网页已经不能用了，请让监护人用这一段里的。") + "\n" + ends
     age = rules().registration.guardian_consent_below
     needed = _("还差一步：你未满 {age} 岁，要监护人同意才能开始服务。").format(age=age)
     return "\n\n".join((needed, "\n".join(lines), ends))

@@ -10,12 +10,13 @@ from typing import Any
 from sqlmodel import Session
 
 from config.catalogue import rules
+from config.regions import place_name
 from config.services import DISTANCES, Kind, entries, labels
 from config.texts import N_, _
 from handlers import checks
 from handlers.dialogue import Ask, Choice
 from handlers.here import here
-from handlers.places import ask_county, place_name
+from handlers.places import ask_county
 from models import volunteer as volunteers
 from models.person import Person
 from models.volunteer import Volunteer, age_on

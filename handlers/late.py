@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 from pydantic import BaseModel
@@ -53,12 +54,21 @@ def asked(
     return options
 
 
-def answered(session: Session, person_id: str, prompt: str, index: str) -> tuple[Prompt, str] | None:
-    """The question and the value behind a pressed button, used up; None when it is not this person's to answer now."""
+def answered(
+    session: Session,
+    person_id: str,
+    prompt: str,
+    index: str,
+    repeats: Callable[[str], bool] = lambda _name: False,
+) -> tuple[Prompt, str] | None:
+    """The question and the value behind a pressed button; None when it is not this person's to answer now. It is used
+    up, unless `repeats` says of its dialogue's name that it may be answered again."""
     row = _of(session, person_id, prompt)
     values = values_of(row) if row else []
     if row is None or not index.isdecimal() or len(index) > 3 or int(index) >= len(values):
         return None
+    if repeats(row.dialogue):
+        return row, values[int(index)]
     used = session.execute(
         update(Prompt)
         .where(col(Prompt.id) == prompt, col(Prompt.answered_at).is_(None))

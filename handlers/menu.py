@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from config.texts import N_, SOURCE, _, language_for, speaking
+from config.texts import LANGUAGES, N_, SOURCE, _, language_for, speaking
 from handlers import (
     account,
     contact,
     guardian,
     guardian_record,
+    messages,
+    on_duty,
     preferences,
     privacy,
     profile,
@@ -23,11 +24,13 @@ from handlers import (
 )
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
+from handlers.menu_words import ACKNOWLEDGED, CODE, GREETS, INTENTS, LANGUAGE_WORDS, LONGEST_WISH, WORD
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
 from handlers.operator import who_is_responsible
+from models.code import kind_of
 from models.conversation import Run
 from models.person import Person
-from models.role import grants
+from models.role import highest
 from models.volunteer import volunteer_of
 
 DIALOGUES: dict[str, Dialogue] = {
@@ -49,8 +52,11 @@ DIALOGUES: dict[str, Dialogue] = {
         privacy.CONSENTS,
         privacy.DELETE,
         contact.CONTACT,
-        contact.CONTACT_ANSWER,
+        contact.CONTACT_UNDO,
+        messages.CONTACT_ANSWER,
+        messages.MESSAGES,
         safeguarding.TELL_MORE,
+        on_duty.TAKE_ALERT,
     )
 }
 
@@ -93,6 +99,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("contact", N_("联系专员"), contact.CONTACT),
         Entry("worried", N_("我很担心TA"), say=safeguarding.worried),
         Entry("sos", N_("紧急求助"), say=safeguarding.sos),
+        Entry("messages", N_("留言"), messages.MESSAGES),
         Entry("todo", N_("待办清单")),
         Entry("unpaired", N_("待结对")),
         Entry("unvisited", N_("未探访")),
@@ -121,88 +128,6 @@ ENTRIES: dict[str, Entry] = {
     )
 }
 
-LONGEST_WISH = 40  # characters: a longer text tells something, and is not searched for what it may want
-COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "back", "enough": "enough"}
-GLOBAL_WORDS = {
-    "cancel": ("取消", "退出", "不填了", "算了", "结束", "結束", "cancel", "quit", "exit", "stop"),
-    "enough": (
-        "先到这里",
-        "先到這裡",
-        "先到這裏",
-        "先到呢度",
-        "that's enough",
-        "that’s enough",
-        "enough for now",
-        "stop here",
-    ),
-    "back": ("返回", "上一步", "上一题", "上一題", "back"),
-    "menu": ("菜单", "菜單", "目录", "目錄", "主菜单", "主菜單", "選單", "主選單", "menu"),
-    "help": ("帮助", "幫助", "怎么用", "怎樣用", "help", "?"),
-}
-_WORD = {spelling: word for word, spellings in GLOBAL_WORDS.items() for spelling in spellings}
-
-# Words that begin a talk, the first match wins: (pattern, entry, also in the middle of another talk).
-_INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), key, always)
-    for pattern, key, always in (
-        (
-            r"^(联系|找|搵|聯絡|聯繫)(专员|專員|人工|客服|真人|工作人员|工作人員)$|^contact( a person| us)?$",
-            "contact",
-            True,
-        ),
-        (r"^(紧急求助|緊急求助|sos|emergency( help)?)$", "sos", True),
-        (r"^我很?担心|^我很?擔心|^i(['’]m| am) (very )?worried", "worried", True),
-        (r"^(语言|語言|language)( language)?$", "language", True),
-        (r"^(我的数据|我的數據|我的資料副本|my data)$", "my_data", True),
-        (r"^(我的|my|me)$", "my", True),
-        (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
-        (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
-        (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),
-        (r"授权|授權|撤回|consent|privacy|隐私|隱私|私隱", "privacy", False),
-        (
-            r"(换|換|改|更)(了|个|個)?.{0,4}(手机|手機|电话|電話|号码|號碼)|phone number|new number",
-            "change_profile",
-            False,
-        ),
-        (
-            r"[换換]了?.{0,4}(微信|账号|帳號|帳戶)|以前(注册|报名)过|註冊過|以前(登記|報名)過|registered before",
-            "recognise",
-            False,
-        ),
-        (r"解除绑定|解除綁定|解绑|解綁|unbind|unlink", "unbind", False),
-        (r"绑定|綁定|bind|^link\b|link .*account", "bind", False),
-        (r"免打扰|免打擾|勿扰|quiet", "quiet_hours", False),
-        (r"暂停|暫停|pause", "pause", False),
-        (r"称呼|稱呼", "address_form", False),
-        (
-            r"报名|報名|注册|註冊|登记成?为?志愿者|登記成?為?義工|[当當做](义工|義工|志愿者|志願者)|想[当當]"
-            r"|register|sign ?up|volunteer",
-            "register",
-            False,
-        ),
-        (r"监护人|監護人|guardian", "guardian", False),
-        (r"^我的资料$|^我的資料$|profile", "profile", False),
-        (r"^我的$|^my$", "my", False),
-    )
-)
-# “link an account” is no code: one has a digit in it, or is as long as a code.
-_LANGUAGES = {"english": "en", "繁體": "zh_HK", "繁体": "zh_HK", "简体": "zh_CN", "簡體": "zh_CN"}
-_CODE = re.compile(
-    r"^(监护|監護|guardian|绑定|綁定|bind|link)\s*[:：]?\s*(?=.*\d|(?:[a-z0-9][ -]?){8}$)([a-z0-9][a-z0-9 -]{6,14})$",
-    re.IGNORECASE,
-)
-_ACKNOWLEDGED = re.compile(
-    r"^(收到|好的?|嗯+|ok|okay|谢谢|謝謝|多谢|多謝|知道了|thanks?|thank you|\[ok\]|👌|👍)[。.!！~～\[\]a-z ]*$",
-    re.IGNORECASE,
-)
-
-
-_GREETS = re.compile(
-    r"^(你好|您好|妳好|你哋好|大家好|哈[喽囉啰]|嗨|喂|在吗|在嗎|在不在|早|早安|(早上|上午|中午|下午|晚上)好|早晨|hi+|hello|hey|"
-    r"good (morning|afternoon|evening))( there)?[呀啊哦吗嗎。.!！?？~～,，]*$",
-    re.IGNORECASE,
-)
-
 
 def dialogue(name: str) -> Dialogue | None:
     """The dialogue of a name; None for one that a later version no longer has."""
@@ -227,29 +152,29 @@ def keys_of(runs: list[Run]) -> tuple[str, ...]:
 
 def global_word(words: str) -> str | None:
     """ "cancel", "enough", "back", "menu" or "help" when the whole message is such a word."""
-    return _WORD.get(words.casefold().strip("。.!！“”「」 "))
+    return WORD.get(words.casefold().strip("。.!！“”「」 "))
 
 
 def greets(words: str) -> bool:
     """A bare hello."""
-    return bool(_GREETS.match(words))
+    return bool(GREETS.match(words))
 
 
 def acknowledged(words: str) -> bool:
     """A bare 收到, 好的 or [OK]: it accepts nothing and starts nothing."""
-    return bool(_ACKNOWLEDGED.match(words))
+    return bool(ACKNOWLEDGED.match(words))
 
 
 def begins(words: str) -> Begun | Entry | None:
     """The talk that these words begin, or the entry that they mean."""
-    typed = _CODE.match(words)
+    typed = CODE.match(words)
     if typed:
         guards = typed[1].casefold() in ("监护", "監護", "guardian")
         return Begun(guardian.GUARDIAN if guards else account.BIND, {"code": {"t": typed[2]}}, always=True)
-    language = _LANGUAGES.get(words.casefold().removesuffix("中文"))
+    language = LANGUAGE_WORDS.get(words.casefold().removesuffix("中文"))
     if language is not None:
         return Begun(preferences.LANGUAGE, {"language": {"c": language}}, always=True)
-    always = next((key for pattern, key, anywhere in _INTENTS if anywhere and pattern.search(words)), None)
+    always = next((key for pattern, key, anywhere in INTENTS if anywhere and pattern.search(words)), None)
     if always is not None:
         return _found(ENTRIES[always], always=True)
     plain = words.casefold()
@@ -258,7 +183,10 @@ def begins(words: str) -> Begun | Entry | None:
             return _found(found)
     if len(words) > LONGEST_WISH:
         return None
-    meant = next((key for pattern, key, _anywhere in _INTENTS if pattern.search(words)), None)
+    told = preferences.told_at_once(words)
+    if told is not None:
+        return Begun(*told)
+    meant = next((key for pattern, key, _anywhere in INTENTS if pattern.search(words)), None)
     return _found(ENTRIES[meant]) if meant is not None else None
 
 
@@ -282,6 +210,13 @@ def scene(value: str) -> Begun | None:
     return Begun(found.dialogue, {}) if found and found.dialogue else None
 
 
+def behind_code(session: Session, person: Person, code: str) -> Begun | None:
+    """The talk that a code by itself belongs to; None for one that nobody was given, which counts as a wrong try."""
+    talks = {"guardian": guardian.GUARDIAN, "bind": account.BIND}
+    kind = kind_of(session, code, person.id, tuple(talks))
+    return Begun(talks[kind], {"code": {"t": code}}) if kind else None
+
+
 def language_of(inbound: Inbound) -> str:
     """The language to begin with: the platform's hint, Chinese without one."""
     return language_for(inbound.language)
@@ -289,8 +224,24 @@ def language_of(inbound: Inbound) -> str:
 
 def role_of(session: Session, person: Person) -> str:
     """Which menu the person should see."""
-    held = {grant.role for grant in grants(session, person.id)}
-    return "organiser" if "organiser" in held else "specialist" if "specialist" in held else "volunteer"
+    return highest(session, person.id)
+
+
+def menus() -> dict[str, tuple[MenuColumn, ...]]:
+    """The menus for WeChat: by role, and again in English (marked @en) for whoever chose that language. Cantonese
+    readers use Telegram (programme §13); each menu more counts against the hundred that an account may have."""
+    return _in_languages((SOURCE, "en"), columns)
+
+
+def _in_languages(
+    languages: tuple[str, ...], make: Callable[[], dict[str, tuple[MenuColumn, ...]]]
+) -> dict[str, tuple[MenuColumn, ...]]:
+    found: dict[str, tuple[MenuColumn, ...]] = {}
+    for language in languages:
+        with speaking(language):
+            mark = "" if language == SOURCE else f"@{language}"
+            found |= {f"{role}{mark}": made for role, made in make().items()}
+    return found
 
 
 def columns() -> dict[str, tuple[MenuColumn, ...]]:
@@ -317,23 +268,29 @@ def columns() -> dict[str, tuple[MenuColumn, ...]]:
 
 
 def commands() -> dict[str, tuple[MenuColumn, ...]]:
-    """The menus for a platform with a list of commands: the same, with what works everywhere. English is marked @en."""
-    found: dict[str, tuple[MenuColumn, ...]] = {}
-    for language, mark in ((SOURCE, ""), ("en", "@en")):
-        with speaking(language):
-            everywhere = MenuColumn(
-                _("随时可用"),
-                (
-                    MenuEntry("menu", _("菜单")),
-                    MenuEntry("my", _("我的")),
-                    MenuEntry("language", _("语言 Language")),
-                    MenuEntry("help", _("帮助")),
-                    MenuEntry("cancel", _("取消")),
-                    MenuEntry("back", _("返回")),
-                ),
+    """The menus for a platform with a list of commands: the same, with what works everywhere, in every language; those
+    other than the source are marked with it (@en)."""
+
+    def with_everywhere() -> dict[str, tuple[MenuColumn, ...]]:
+        entries = [
+            MenuEntry("menu", _("菜单")),
+            MenuEntry("my", _("我的")),
+            MenuEntry("language", _("语言 Language")),
+            MenuEntry("help", _("帮助")),
+            MenuEntry("cancel", _("取消")),
+            MenuEntry("back", _("返回")),
+        ]
+        to_answer = ENTRIES["messages"]
+        waiting = MenuEntry(to_answer.key, _(to_answer.label))
+        return {
+            role: (
+                *own,
+                MenuColumn(_("随时可用"), tuple(entries if role == "volunteer" else [waiting, *entries])),
             )
-            found |= {f"{role}{mark}": (*own, everywhere) for role, own in columns().items()}
-    return found
+            for role, own in columns().items()
+        }
+
+    return _in_languages(LANGUAGES, with_everywhere)
 
 
 def greeting(session: Session, person: Person) -> Reply:
@@ -344,7 +301,7 @@ def greeting(session: Session, person: Person) -> Reply:
         return Reply(text, options("profile", "contact"), menu=role)
     text = _(
         "你好，这里是暖阳——青年志愿者助残“阳光行动”的小助手。\n"
-        "在这里可以报名当志愿者、和身边的残疾朋友结对、记录探访和服务时长。\n"
+        "现在可以在这里报名当志愿者、管理自己的资料、给负责的同事留言；结对、探访和服务时长还在准备。\n"
         "想加入，回复“报名”；随时可以回复“菜单”“帮助”或“联系专员”。"
     )
     return Reply(text, options("register", "recognise", "language"), menu=role)
@@ -364,8 +321,10 @@ def overview(session: Session, person: Person, *, talking: bool) -> Reply:
 
 
 def first_steps(session: Session, person: Person) -> tuple[str, ...]:
-    """What is offered before all else: registering, to whoever is not registered yet."""
-    return () if volunteer_of(session, person.id) is not None else ("register",)
+    """What is offered before all else: what waits for an answer, to whoever has a role; registering, to whoever is not
+    registered yet."""
+    waiting = () if role_of(session, person) == "volunteer" else ("messages",)
+    return waiting if volunteer_of(session, person.id) is not None else (*waiting, "register")
 
 
 def help_text(session: Session, person: Person, *, talking: bool) -> Reply:

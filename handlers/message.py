@@ -84,6 +84,7 @@ class Reply:
     """What the person gets to read, once; how it looks is the platform's business.
 
     `asks_location` offers the platform's own “share my place” where it has one.
+    `numbered` = the words speak of the options' numbers, so buttons carry them as well.
     `menu` names the menu the person should now see ("volunteer", "specialist", "organiser"), empty = unchanged.
     `language` is that of the words; a platform adds its own (such as “回复数字选择”) in the same.
     """
@@ -94,6 +95,7 @@ class Reply:
     asks_location: bool = False
     menu: str = ""
     language: str = ""
+    numbered: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The reply as plain values, for the inbox and the outbox."""
@@ -104,6 +106,7 @@ class Reply:
             "asks_location": self.asks_location,
             "menu": self.menu,
             "language": self.language,
+            "numbered": self.numbered,
         }
 
     @classmethod
@@ -116,6 +119,7 @@ class Reply:
             asks_location=plain.get("asks_location", False),
             menu=plain.get("menu", ""),
             language=plain.get("language", ""),
+            numbered=plain.get("numbered", False),
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import account, contact, guardian, recognition, roles, safeguarding
+from handlers import account, contact, guardian, messages, on_duty, recognition, roles
 from handlers.message import Reply
 from models.person import Person
 
@@ -26,9 +26,10 @@ NOTICES: dict[str, Maker] = {
     **guardian.NOTICES,
     **account.NOTICES,
     **contact.NOTICES,
+    **messages.NOTICES,
     **recognition.NOTICES,
     **roles.NOTICES,
-    **safeguarding.NOTICES,
+    **on_duty.NOTICES,
 }
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from config.texts import _, in_script, speaking
-from handlers import contact, menu, safeguarding, talk
+from config.regions import place_name
+from config.texts import _, speaking
+from handlers import contact_words, menu, on_duty, talk
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
 from handlers.turn import plain
@@ -57,8 +58,8 @@ def problem(session: Session, inbound: Inbound) -> tuple[str, str]:
 def message(session: Session, page: OpenPage, *, reading: bool = False) -> Written | None:
     """The message or cry for help that a page was made for; None when it is no longer to be read."""
     if "alert" in page.facts:
-        return safeguarding.written(session, page.person_id, str(page.facts["alert"]), reading=reading)
-    return contact.written(session, page.person_id, str(page.facts["message"]))
+        return on_duty.written(session, page.person_id, str(page.facts["alert"]), reading=reading)
+    return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)
 
 
 def data(session: Session, page: OpenPage) -> list[Section]:
@@ -74,7 +75,7 @@ def _shown(row: Row) -> str:
         return _("、").join(row.value)
     if row.is_message:
         return _(row.value)
-    return in_script(row.value) if row.is_place else row.value
+    return place_name(row.value) if row.is_place else row.value
 
 
 def _waiting(state: State, prompt: str) -> Ask | None:

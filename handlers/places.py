@@ -8,7 +8,7 @@ from typing import Any
 
 from config import regions
 from config.region_tree import Region
-from config.texts import _, in_script
+from config.texts import _
 from handlers.dialogue import Ask, Choice, Invalid
 
 LIST = "list"
@@ -73,12 +73,6 @@ def place(within: str = "", among: Codes = ()) -> Callable[[str], Codes]:
     return check
 
 
-def place_name(code: str) -> str:
-    """A county with all above it; a code of former times stands for itself."""
-    region = regions.get(code)
-    return in_script(region.full_name) if region else code
-
-
 def _shared(words: str) -> Codes:
     latitude, _comma, longitude = words.removeprefix("geo:").partition(",")
     try:
@@ -95,22 +89,17 @@ def _which(key: str, within: str, offered: tuple[Region, ...]) -> Ask:
     above = regions.get(within)
     provinces = all(region.level == 1 for region in offered)
     if above is not None:
-        text = _("{place}的哪里？回复数字、名字，或重新写一个地方。").format(place=in_script(above.full_name))
+        text = _("{place}的哪里？回复数字、名字，或重新写一个地方。").format(place=regions.place_words(above.code))
     elif provinces:
         text = _("哪个省（自治区、直辖市、特别行政区）？回复数字或名字。")
     else:
         text = _("是下面哪一个？回复数字；都不是就重新写一个地方，带上省或市。")
     short = above is not None or provinces
     choices = tuple(
-        Choice(region.code, in_script(_label(region)), words=(region.name,))
+        Choice(region.code, regions.own_name(region), words=(region.name, regions.short_name(region)))
         if short
-        else Choice(region.code, in_script(region.full_name))
+        else Choice(region.code, regions.place_words(region.code), words=(region.full_name,))
         for region in offered
     )
     among = () if short else tuple(region.code for region in offered)
-    return Ask(key, text, choices, check=place(within, among), location=True)
-
-
-def _label(region: Region) -> str:
-    """A province as people call it, since 34 of them stand in one list; every other region by its own name."""
-    return regions.short_name(region) if region.level == 1 else region.name
+    return Ask(key, text, choices, check=place(within, among), location=True, numbered=True)

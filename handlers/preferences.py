@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 
@@ -12,10 +11,13 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import LANGUAGE_NAMES, LANGUAGES, _, speaking
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
+from handlers.days import day_ahead, months_on, with_weekday
+from handlers.dialogue import Answer, Ask, Choice, Dialogue, Invalid, Talk
+from handlers.hours import Span, hours
 from handlers.message import Reply
 from models import audit
 from models.person import Person, address_form, local_now, set_address_form
+from models.role import highest
 
 _SPELLINGS = {
     "zh_CN": ("简体", "简中", "中文", "简体字", "普通话", "chinese"),
@@ -44,7 +46,8 @@ def _set_language(session: Session, person: Person, language: str) -> Reply:
     person.language = language
     session.add(person)
     with speaking(language):
-        return Reply(_("好的，以后用{language}和你说话。").format(language=LANGUAGE_NAMES[language]))
+        text = _("好的，以后用{language}和你说话。").format(language=LANGUAGE_NAMES[language])
+        return Reply(text, menu=highest(session, person.id))  # the account's menu changes its language too
 
 
 LANGUAGE = Dialogue("language", LanguageFacts, _language_facts, _language_talk, _set_language)
@@ -57,14 +60,6 @@ class QuietFacts(BaseModel):
     quiet_until: str = "08:30"
     usual_from: str = "21:00"
     usual_until: str = "08:30"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From and until, local times; equal = off."""
-
-    start: time
-    end: time
 
 
 def _quiet_facts(session: Session, person: Person) -> QuietFacts:
@@ -84,7 +79,7 @@ def _quiet_talk(facts: QuietFacts) -> Talk:
         _(
             "免打扰时段里，提醒和活动消息会等到时段结束再发；你发消息时的回复和紧急消息不受影响。\n"
             "现在是：{now}\n"
-            "想改成几点到几点？选一项，或者直接写，例如 22:00-08:00。"
+            "想改成几点到几点？选一项，或者直接写，例如 22:00-08:00 或“晚上十点到早上八点”。"
         ).format(now=now),
         choices=(
             Choice("usual", f"{facts.usual_from}–{facts.usual_until}"),
@@ -98,34 +93,6 @@ def _quiet_talk(facts: QuietFacts) -> Talk:
     if span == "off":
         return Span(time(0), time(0))
     return hours(presets[span]) if isinstance(span, str) else span
-
-
-_HOURS = re.compile(
-    r"(?:从|由|from\s*)?(\d{1,2})(?:[:：.点點时時](\d{1,2})?(半)?分?)?\s*(?:-|–|—|~|～|到|至|to|until)\s*"
-    r"(?:次日|翌日|第二天|翌晨|早上|早晨|凌晨)?(\d{1,2})(?:[:：.点點时時](\d{1,2})?(半)?分?)?"
-)
-
-
-def hours(words: str) -> Span:
-    """Two times of a day: 22:00-08:00, 22点到8点, 22:30～7点半. Raises Invalid."""
-    hint = _("请写从几点到几点，用 24 小时制，例如 22:00-08:00；不需要免打扰就回复“关闭”。")
-    found = _HOURS.fullmatch(words.strip())
-    if found is None:
-        raise Invalid(hint)
-    try:
-        start = _clock(found[1], found[2], found[3])
-        end = _clock(found[4], found[5], found[6])
-    except ValueError:
-        raise Invalid(_("一天里没有这个时间。") + hint) from None
-    if start == end:
-        raise Invalid(_("开始和结束不能一样。") + hint)
-    return Span(start, end)
-
-
-def _clock(hour: str, minute: str | None, half: str | None) -> time:
-    if hour == "24" and int(minute or 0) == 0 and not half:
-        return time(0)
-    return time(int(hour), 30 if half else int(minute or 0))
 
 
 def _set_quiet(session: Session, person: Person, span: Span) -> Reply:
@@ -170,14 +137,18 @@ def _pause_facts(session: Session, person: Person) -> PauseFacts:
 
 def _pause_talk(facts: PauseFacts) -> Talk:
     today = date.fromisoformat(facts.today)
-    now = _("现在已经暂停到 {day}。").format(day=facts.until) + "\n" if facts.until else ""
+    now = (
+        _("现在已经暂停到 {day}。").format(day=with_weekday(date.fromisoformat(facts.until))) + "\n"
+        if facts.until
+        else ""
+    )
     resume = (Choice("resume", _("现在恢复"), words=(_("恢复"), "resume")),) if facts.until else ()
     until = yield Ask(
         "until",
         now
         + _(
             "暂停的时候，提醒和活动消息都不发；你发消息时的回复和紧急消息照常。\n"
-            "想暂停到哪一天？选一项，或者直接写日期，例如 {example}，最长一年。"
+            "想暂停到哪一天？选一项，或者直接写，例如 {example}、“下周一”或“两周后”，最长一年。"
         ).format(example=(today + timedelta(days=45)).isoformat()),
         choices=(
             *resume,
@@ -196,42 +167,6 @@ def _pause_talk(facts: PauseFacts) -> Talk:
     return Pause(until)
 
 
-def months_on(day: date, months: int) -> date:
-    """The same day so many months later, or the last one of a month that is shorter."""
-    year, month = divmod(day.month - 1 + months, 12)
-    first = date(day.year + year, month + 1, 1)
-    after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return min(first + timedelta(days=day.day - 1), after - timedelta(days=1))
-
-
-_DAY = re.compile(r"(?:到|至|until )?(?:(\d{4})\s*[-/.年]\s*)?(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号號]?")
-
-
-def day_ahead(today: date) -> Callable[[str], date]:
-    """A check for a day after `today` and within a year; without a year the next such day is meant."""
-
-    def check(words: str) -> date:
-        hint = _("请写一个日期，例如 {example} 或 {short}。").format(
-            example=(today + timedelta(days=45)).isoformat(), short=_("3月1日")
-        )
-        found = _DAY.fullmatch(words.strip())
-        if found is None:
-            raise Invalid(hint)
-        try:
-            day = date(int(found[1] or today.year), int(found[2]), int(found[3]))
-            if not found[1] and day <= today:
-                day = day.replace(year=today.year + 1)
-        except ValueError:
-            raise Invalid(_("日历上没有这一天。") + hint) from None
-        if day <= today:
-            raise Invalid(_("这一天已经过了。") + hint)
-        if day > months_on(today, 12):
-            raise Invalid(_("最长可以暂停一年。") + hint)
-        return day
-
-    return check
-
-
 def _set_pause(session: Session, person: Person, command: Pause) -> Reply:
     person.paused_until = command.until
     session.add(person)
@@ -240,13 +175,37 @@ def _set_pause(session: Session, person: Person, command: Pause) -> Reply:
         return Reply(_("已经恢复，提醒会照常发来。欢迎回来！"))
     return Reply(
         _(
-            "好的，暂停到 {day}（含当天）。这期间不发提醒和活动消息；你来说话我照样回复，紧急消息照发。\n"
+            "好的，暂停到 {day}，含当天。这期间不发提醒和活动消息；你来说话我照样回复，紧急消息照发。\n"
             "想提前恢复，回复“暂停”。"
-        ).format(day=command.until.isoformat())
+        ).format(day=with_weekday(command.until))
     )
 
 
 PAUSE = Dialogue("pause", PauseFacts, _pause_facts, _pause_talk, _set_pause)
+
+_PAUSE_TOLD = re.compile(
+    r"(?:请|請|please )?(?:暂停|暫停|pause(?: (?:messages|reminders))?)\s*(?:到|至|until|till|for)\s*(?P<until>\S.*)",
+    re.IGNORECASE,
+)
+_QUIET_TOLD = re.compile(
+    r"(?:免打扰|免打擾|勿扰|勿擾|quiet(?: hours)?)(?:时段|時段)?\s*[:：]?\s*(?:改成|改為|设为|設為)?\s*(?P<span>\S.*)",
+    re.IGNORECASE,
+)
+
+
+def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer]] | None:
+    """A wish that says all there is to ask (“pause until Monday”, “免打扰 22:00-7:00”): its talk and the answer."""
+    pause = _PAUSE_TOLD.fullmatch(words)
+    if pause:
+        return PAUSE, {"until": {"t": pause["until"]}}
+    quiet = _QUIET_TOLD.fullmatch(words)
+    if quiet is None:
+        return None
+    try:
+        hours(quiet["span"])
+    except Invalid:
+        return None  # “免打扰怎么设” asks how, and tells no hours
+    return QUIET, {"span": {"t": quiet["span"]}}
 
 
 class AddressFacts(BaseModel):

@@ -5,8 +5,9 @@ the old account or the word of whoever is responsible. What is said never tells 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -24,7 +25,9 @@ from models.person import Person, address_form, local_now
 from models.recognition import (
     OPEN_FOR,
     NotToDecide,
+    Recognition,
     answer_code,
+    came_to_nothing,
     confirm,
     may_seek,
     refuse,
@@ -32,6 +35,9 @@ from models.recognition import (
     to_decide,
 )
 from models.volunteer import called, volunteer_of
+
+# So long the buttons of a request are understood after it has expired, to say just that.
+LATE = timedelta(days=60)
 
 
 class SearchFacts(BaseModel):
@@ -132,15 +138,16 @@ RECOGNITION = Dialogue("recognition", SearchFacts, _search_facts, _search_talk, 
 
 
 class CheckFacts(BaseModel):
-    """Which request, and the number of the volunteer in question."""
+    """Which request, and the number of the volunteer in question; `checked` = it could still be decided just now."""
 
     request: str = ""
     number: str = ""
+    checked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What the specialist says: "yes", "no" or "later"."""
+    """What the specialist says: "yes", "no" or "later"; "open" = yes, which is to be made sure of."""
 
     facts: CheckFacts
     word: str
@@ -154,6 +161,8 @@ def _check_talk(facts: CheckFacts) -> Talk:
     if not facts.request:
         return None
     word = yield Ask("word", _("志愿者 {number} 是本人吗？").format(number=facts.number), choices=_words())
+    if word == "yes" and not facts.checked:
+        return Word(facts, "open")
     if word == "yes":
         sure = yield Ask(
             "sure",
@@ -171,7 +180,7 @@ def _words() -> tuple[Choice, ...]:
     return Choice("yes", _("是本人"), words=("是",)), Choice("no", _("不是")), Choice("later", _("再核实"))
 
 
-def _check(session: Session, person: Person, command: Word) -> Reply:
+def _check(session: Session, person: Person, command: Word) -> Reply | Further:
     request = command.facts.request
     try:
         if command.word == "yes":
@@ -182,19 +191,34 @@ def _check(session: Session, person: Person, command: Word) -> Reply:
             return Reply(_("记下了，没有接上，正在告诉对方。"))
         row = to_decide(session, request, person.id)
     except NotToDecide as cannot:
-        if cannot.reason == "not_yours":
-            return Reply(_("这位志愿者现在不归你负责，没有改动。"))
-        return Reply(_("这件事已经有人处理了，或者过期了，不用再做什么。"))
+        return Reply(_undecided(cannot))
     except CannotJoin:
         return Reply(_("两个账号的登记对不上，没有接上。请和对方联系后用“登记资料”核对。"))
-    day = (row.at + OPEN_FOR).date().isoformat()
-    text = _("好的。请求保留到 {day}，核实后按下面的按钮。").format(day=day)
+    if command.word == "open":
+        return Further(command.facts.model_copy(update={"checked": True}))
+    text = _("好的。请求保留到 {day}，核实后按下面的按钮。").format(day=_day(person, row.at + OPEN_FOR))
     return Reply(text, _buttons(session, person, command.facts))
+
+
+def _undecided(cannot: NotToDecide) -> str:
+    return {
+        "decided": _("这条请求已经有人处理了，不用再做什么。"),
+        "expired": _(
+            "这条请求已过期（{days} 天里没有人核实），没有接上。对方可以再找一次，那时会再请负责的同事核实。"
+        ).format(days=OPEN_FOR.days),
+        "gone": _("这条请求已经不在了（有人删除了自己的资料），不用再做什么。"),
+        "not_yours": _("这位志愿者现在不归你负责，没有改动。"),
+    }[cannot.reason]
+
+
+def _day(person: Person, at: datetime) -> str:
+    return at.astimezone(ZoneInfo(person.zone)).date().isoformat()
 
 
 def _buttons(session: Session, person: Person, facts: CheckFacts) -> tuple[Option, ...]:
     pairs = [(choice.value, choice.label) for choice in _words()]
-    return asked(session, person.id, RECOGNITION_CHECK.name, "word", facts, pairs, lasts=OPEN_FOR)
+    facts = facts.model_copy(update={"checked": False})
+    return asked(session, person.id, RECOGNITION_CHECK.name, "word", facts, pairs, lasts=OPEN_FOR + LATE)
 
 
 RECOGNITION_CHECK = Dialogue("recognition_check", CheckFacts, _check_facts, _check_talk, _check)
@@ -221,9 +245,19 @@ def _check_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     form = address_form(session, found)
     who = _("志愿者 {number}（{called}）").format(number=registered.number, called=form) if form else None
     text = _(
-        "有人换了账号回来，说自己是{who}，手机号和生日都对得上，但原来的账号已经不在了。\n"
-        "请打登记的电话或当面核实，再选：是本人吗？"
-    ).format(who=who or _("志愿者 {number}").format(number=registered.number))
+        "请核实：一个新账号是不是这位志愿者本人。\n"
+        "说自己是：{who}\n"
+        "提出日期：{since}\n"
+        "手机号和生日对得上，原来的账号没法核实。\n"
+        "先打登记的电话，或者当面见本人，再选。\n"
+        "选“是本人”：新账号接上这份登记。\n"
+        "选“不是”：不接，并告诉对方。\n"
+        "请在 {until} 前选，过期就作废。"
+    ).format(
+        who=who or _("志愿者 {number}").format(number=registered.number),
+        since=_day(person, row.at),
+        until=_day(person, row.at + OPEN_FOR),
+    )
     return Reply(text, _buttons(session, person, CheckFacts(request=row.id, number=registered.number)))
 
 
@@ -236,7 +270,25 @@ def _refused(session: Session, person: Person, params: dict[str, Any]) -> Reply 
     return Reply(text, (Option("m:register", _("报名注册")), Option("m:contact", _("联系专员"))))
 
 
+def _expired(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """The same words whatever was found; what to do next depends on whether the person has registered meanwhile."""
+    row = session.get(Recognition, str(params["request"]))
+    if row is None or row.asker != person.id or not came_to_nothing(session, row):
+        return None
+    text = _("你在 {day} 找过以前的登记。请求保留 {days} 天，现在到期了，没有接上。").format(
+        day=_day(person, row.at), days=OPEN_FOR.days
+    )
+    ask = Option("m:contact", _("联系专员"))
+    if volunteer_of(session, person.id) is not None:
+        return Reply(text + "\n" + _("还想接上，请回复“联系专员”说明情况。"), (ask,))
+    return Reply(
+        text + "\n" + _("可以再找一次，也可以重新报名；有疑问就回复“联系专员”。"),
+        (Option("m:recognise", _("我以前注册过")), Option("m:register", _("报名注册")), ask),
+    )
+
+
 NOTICES = {
+    "notice.recognition_expired": _expired,
     "notice.recognition_code": _code_notice,
     "notice.recognition_check": _check_notice,
     "notice.recognised": _recognised,

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.texts import _
+from config.regions import place_name
+from config.texts import _, current
 from handlers.agreement import agreeing, agrees, language_agreed
 from handlers.checks import birth_date, mobile_number, person_name, written_number
 from handlers.dialogue import Ask, Choice, Dialogue, Refused, Talk
@@ -17,8 +18,9 @@ from handlers.here import here
 from handlers.invitation import invitation
 from handlers.message import Option, Reply
 from handlers.operator import who_is_responsible
-from handlers.places import ask_county, place_name
+from handlers.places import ask_county
 from models import consent
+from models.audit import note, noted
 from models.person import Person, local_now
 from models.volunteer import (
     ACTIVE,
@@ -37,15 +39,18 @@ CORRECT = (
     *("对", "對", "对的", "對的", "都对", "都對", "全对", "没错", "沒錯", "没问题", "沒問題", "是", "是的"),
     *("好", "好的", "确认", "確認", "ok", "okay", "yes", "correct", "confirm", "submit"),
 )
+DECLINED = "registration.declined"  # in the audit trail, with the version and language of the notice
 
 
 class Facts(BaseModel):
-    """`today` is the person's own date when the talk began (ISO); `operator` and `contact` are who answers for it."""
+    """`today` is the person's own date when the talk began (ISO); `operator` and `contact` are who answers for it.
+    `declined` is the version of the notice, with its language, that the person said no to before; empty for none."""
 
     today: str = "2026-01-01"
     registered: bool = False
     operator: str = ""
     contact: str = ""
+    declined: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,15 +64,17 @@ class Submit:
 
 @dataclass(frozen=True)
 class Ended:
-    """The talk ends without registering: "known", "declined" or "before"."""
+    """The talk ends without registering: "known", "declined" or "before". `notice` is what was declined."""
 
     why: str
+    notice: str = ""
 
 
 def prepare(session: Session, person: Person) -> Facts:
     """Whether the person is registered already, and what day it is there."""
-    place = here(session)
+    place, notice = here(session), _version_read()
     return Facts(
+        declined=notice if noted(session, DECLINED, person.id, notice=notice) else "",
         today=local_now(session, person).date().isoformat(),
         registered=volunteer_of(session, person.id) is not None,
         operator=place.operator,
@@ -80,13 +87,9 @@ def talk(facts: Facts) -> Talk:
     if facts.registered:
         return Ended("known")
     version = rules().registration.notice_version
-    agreed = yield Ask(
-        "consent",
-        _notice(version, who_is_responsible(facts.operator, facts.contact)),
-        (agreeing(version), Choice("no", _("不同意")), Choice("before", _("我以前注册过"))),
-    )
+    agreed = yield from _consent(facts, version)
     if not agrees(agreed):
-        return Ended("declined" if agreed == "no" else "before")
+        return Ended("declined", _version_read()) if agreed == "no" else Ended("before")
     name = yield Ask("name", _("请写你的姓名，和证件上一致。"), check=person_name)
     phone = yield Ask("phone", _("请写你的手机号。"), check=mobile_number)
     born = yield Ask("birth_date", _("你的出生日期？例如 2005-08-13。"), check=birth_date(facts.today))
@@ -113,9 +116,28 @@ def talk(facts: Facts) -> Talk:
     return Submit(version, answers, agreed)
 
 
+def _consent(facts: Facts, version: str) -> Talk:
+    """The notice, then the answer to it. Whoever has read it in this language reads it in short the next time."""
+    whole = _notice(version, who_is_responsible(facts.operator, facts.contact))
+    answers = (agreeing(version), Choice("no", _("不同意")), Choice("before", _("我以前注册过")))
+    short = _in_short(version, who_is_responsible(facts.operator, facts.contact))
+    in_short = facts.declined == _version_read()
+    see = Choice("whole", _("看完整的隐私说明"), later=not in_short)
+    agreed = yield Ask("consent", short if in_short else whole, (*answers, see), again=short)
+    if agreed == "whole":
+        agreed = yield Ask("consent_whole", whole, answers)
+    return agreed
+
+
+def _version_read() -> str:
+    return f"{rules().registration.notice_version}:{current()}"
+
+
 def perform(session: Session, person: Person, command: Submit | Ended) -> Reply:
     """Register, or say why not."""
     if isinstance(command, Ended):
+        if command.why == "declined":
+            note(session, person.id, DECLINED, person.id, notice=command.notice)
         return _ended(session, person, command.why)
     try:
         volunteer = register(session, person, command.answers)
@@ -173,6 +195,14 @@ def _notice(version: str, responsible: str) -> str:
         "谁能看：当地的项目专员和管理员，加密保存，不作别的用途。\n"
         "存多久：到你删除为止；删除后只留法律要求的服务记录。\n"
         "你随时可以查看、更正、撤回。同意吗？"
+    ).format(version=version, responsible=responsible)
+
+
+def _in_short(version: str, responsible: str) -> str:
+    return _(
+        "报名前要先同意隐私说明（{version} 版，前面给你看过）。\n"
+        "{responsible}\n"
+        "姓名、手机号、出生日期和所在地加密保存，只用来登记和就近安排服务；随时可以查看、更正、撤回。同意吗？"
     ).format(version=version, responsible=responsible)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlmodel import Session
 
+from config.regions import place_name
 from config.texts import _
 from handlers.here import here
 from handlers.message import Option, Reply
-from handlers.places import place_name
 from models.person import Person
-from models.role import RoleGrant, grants
+from models.role import RoleGrant, highest
 
 
 def _role_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -21,9 +21,7 @@ def _role_notice(session: Session, person: Person, params: dict[str, Any]) -> Re
     if row is None or (row.ended_at is None) != granted or row.person_id != person.id:
         return None
     reply = _granted(session, row) if granted else _ended(session, row)
-    held = {grant.role for grant in grants(session, person.id)}
-    menu = "organiser" if "organiser" in held else "specialist" if "specialist" in held else "volunteer"
-    return Reply(reply.text, reply.options, menu=menu)
+    return Reply(reply.text, reply.options, menu=highest(session, person.id))
 
 
 def _granted(session: Session, row: RoleGrant) -> Reply:
@@ -32,14 +30,15 @@ def _granted(session: Session, row: RoleGrant) -> Reply:
         lines.append(
             _(
                 "这里的志愿者用“联系专员”写的话和求助会转到这里，请尽快答复；"
+                "等你答复的话，随时回复“留言”就能看到。"
                 "也可以登记监护人书面同意，核实换了账号回来的人。"
             )
         )
         if not here(session).sensitive_in_chat:
             lines.append(_("在 Telegram 里不显示别人写的话，要点链接在网页上看；处理求助请用微信。"))
     lines.append(_("你看到的都是别人的隐私，请不要转发。不是你要的职责，请回复“联系专员”。"))
-    options = (Option("m:guardian_record", _("登记监护人书面同意")),) if row.scope_kind == "region" else ()
-    return Reply("\n".join(lines), options)
+    options = (Option("m:messages", _("留言")), Option("m:guardian_record", _("登记监护人书面同意")))
+    return Reply("\n".join(lines), options if row.scope_kind == "region" else ())
 
 
 def _ended(session: Session, row: RoleGrant) -> Reply:

@@ -1,6 +1,7 @@
 """Danger words, 紧急求助 and 我很担心TA: answered at once, kept, and whoever is responsible is told.
 
-At most one question is asked here; duty people with their times come later (programme.md §12).
+At most one question is asked here; what duty people read and answer stands in handlers/on_duty.py, their times come
+later (programme.md §12).
 """
 
 from __future__ import annotations
@@ -8,30 +9,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
 
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from config import regions
-from config.catalogue import rules
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
-from handlers.emergency import UNSEEN, emergency_text, is_danger
+from handlers.emergency import UNSEEN, is_danger
 from handlers.free_text import free_words
-from handlers.here import here
 from handlers.late import asked
-from handlers.message import Link, Reply, Written
-from models import audit
-from models.alert import Alert, add_words, added_since, raise_alert, recent_alert, words_of
-from models.contact import may_deal
-from models.page import issue_page
-from models.person import Person, address_form
-from models.volunteer import volunteer_of
+from handlers.message import Reply
+from handlers.numbers import numbers_to_call
+from models.alert import Alert, add_words, hear_more, raise_alert, recent_alert
+from models.person import Person
 
 MAX_WORDS = 2_000
-MAX_TOLD = 450  # of a record in one notice; WeChat takes 2,048 bytes
 
 
 def emergency(session: Session, person: Person, words: str) -> Reply:
@@ -49,10 +41,20 @@ def told_more(session: Session, person: Person, words: str) -> Reply | None:
     if alert is None:
         return None
     if add_words(session, alert, _kept(words)):
-        return Reply(emergency_text() + "\n\n" + _("这句已经加到刚才那条求助里。"))
+        return Reply(f"{numbers_to_call(session, person)}\n\n{_added(session, alert, words)}")
     if is_danger(words):
         return _answered(session, person, "words", _kept(words))
-    return Reply(f"{emergency_text()}\n\n{_full()}")
+    return Reply(f"{numbers_to_call(session, person)}\n\n{_full()}")
+
+
+def _added(session: Session, alert: Alert, words: str) -> str:
+    """A new cry for help hears as much as the first one did: whether anybody is told of it."""
+    said = _("这句已经加到刚才那条求助里。")
+    if not is_danger(words):
+        return said
+    if hear_more(session, alert):
+        return said + "\n" + _("正在再次通知负责的同事；在有人回复之前，请不要只等消息。")
+    return said + "\n" + _("现在没有值班的同事能马上看到，请一定先打上面的电话。")
 
 
 def told_place(session: Session, person: Person, latitude: float, longitude: float) -> Reply | None:
@@ -100,7 +102,7 @@ def _answered(session: Session, person: Person, source: str, words: str) -> Repl
     options = asked(
         session, person.id, TELL_MORE.name, "go", MoreFacts(alert=alert.id), [("write", _("写下发生了什么"))]
     )
-    return Reply(f"{emergency_text()}\n\n{kept}", options)
+    return Reply(f"{numbers_to_call(session, person)}\n\n{kept}", options)
 
 
 class MoreFacts(BaseModel):
@@ -141,96 +143,14 @@ def _talk(facts: MoreFacts) -> Talk:
 def _perform(session: Session, person: Person, command: More) -> Reply:
     alert = session.get(Alert, command.alert)
     if alert is None or alert.person_id != person.id:
-        return Reply(_("这条求助已经找不到了。") + "\n" + emergency_text())
+        return Reply(_("这条求助已经找不到了。") + "\n" + numbers_to_call(session, person))
     latitude, comma, longitude = command.words.removeprefix("geo:").partition(",")
     is_place = command.words.startswith("geo:") and comma
     if not add_words(session, alert, _place(latitude, longitude) if is_place else command.words):
         if is_danger(command.words):
             return emergency(session, person, command.words)
-        return Reply(_full() + "\n" + emergency_text())
-    return Reply(_("记下了，已经加到这条求助里。") + "\n" + emergency_text())
+        return Reply(_full() + "\n" + numbers_to_call(session, person))
+    return Reply(_("记下了，已经加到这条求助里。") + "\n" + numbers_to_call(session, person))
 
 
 TELL_MORE = Dialogue("tell_more", MoreFacts, _prepare, _talk, _perform)
-
-
-def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    """For whoever is responsible. What was written, and who and where it is, never pass through Telegram.
-
-    `added` in the parameters = it tells what was written after that many characters of the additions.
-    """
-    alert = session.get(Alert, str(params["alert"]))
-    if alert is None or alert.state != "open" or not may_deal(session, alert.person_id, person.id):
-        return None
-    in_chat, added = here(session).sensitive_in_chat, params.get("added")
-    if added is None:
-        lines = [_("有一条求助，请马上处理。")]
-    else:
-        lines = [_("之前那条求助有补充（不是新的求助）。")]
-    lines += [_("类型：{kind}").format(kind=_kind(alert)), *_who(session, alert.person_id, in_full=in_chat)]
-    links: tuple[Link, ...] = ()
-    if not in_chat:
-        said, links = _elsewhere(session, person, alert)
-        lines.append(said)
-    elif added is None:
-        words = _fitting(words_of(session, alert))
-        lines.append(_("写的话：{words}").format(words=words) if words else _("没有写话。"))
-    else:
-        lines.append(_("补充：{words}").format(words=_fitting(added_since(session, alert, int(added)))))
-    lines.append(_("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police))
-    return Reply("\n".join(lines), links=links)
-
-
-def _elsewhere(session: Session, person: Person, alert: Alert) -> tuple[str, tuple[Link, ...]]:
-    """Where the words are read by somebody who is told on Telegram: on a page of their own, else in WeChat."""
-    place, hours = here(session), rules().doors.message_page_hours
-    if not place.public_url:
-        return _("内容不在这里显示，请到微信里看，或请值班的人用 nuanyang alerts 查看。"), ()
-    token = issue_page(
-        session, person.id, "data", {"alert": alert.id}, door_id=place.door_id, lasts=timedelta(hours=hours)
-    )
-    said = _("内容不在这里显示，请点链接在网页上看（{hours} 小时内有效，只给你自己看，不要转发）。").format(hours=hours)
-    return said, (Link(place.page(token), _("看写了什么")),)
-
-
-def written(session: Session, reader: str, alert_id: str, *, reading: bool) -> Written | None:
-    """What a page with one cry for help shows to whoever deals with it; None where it is closed or no longer theirs.
-    `reading` = it is shown now, which leaves a line in the audit trail."""
-    alert = session.get(Alert, alert_id)
-    if alert is None or alert.state != "open" or not may_deal(session, alert.person_id, reader):
-        return None
-    if reading:
-        audit.note(session, reader, "alert.read", alert.id)
-    words = words_of(session, alert)
-    lines = [
-        _("类型：{kind}").format(kind=_kind(alert)),
-        *_who(session, alert.person_id, in_full=True),
-        _("写的话：{words}").format(words=words) if words else _("没有写话。"),
-        _("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police),
-    ]
-    return Written(_("求助"), "\n".join(lines))
-
-
-def _kind(alert: Alert) -> str:
-    return {"words": _("写了危险的话"), "sos": _("按了紧急求助"), "worried": _("我很担心TA")}[alert.source]
-
-
-def _who(session: Session, person_id: str, *, in_full: bool) -> list[str]:
-    """Who cried for help: the volunteer number; `in_full` also form of address and county. Never name or phone."""
-    registered = volunteer_of(session, person_id)
-    number = _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
-    asker = session.get(Person, person_id) if in_full else None
-    form = address_form(session, asker) if asker else None
-    lines = [
-        _("求助人：{who}").format(who=_("{what}（{number}）").format(what=form, number=number) if form else number)
-    ]
-    county = regions.get(registered.county or "") if registered and in_full else None
-    return [*lines, _("所在地：{place}").format(place=county.full_name)] if county else lines
-
-
-def _fitting(words: str) -> str:
-    """How it began and what came last: a platform would cut off the newest words without a sign."""
-    return words if len(words) <= MAX_TOLD else f"{words[: MAX_TOLD // 3]}\n……\n{words[-MAX_TOLD * 2 // 3 :]}"
-
-
-NOTICES = {"notice.alert": _alert_notice}

@@ -24,6 +24,7 @@ from handlers.dialogue import (
 )
 from handlers.here import here
 from handlers.idle import MAX_TALKS
+from handlers.menu_words import COMMAND_WORDS
 from handlers.message import Link, Option, Reply
 from handlers.typed import DONE, SKIP, STOP, is_tick, shown, shown_late, typed
 from models.conversation import Run, State
@@ -54,7 +55,7 @@ def begin(
 
 def entry(session: Session, person: Person, state: State, key: str) -> Reply:
     """A menu entry or a slash command."""
-    word = menu.COMMAND_WORDS.get(key)
+    word = COMMAND_WORDS.get(key)
     if word:
         return global_word(session, person, state, word)
     found = menu.entry(key)
@@ -104,16 +105,23 @@ def press(session: Session, person: Person, state: State, pressed: str, answer: 
 
 def _late(session: Session, person: Person, state: State, prompt: str, index: str) -> Reply | None:
     """A button of a question that was asked outside a talk: the answer still counts for that question."""
-    found = late.answered(session, person.id, prompt, index)
+    found = late.answered(session, person.id, prompt, index, _repeats)
     dialogue = menu.dialogue(found[0].dialogue) if found else None
     if found is None or dialogue is None:
         return None
     asked, value = found
     run = Run(dialogue.name, late.facts_of(session, asked), {asked.question: {"c": value}})
     run.started_at = now_of(session).isoformat()
+    if dialogue.repeats:
+        state.runs[:] = [other for other in state.runs if (other.dialogue, other.facts) != (run.dialogue, run.facts)]
     state.runs.append(run)
     del state.runs[:-MAX_TALKS]
     return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+
+
+def _repeats(name: str) -> bool:
+    dialogue = menu.dialogue(name)
+    return dialogue is not None and dialogue.repeats
 
 
 def hear(session: Session, person: Person, state: State, words: str, *, on_page: bool = False) -> Reply | None:
@@ -284,7 +292,7 @@ def _step(
     if _elsewhere(session, person):
         return show(state, reply)
     with speaking(person.language):  # which this talk may have changed
-        return _resume(session, person, state, reply)
+        return _resume(session, person, state, reply, offers=dialogue.offers)
 
 
 def _elsewhere(session: Session, person: Person) -> bool:
@@ -297,8 +305,14 @@ def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) 
     ask = at.ask
     run.answers = at.answers
     run.touched_at = now_of(session).isoformat()
-    pairs = [(choice.value, choice.label) for choice in ask.choices]
-    text = f"{at.note}\n\n{ask.text}" if at.note else ask.text
+    pairs = [(choice.value, choice.label) for choice in ask.choices if not choice.later]
+    words, offered = ask.text, [value for value, _label in pairs]
+    if ask.again and run.read.get(ask.key) == offered:
+        pairs += [(choice.value, choice.label) for choice in ask.choices if choice.later]
+        words = ask.again
+    elif ask.again:
+        run.read[ask.key] = offered
+    text = f"{at.note}\n\n{words}" if at.note else words
     if ask.many:
         text += "\n" + _("可以选几项，例如回复：1 3")
         if run.draft:
@@ -323,7 +337,7 @@ def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) 
     if ask.sensitive and not place.sensitive_in_chat:
         return show(state, _on_page(session, person, run, text))
     options = tuple(Option(f"{run.prompt}:{number}", label) for number, (_value, label) in enumerate(pairs))
-    return show(state, Reply(text, options, asks_location=ask.location))
+    return show(state, Reply(text, options, asks_location=ask.location, numbered=ask.numbered or ask.many))
 
 
 def _on_page(session: Session, person: Person, run: Run, text: str) -> Reply:
@@ -345,10 +359,13 @@ def _again(session: Session, person: Person, state: State, before: str = "") -> 
 
 def _missed(session: Session, person: Person, state: State, run: Run, why: str) -> Reply:
     run.misses += 1
+    state.missed_now = True
     words = [why] if why else [_("这个回答现在用不了，请再回答一次。")]
     if run.misses >= 2:
         words.append(_("回复“返回”改上一题，“取消”退出，“联系专员”找人帮忙。"))
-    return _again(session, person, state, "\n".join(words) + "\n\n")
+    again = _again(session, person, state, "\n".join(words) + "\n\n")
+    # What refuses an answer may speak of the numbers of the choices.
+    return replace(again, numbered=again.numbered or (bool(again.options) and not again.asks_location))
 
 
 def _stale(session: Session, person: Person, state: State) -> Reply:
@@ -358,17 +375,20 @@ def _stale(session: Session, person: Person, state: State) -> Reply:
     return show(state, Reply(said + _("想做别的，回复“菜单”。")), keep=True)
 
 
-def _resume(session: Session, person: Person, state: State, reply: Reply) -> Reply:
+def _resume(session: Session, person: Person, state: State, reply: Reply, *, offers: bool = False) -> Reply:
     """After a talk has ended: go on with the one that it had pushed aside.
 
-    Not when the reply itself asks something (options that are no menu entries): that comes first.
+    Not when the reply itself asks something (options that are no menu entries): that comes first. What it only
+    `offers` stands below the question that goes on.
     """
-    asks = any(not option.id.startswith("m:") for option in reply.options)
+    asks = not offers and any(not option.id.startswith("m:") for option in reply.options)
     while state.current is not None and not asks:
         dialogue = menu.dialogue(state.current.dialogue)
         if dialogue is not None and dialogue.resumes:
             rest = _again(session, person, state)
             text = "\n".join((reply.text, "", _("我们接着刚才的："), rest.text))
-            return replace(rest, text=text, links=(*reply.links, *rest.links), menu=reply.menu)
+            both = (*rest.options, *reply.options) if offers else rest.options
+            links = (*reply.links, *rest.links)
+            return show(state, replace(rest, text=text, options=both, links=links, menu=reply.menu))
         state.runs.pop()
     return show(state, reply)

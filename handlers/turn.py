@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import fallback, menu, safeguarding, talk
+from handlers import codes, fallback, menu, safeguarding, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -85,16 +85,35 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return talk.show(state, safeguarding.worried(session, person, typed))
     if begun is not None and menu.always(begun):
         return talk.open_found(session, person, state, begun)
+    asked = state.current.dialogue if state.current else ""
     heard = talk.hear(session, person, state, words)
     if heard is not None:
-        return heard
+        return _with_missed(session, person, state, words, typed, asked, heard)
     if begun is not None:
         return talk.open_found(session, person, state, begun)
+    code = codes.bare_code(words)
+    belongs = menu.behind_code(session, person, code) if code else None
+    if belongs is not None:
+        return talk.open_found(session, person, state, belongs)
     # Nothing else fits and no talk is under way: whoever has just cried for help is still telling.
     more = None if menu.acknowledged(words) else safeguarding.told_more(session, person, typed)
     if more is not None:
         return talk.show(state, more, keep=True)
+    if code:
+        return fallback.no_such_code(state)
     return fallback.unknown(session, person, state, words)
+
+
+def _with_missed(
+    session: Session, person: Person, state: State, words: str, typed: str, asked: str, heard: Reply
+) -> Reply:
+    """What the waiting question of the talk `asked` did not take joins the record of whoever has just cried for help,
+    and the question is asked again as it is. What a question takes is an answer, and joins nothing."""
+    is_slip = len(words) <= 2 and words.isdecimal()  # a number that is not on the list
+    if not state.missed_now or asked == safeguarding.TELL_MORE.name or is_slip or menu.acknowledged(words):
+        return heard
+    more = safeguarding.told_more(session, person, typed)
+    return replace(heard, text=f"{more.text}\n\n{heard.text}") if more else heard
 
 
 def _location(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:

@@ -15,6 +15,7 @@ from models.person import Person
 
 SKIP, DONE, STOP = "~skip", "~done", "~stop"
 _BETWEEN = re.compile("[,，、;；\n]")
+_NUMBER_AND_LABEL = re.compile(r"(\d{1,2})\s*[.。、:：)）]?\s*(\D.*)")
 
 
 def typed(run: Run, asked: Ask | None, words: str) -> Answer:
@@ -74,6 +75,11 @@ def shown(state: State, words: str) -> str | None:
     number, plain = words.rstrip(".。、 "), folded(words)
     if number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(state.shown):
         return state.shown[int(number) - 1][0]
+    both = _NUMBER_AND_LABEL.match(words)
+    if both and 1 <= int(both[1]) <= len(state.shown):
+        option, label = state.shown[int(both[1]) - 1]
+        if folded(label) == folded(both[2]):
+            return option
     matching: Iterator[str] = (option for option, label in state.shown if folded(label) == plain)
     return next(matching, None)
 

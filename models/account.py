@@ -24,7 +24,7 @@ from models.database import now_of
 from models.ids import new_id
 from models.outbox import readdress, release_held
 from models.page import close_pages
-from models.person import Door, Person, doors, local_now
+from models.person import Door, Person, doors, local_now, survivor
 from models.role import RoleGrant, grants
 from models.volunteer import phone_of, volunteer_of
 
@@ -120,16 +120,6 @@ def has_record(session: Session, person_id: str) -> bool:
 def has_role(session: Session, person_id: str) -> bool:
     """Whether the person is a specialist or organiser."""
     return bool(grants(session, person_id))
-
-
-def survivor(session: Session, person_id: str) -> Person:
-    """Who a person is today, after all joins."""
-    person = session.get(Person, person_id)
-    while person is not None and person.merged_into is not None:
-        person = session.get(Person, person.merged_into)
-    if person is None:
-        raise LookupError(f"no person {person_id}")
-    return person
 
 
 def are_two_registrations(session: Session, one: str, other: str) -> bool:

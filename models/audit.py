@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, Column
-from sqlmodel import Field, Session, SQLModel
+from sqlmodel import Field, Session, SQLModel, select
 
 from models.database import now_of
 from models.ids import new_id
@@ -27,3 +27,9 @@ class AuditEntry(SQLModel, table=True):
 def note(session: Session, actor: str, action: str, subject: str, **details: str | int | bool | None) -> None:
     """Add a line; `details` hold opaque ids, codes and versions only."""
     session.add(AuditEntry(at=now_of(session), actor=actor, action=action, subject=subject, details=details))
+
+
+def noted(session: Session, action: str, subject: str, **details: str) -> bool:
+    """Whether such a line stands there, with these details among its own."""
+    query = select(AuditEntry.details).where(AuditEntry.subject == subject, AuditEntry.action == action)
+    return any(details.items() <= found.items() for found in session.exec(query))

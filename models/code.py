@@ -16,7 +16,7 @@ from models.ids import new_code, new_id
 from models.sealed import sealed_columns
 
 KINDS = ("bind", "guardian", "recognition")
-Verdict = Literal["good", "wrong", "used", "expired", "own", "pause"]
+Verdict = Literal["good", "wrong", "used", "replaced", "expired", "own", "pause"]
 
 
 class OneTimeCode(SQLModel, table=True):
@@ -66,7 +66,10 @@ def issue_code(session: Session, kind: str, person_id: str, facts: dict[str, Any
     session.execute(
         update(OneTimeCode)
         .where(
-            col(OneTimeCode.person_id) == person_id, col(OneTimeCode.kind) == kind, col(OneTimeCode.used_at).is_(None)
+            col(OneTimeCode.person_id) == person_id,
+            col(OneTimeCode.kind) == kind,
+            col(OneTimeCode.used_at).is_(None),
+            col(OneTimeCode.expires_at) > now,
         )
         .values(expires_at=now)
     )
@@ -87,15 +90,41 @@ def issue_code(session: Session, kind: str, person_id: str, facts: dict[str, Any
     return code
 
 
-def check_code(session: Session, kind: str, typed: str, by_person: str) -> Checked:
-    """Look at a typed code without using it. Too many wrong ones (`count_wrong`) bring a pause."""
-    now = machine_now_of(session)
+def has_code(session: Session, kind: str, person_id: str) -> bool:
+    """Whether a code of this kind that the person asked for could still be used."""
+    query = select(OneTimeCode.id).where(
+        OneTimeCode.person_id == person_id,
+        OneTimeCode.kind == kind,
+        col(OneTimeCode.used_at).is_(None),
+        OneTimeCode.expires_at > machine_now_of(session),
+    )
+    return session.exec(query).first() is not None
+
+
+def kind_of(session: Session, typed: str, by_person: str, kinds: tuple[str, ...]) -> str:
+    """Of which of these kinds a typed code is, whatever became of it since; empty for one that nobody was given, which
+    counts as a wrong try. During a pause it says the first kind, so that nothing can be found out."""
+    if _pauses(session, by_person):
+        return kinds[0]
+    for kind in kinds:
+        if sealed.find(session, "code", normal(typed), scope=kind):
+            return kind
+    count_wrong(session, by_person)
+    return ""
+
+
+def _pauses(session: Session, by_person: str) -> bool:
     limits = rules().doors
-    since = now - timedelta(minutes=limits.code_pause_minutes)
-    tries = session.exec(
-        select(func.count()).select_from(CodeTry).where(CodeTry.person_id == by_person, CodeTry.at > since)
-    ).one()
-    if tries >= limits.code_tries:
+    since = machine_now_of(session) - timedelta(minutes=limits.code_pause_minutes)
+    tries = select(func.count()).select_from(CodeTry).where(CodeTry.person_id == by_person, CodeTry.at > since)
+    return session.exec(tries).one() >= limits.code_tries
+
+
+def check_code(session: Session, kind: str, typed: str, by_person: str) -> Checked:
+    """Look at a typed code without using it. Too many wrong ones (`count_wrong`) bring a pause. "replaced" = it no
+    longer counts, and a newer one was made since."""
+    now = machine_now_of(session)
+    if _pauses(session, by_person):
         return Checked("pause")
     found = sealed.find(session, "code", normal(typed), scope=kind)
     row = session.get(OneTimeCode, found[0]) if found else None
@@ -104,11 +133,21 @@ def check_code(session: Session, kind: str, typed: str, by_person: str) -> Check
     if row.used_at is not None:
         return Checked("used")
     if row.expires_at <= now:
-        return Checked("expired")
+        return Checked("replaced" if _has_newer(session, row) else "expired")
     if row.person_id == by_person and kind != "recognition":
         return Checked("own")
     facts = vault_of(session).open_json("one_time_code.facts_sealed", row.id, row.facts_sealed)
     return Checked("good", row.id, row.person_id, facts)
+
+
+def _has_newer(session: Session, row: OneTimeCode) -> bool:
+    query = select(OneTimeCode.id).where(
+        OneTimeCode.person_id == row.person_id,
+        OneTimeCode.kind == row.kind,
+        OneTimeCode.id > row.id,  # ids grow with time
+        OneTimeCode.created_at >= row.expires_at,
+    )
+    return session.exec(query).first() is not None
 
 
 def count_wrong(session: Session, by_person: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from config.catalogue import rules
@@ -13,11 +14,12 @@ from models.database import now_of
 from models.ids import new_id
 from models.outbox import enqueue, states
 from models.person import Door, doors
-from models.role import RoleGrant, covers_county, reaches
+from models.role import RoleGrant, covers_county, grants, reaches
 from models.sealed import seal, sealed_columns, unseal
-from models.volunteer import volunteer_of
+from models.volunteer import counting, volunteer_of
 
 MAX_WORDS = 1_000
+READ = "contact.read"  # in the audit trail
 
 
 class ContactMessage(SQLModel, table=True):
@@ -61,7 +63,8 @@ class Waiting:
 
 class ContactError(Exception):
     """`reason`: "gone" = the message or its asker is no longer there; "not_yours" = somebody else answers for it;
-    "too_many" = the asker wrote contacts_per_hour messages within the last hour."""
+    "too_many" = the asker wrote contacts_per_hour messages within the last hour; "answered" and "read" = somebody
+    answered or opened it, so that it cannot be taken back."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -149,6 +152,54 @@ def receivers_of(session: Session, row: ContactMessage) -> list[str]:
     return answered or answers_for(session, row.asker_id)
 
 
+def waiting_for(session: Session, person_id: str) -> list[ContactMessage]:
+    """The messages that wait for this person's answer, the oldest first: those that `receivers_of` names them for."""
+    mine = [held for held in grants(session, person_id) if held.scope_kind == "region"]
+    if not mine:
+        return []
+    counties = counting().subquery()
+    query = (
+        select(ContactMessage, counties.c.county)
+        .outerjoin(counties, counties.c.person_id == ContactMessage.asker_id)
+        .where(*_unanswered(), ContactMessage.asker_id != person_id)
+        .order_by(col(ContactMessage.at), ContactMessage.id)
+    )
+    held = reachable_grants(session)
+    return [
+        row
+        for row, county in session.exec(query).all()
+        if any(reaches(grant, county) for grant in mine) and person_id in _receivers(session, row, county, held)
+    ]
+
+
+def _receivers(session: Session, row: ContactMessage, county: str | None, held: list[RoleGrant]) -> list[str]:
+    """As `receivers_of`, with the asker's county and the reachable roles at hand."""
+    answered = _answered_by(session, row.thread, row.asker_id) if row.thread != row.id else []
+    return answered or next(iter(steps(held, county, but=row.asker_id)), [])
+
+
+def take_back(session: Session, message_id: str, by: str) -> bool:
+    """The asker takes a message back; its words go. Returns whether it may have been seen: a notice of it has left.
+    Raises ContactError: "gone", "answered" or "read"."""
+    row = session.get(ContactMessage, message_id, with_for_update=True)
+    if row is None or row.words_sealed is None or not row.by_asker or row.asker_id != by:
+        raise ContactError("gone")
+    if row.answered_at is not None:
+        raise ContactError("answered")
+    if audit.noted(session, READ, row.id):
+        raise ContactError("read")
+    row.words_sealed = row.county = None
+    session.add(row)
+    session.flush()
+    audit.note(session, by, "contact.taken_back", row.id)
+    return not {"sending", "sent", "uncertain"}.isdisjoint(states(session, "notice.contact", f"contact:{row.id}:"))
+
+
+def note_read(session: Session, message_id: str, reader: str) -> None:
+    """Somebody has opened this message ("machine" = by the command line): from now on it is not taken back."""
+    audit.note(session, reader, READ, message_id)
+
+
 def _answered_by(session: Session, thread: str, asker_id: str) -> list[str]:
     query = select(ContactMessage.author_id).where(
         ContactMessage.thread == thread, col(ContactMessage.by_asker).is_(False)
@@ -198,11 +249,7 @@ def words_of(session: Session, row: ContactMessage) -> str | None:
 
 def open_contacts(session: Session) -> list[Waiting]:
     """The messages that nobody answered yet, the oldest first, for `nuanyang contacts`."""
-    query = select(ContactMessage).where(
-        col(ContactMessage.by_asker).is_(True),
-        col(ContactMessage.answered_at).is_(None),
-        col(ContactMessage.words_sealed).is_not(None),
-    )
+    query = select(ContactMessage).where(*_unanswered())
     found = []
     for row in session.exec(query.order_by(col(ContactMessage.at), ContactMessage.id)).all():
         registered = volunteer_of(session, row.asker_id)
@@ -210,6 +257,14 @@ def open_contacts(session: Session) -> list[Waiting]:
         words, delivery = words_of(session, row) or "", _delivery(session, row)
         found.append(Waiting(row.id, row.asker_id, number, row.county, row.at, words, delivery))
     return found
+
+
+def _unanswered() -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.answered_at).is_(None),
+        col(ContactMessage.words_sealed).is_not(None),
+    )
 
 
 def _delivery(session: Session, row: ContactMessage) -> str:

@@ -53,7 +53,8 @@ class Run:
     """One talk under way: which dialogue, its frozen facts, the answers by key, and the question that waits.
 
     `draft` holds the values ticked so far of a question with many answers. `undo` holds the answers that a correction
-    has dropped, `undo_at` the question that it began with: there 返回 takes the correction back.
+    has dropped, `undo_at` the question that it began with: there 返回 takes the correction back. `read` holds, by key,
+    the values offered with long words that were shown already.
     """
 
     dialogue: str
@@ -69,6 +70,7 @@ class Run:
     misses: int = 0
     undo: dict[str, Any] = field(default_factory=dict)
     undo_at: str = ""
+    read: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,7 +84,8 @@ class State:
     runs: list[Run] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
     parked: list[Run] = field(default_factory=list)
-    ended_now: bool = False  # within this turn only, not stored
+    ended_now: bool = False  # within this turn only, not stored; so is missed_now: the waiting question took no answer
+    missed_now: bool = False
 
     @property
     def current(self) -> Run | None:

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from config import regions
 from config.services import labels
 from config.texts import N_
 from models import alert, consent, contact
@@ -29,7 +28,8 @@ from models.volunteer import (
 class Row:
     """`value` is what is kept; `is_message` says that it is a message id to be translated, like the label.
 
-    Several values are joined, and a place is written in the reader's script, by whoever shows them.
+    Several values are joined, and a place, which is kept by its code, is named in the reader's language, by whoever
+    shows them.
     """
 
     label: str
@@ -95,14 +95,13 @@ def _registration(session: Session, person: Person) -> list[Row]:
     row = volunteer_of(session, person.id)
     if row is None:
         return []
-    place = "".join(step.name for step in regions.path(row.county or "")) or (row.county or "")
     told: list[tuple[str, str | tuple[str, ...] | None]] = [
         (N_("志愿者编号"), row.number),
         (N_("登记时间"), _when(person, row.registered_at)),
         (N_("姓名"), name_of(session, row)),
         (N_("手机号"), phone_of(session, row)),
         (N_("出生日期"), row.birth_date.isoformat() if row.birth_date else None),
-        (PLACE, place),
+        (PLACE, row.county),
         (N_("职业"), tuple(labels("occupation", [row.occupation] if row.occupation else []))),
         (N_("学校或单位"), workplace_of(session, row)),
         (N_("技能"), tuple(labels("skill", row.skills or []))),
@@ -194,6 +193,5 @@ def _alerts(session: Session, person: Person) -> list[Row]:
 def _roles(session: Session, person: Person) -> list[Row]:
     rows = []
     for grant in grants(session, person.id):
-        place = "".join(step.name for step in regions.path(grant.scope)) if grant.scope_kind == "region" else ""
-        rows.append(Row(ROLES[grant.role], place or grant.scope, is_place=bool(place)))
+        rows.append(Row(ROLES[grant.role], grant.scope, is_place=grant.scope_kind == "region"))
     return rows

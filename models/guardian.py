@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 from config.catalogue import rules
 from models import audit, consent
 from models.account import ever_one
-from models.code import issue_code
+from models.code import has_code, issue_code
 from models.database import now_of
 from models.guardianship import Guardianship
 from models.ids import new_id
@@ -64,10 +64,12 @@ class Guardian:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The ways to a guardian: a code to type and the token of a page to open."""
+    """The ways to a guardian: a code to type and the token of a page to open. `replaces` = earlier ones, which could
+    still be used, no longer work."""
 
     code: str
     page: str
+    replaces: bool
 
 
 def invite(session: Session, volunteer: Volunteer, label: str) -> Invitation:
@@ -76,10 +78,11 @@ def invite(session: Session, volunteer: Volunteer, label: str) -> Invitation:
     `label` is how the page calls the minor; it holds no surname.
     """
     lasts = timedelta(days=rules().registration.guardian_link_days)
+    replaces = has_code(session, CODE, volunteer.person_id)
     code = issue_code(session, CODE, volunteer.person_id, {"volunteer": volunteer.id}, lasts)
     close_pages(session, volunteer.person_id, CODE)
     page = issue_page(session, volunteer.person_id, CODE, {"code": code, "called": label}, lasts=lasts)
-    return Invitation(code, page)
+    return Invitation(code, page, replaces)
 
 
 def waiting(session: Session, volunteer_id: str) -> Volunteer | None:

@@ -17,7 +17,7 @@ from sqlmodel import Session, and_, col, or_, select
 
 from config.catalogue import rules
 from models import audit
-from models.alert import Alert
+from models.alert import Alert, takers
 from models.contact import ContactMessage, reachable_grants, steps
 from models.database import Database, now_of
 from models.outbox import EMERGENCY, REPLY, OutboxMessage, enqueue
@@ -223,6 +223,10 @@ def _answered(session: Session, threads: set[str]) -> dict[str, set[str]]:
 
 def _unheard(session: Session, kind: _Kind, keys: _Keys, some: Sequence[_Open]) -> list[_Passing]:
     """Those of which nobody has a notice that counts, and who is told of them now."""
+    if kind.table is Alert:
+        # Whoever said 收到，我来处理 has it, whatever a platform said of the notice.
+        taken = takers(session, [each.id for each in some])
+        some = [each for each in some if each.holders.isdisjoint(taken.get(each.id, ()))]
     # Mostly the first one who was told has it; only for the rest everybody else is asked.
     first = {each.id: set(each.steps[0]) for each in some if each.steps}
     states = _states(session, kind, {key for row, people in first.items() for key in keys.of_all(row, people)})

@@ -1,10 +1,12 @@
-"""What was put up at a platform, so that it is put up again only when it changes."""
+"""What was put up at a platform, so that it is put up again only when it changes; and that a database is played on."""
 
 from __future__ import annotations
 
 import hashlib
 
 from sqlmodel import Field, Session, SQLModel
+
+_PLAYED = "sandbox"
 
 
 class Installed(SQLModel, table=True):
@@ -26,6 +28,16 @@ def remember(session: Session, name: str, content: str) -> None:
     row = session.get(Installed, name) or Installed(name=name, digest="")
     row.digest = _digest(content)
     session.add(row)
+
+
+def remember_played(session: Session) -> None:
+    """`nuanyang run` plays both platforms on this database."""
+    remember(session, _PLAYED, "")
+
+
+def is_played(session: Session) -> bool:
+    """Whether `nuanyang run` has played on this database."""
+    return session.get(Installed, _PLAYED) is not None
 
 
 def _digest(content: str) -> str:

@@ -146,6 +146,16 @@ def family(session: Session, person_id: str) -> list[str]:
     return found
 
 
+def survivor(session: Session, person_id: str) -> Person:
+    """Who a person is today, after all joins."""
+    person = session.get(Person, person_id)
+    while person is not None and person.merged_into is not None:
+        person = session.get(Person, person.merged_into)
+    if person is None:
+        raise LookupError(f"no person {person_id}")
+    return person
+
+
 def doors(session: Session, person_id: str) -> list[Door]:
     """The person's open doors, the one used last first."""
     query = select(Door).where(Door.person_id == person_id, col(Door.blocked_at).is_(None))

@@ -11,18 +11,19 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
 from models import audit
-from models.account import BadCode, CannotJoin, Joined, join, survivor, was_parted_from
+from models.account import BadCode, CannotJoin, Joined, join, was_parted_from
 from models.code import check_code, issue_code, use_code
 from models.contact import reachable
 from models.database import machine_now_of, now_of
 from models.ids import new_id
 from models.outbox import enqueue
-from models.person import Person, doors
+from models.person import Person, doors, survivor
 from models.role import holds
 from models.volunteer import find_by_phone, volunteer_of
 
 STATES = ("nothing", "code", "open", "confirmed", "refused", "expired")
 OPEN_FOR = timedelta(days=30)
+UNDECIDED = ("nothing", "code", "open")
 DISPUTED_FOR = timedelta(hours=48)  # after being unbound by another account a person decides, not that account
 CODES_A_DAY = 3  # to one old door, so that nobody can be flooded by a stranger who knows the number
 
@@ -31,7 +32,8 @@ class Recognition(SQLModel, table=True):
     """One search. `found` is the registered person, None where nothing fitted: a row stands there too, so that a
     search costs the same and is counted. `at` is programme time, `tried_at` the machine's.
 
-    `code`: a code went to the old door. `open`: waits for a specialist's word. The others are final.
+    `code`: a code went to the old door. `open`: waits for a specialist's word. Whatever came of a search, it is over
+    after OPEN_FOR (`expired`). The others are final.
     """
 
     __tablename__ = "recognition"
@@ -52,7 +54,8 @@ class TooManySearches(Exception):
 
 
 class NotToDecide(Exception):
-    """`reason`: "decided" = somebody was faster, or it is too old; "not_yours" = another county's."""
+    """`reason`: "decided" = somebody was faster; "expired" = nobody decided within OPEN_FOR; "gone" = there is no such
+    request, or what it was about has been deleted; "not_yours" = another county's."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -109,8 +112,14 @@ def to_decide(session: Session, request_id: str, by: str) -> Recognition:
     """An open request that this person may decide. Raises NotToDecide."""
     query = select(Recognition).where(Recognition.id == request_id).with_for_update()
     row = session.exec(query.execution_options(populate_existing=True)).first()
-    if row is None or row.state != "open" or now_of(session) - row.at > OPEN_FOR:
+    if row is None:
+        raise NotToDecide("gone")
+    if row.state in ("confirmed", "refused"):
         raise NotToDecide("decided")
+    if row.state in ("open", "expired") and is_over(session, row):
+        raise NotToDecide("expired")
+    if row.state != "open":
+        raise NotToDecide("gone")
     covered = row.county is not None and any(
         holds(session, by, role, row.county) for role in ("specialist", "organiser")
     )
@@ -126,7 +135,7 @@ def confirm(session: Session, request_id: str, by: str) -> None:
     """
     row = to_decide(session, request_id, by)
     if row.found is None:
-        raise NotToDecide("decided")
+        raise NotToDecide("gone")
     asker = survivor(session, row.asker)
     stays = survivor(session, row.found)
     joined = join(session, asker, stays, "specialist")
@@ -147,6 +156,46 @@ def refuse(session: Session, request_id: str, by: str) -> None:
     audit.note(session, by, "recognition.refused", row.found or "", request=row.id)
 
 
+def is_over(session: Session, row: Recognition) -> bool:
+    """Whether it has waited for as long as a search may (OPEN_FOR)."""
+    return now_of(session) - row.at > OPEN_FOR
+
+
+def expire(session: Session, limit: int) -> int:
+    """End searches that came to nothing within OPEN_FOR, the oldest first, and tell whoever searched; returns how many,
+    at most `limit`.
+
+    Nobody learns by this whether a number is registered: it is told of every search alike, once, after the last one.
+    """
+    query = select(Recognition).where(
+        col(Recognition.state).in_(UNDECIDED), col(Recognition.at) < now_of(session) - OPEN_FOR
+    )
+    query = query.order_by(col(Recognition.at), col(Recognition.id)).limit(limit).with_for_update(skip_locked=True)
+    rows = session.exec(query).all()
+    for row in rows:
+        row.state, row.decided_at = "expired", now_of(session)
+        session.add(row)
+    session.flush()
+    for row in rows:
+        if came_to_nothing(session, row):
+            key = f"recognition-expired:{row.id}"
+            enqueue(session, row.asker, "notice.recognition_expired", {"request": row.id}, unique_key=key)
+    return len(rows)
+
+
+def came_to_nothing(session: Session, row: Recognition) -> bool:
+    """Whether this search ended for want of time and was the asker's last one, nothing has been decided since, and the
+    account has not been joined to another person in some other way: then there is something to tell."""
+    if row.state != "expired" or row.decided_at is None or survivor(session, row.asker).id != row.asker:
+        return False
+    others = select(Recognition).where(Recognition.asker == row.asker, Recognition.id != row.id)
+    return not any(
+        (other.at, other.id) > (row.at, row.id)
+        or (other.state in ("confirmed", "refused") and other.decided_at is not None and other.decided_at >= row.at)
+        for other in session.exec(others)
+    )
+
+
 def open_requests(session: Session) -> list[Recognition]:
     """What waits for somebody's word, the oldest first; also those that no specialist is responsible for."""
     since = now_of(session) - OPEN_FOR
@@ -155,11 +204,14 @@ def open_requests(session: Session) -> list[Recognition]:
 
 
 def forget_requests(session: Session, person_id: str) -> None:
-    """End what is open about or from a person (their data is deleted), and forget where the person lived."""
+    """End what is open about or from a person (their data is deleted), and forget where the person lived. Whoever
+    searched for them hears the same as everybody whose search found nothing."""
     query = select(Recognition).where((col(Recognition.asker) == person_id) | (col(Recognition.found) == person_id))
     for row in session.exec(query).all():
-        if row.state in ("open", "code"):
+        if row.asker == person_id and row.state in UNDECIDED:
             row.state = "expired"
+        elif row.state in ("open", "code"):
+            row.state = "nothing"
         if row.found == person_id:
             row.county = None
         session.add(row)
@@ -191,7 +243,7 @@ def _send_code(session: Session, asker: Person, person: Person) -> None:
 
 def _ask_responsible(session: Session, asker: Person, person: Person) -> None:
     mine = (col(Recognition.asker) == asker.id, col(Recognition.found) == person.id)
-    if _count(session, *mine, col(Recognition.state) == "open"):
+    if _count(session, *mine, col(Recognition.state) == "open", col(Recognition.at) >= now_of(session) - OPEN_FOR):
         _keep(session, asker, None, "nothing")
         return
     row = _keep(session, asker, person, "open")
@@ -248,8 +300,11 @@ __all__ = [
     "Recognition",
     "TooManySearches",
     "answer_code",
+    "came_to_nothing",
     "confirm",
+    "expire",
     "forget_requests",
+    "is_over",
     "may_seek",
     "open_requests",
     "refuse",

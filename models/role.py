@@ -56,6 +56,12 @@ def grants(session: Session, person_id: str) -> list[RoleGrant]:
     return list(session.exec(query.order_by(col(RoleGrant.granted_at))))
 
 
+def highest(session: Session, person_id: str) -> str:
+    """ "organiser", "specialist" or, without a role, "volunteer": whose menu the person sees."""
+    held = {grant.role for grant in grants(session, person_id)}
+    return next((role for role in ("organiser", "specialist") if role in held), "volunteer")
+
+
 def holds(session: Session, person_id: str, role: str, county: str | None = None) -> bool:
     """Whether the person holds the role, and for this county if one is named."""
     return any(

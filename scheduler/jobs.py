@@ -7,10 +7,11 @@ from datetime import timedelta
 from weakref import WeakKeyDictionary
 
 from config.catalogue import rules
-from models import code, conversation, erasure, guardian, handover, inbox, outbox, page
+from models import code, conversation, erasure, guardian, handover, inbox, outbox, page, recognition
 from models.database import Database
 
 Job = Callable[[Database], int]
+_SEARCHES = 50  # in one transaction, since each is looked at by itself
 
 # How far the look for what nobody has came: each run goes on behind the last one.
 _handover_places: WeakKeyDictionary[Database, handover.Places] = WeakKeyDictionary()
@@ -67,6 +68,17 @@ def hand_over(database: Database) -> int:
     return passed.contacts + passed.alerts
 
 
+def expire_searches(database: Database) -> int:
+    """“我以前注册过” that came to nothing: whoever searched is told once (models/recognition.py, OPEN_FOR)."""
+    done = 0
+    while True:
+        with database.write() as session:
+            ended = recognition.expire(session, _SEARCHES)
+        done += ended
+        if ended < _SEARCHES:
+            return done
+
+
 def come_of_age(database: Database) -> int:
     """Young volunteers who turned 18 need no guardian's consent any more."""
     with database.write() as session:
@@ -88,6 +100,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_ended", 3_600, forget_ended),
     ("hand_over", 60, hand_over),
     ("leave_blocked_doors", 3_600, leave_blocked_doors),
+    ("expire_searches", 3_600, expire_searches),
     ("come_of_age", 3_600, come_of_age),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )

@@ -9,11 +9,13 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
@@ -91,6 +93,14 @@ class Exchange:
         return web.json_response({"ok": True, "result": True})
 
 
+@pytest.fixture
+async def exchange() -> AsyncIterator[Exchange]:
+    made = Exchange()
+    await made.server.start_server()
+    yield made
+    await made.server.close()
+
+
 def read_wechat(text: str) -> Shown:
     """Take a WeChat text apart: links, the numbered choices with the line that explains them, the words."""
     lines = text.split("\n")
@@ -121,7 +131,8 @@ def read_telegram(text: str, markup: dict[str, Any]) -> Shown:
             if "url" in button:
                 links.append((button["url"], button["text"]))
             else:
-                options.append((button["callback_data"], button["text"]))
+                # Where the words speak of numbers the buttons carry them (tests/test_places.py), as on WeChat.
+                options.append((button["callback_data"], re.sub(r"^\d+\. ", "", button["text"])))
     for row in markup.get("keyboard", []):
         for button in row:
             words = button if isinstance(button, str) else button["text"]

@@ -20,6 +20,7 @@ from stdnum import luhn
 from models.person import door_of
 from models.role import RoleGrant
 from models.volunteer import Volunteer
+from scheduler.ticker import Ticker
 from tests.conftest import StoppedClock
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
@@ -240,7 +241,10 @@ class Play:
 
     async def _deliver(self) -> list[str]:
         lines: list[str] = []
-        for platform, sender, shown in await self.stage.deliver():
+        # Who is told of the same thing is told in no certain order.
+        order = list(self.names)
+        delivered = sorted(await self.stage.deliver(), key=lambda one: order.index(one[:2]) if one[:2] in order else -1)
+        for platform, sender, shown in delivered:
             name = self.names.get((platform, sender), "？")
             door = "" if platform == self.platform else "@另"
             lines += self._write(f"暖阳 → {name}{door}：", name, platform, shown)
@@ -255,6 +259,9 @@ class Play:
             return []
         if verb == "外发":
             return await self._deliver()
+        if verb == "定时":
+            Ticker(self.stage.database).run_all()
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:

@@ -10,7 +10,7 @@ from sqlmodel import select
 from handlers.here import Here
 from handlers.message import Inbound
 from handlers.turn import turn
-from models.account import Join, survivor
+from models.account import Join
 from models.code import OneTimeCode, issue_code
 from models.consent import standing, withdraw
 from models.contact import ContactMessage
@@ -19,7 +19,7 @@ from models.database import Database, now_of
 from models.erasure import leave
 from models.inbox import InboxMessage, enter, finish
 from models.outbox import OutboxMessage, enqueue
-from models.person import Door, Person, door_of
+from models.person import Door, Person, door_of, survivor
 from models.role import RoleGrant, grants, organisers
 from models.volunteer import Volunteer, find_by_phone, volunteer_of
 from tests.chatting import Chat
@@ -245,7 +245,7 @@ def test_a_code_expires_by_the_machine_clock_only(wechat: Chat, telegram: Chat, 
 def test_a_newer_code_ends_the_older_one(wechat: Chat, telegram: Chat) -> None:
     old = get_code(wechat)
     get_code(wechat)
-    assert "过期了" in telegram.say(f"绑定 {old}")
+    assert "已经换成新的" in telegram.say(f"绑定 {old}")
 
 
 def test_what_is_no_code_is_asked_again_without_being_counted(telegram: Chat) -> None:

@@ -1,13 +1,11 @@
-"""What the documents claim and a machine can check: settings, commands, files, links, and the examples, which run."""
+"""What the documents claim and a machine can check: settings, commands, files and links."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
 import tomllib
-import types
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
@@ -15,7 +13,6 @@ from typing import get_args
 
 import pytest
 from pydantic import BaseModel
-from sqlalchemy import text
 from typer.main import get_command
 
 from bot.metrics import Metrics
@@ -25,38 +22,11 @@ from bot.platforms.wechat import WeChat
 from config import settings
 from config.catalogue import rules
 from config.settings import Settings, TelegramAccount, WeChatAccount
-from handlers import menu
-from models.database import Database
-from tests.conftest import StoppedClock
-from tests.phones import Exchange, Stage
-from tests.playing import Play, Script
+from tests.documents import READMES, ROOT, read, section
 
-ROOT = Path(__file__).parent.parent
-READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 DOCS = (*READMES, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 # Folders that are no part of the product, or were not written here.
 NOT_OURS = {".git", ".venv", "__pycache__", "node_modules", ".hypothesis", "vendor", "build"}
-
-
-@cache
-def read(path: Path) -> str:
-    return path.read_text("utf-8")
-
-
-def blocks(path: Path, language: str) -> list[str]:
-    """The fenced code blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", read(path), re.DOTALL | re.MULTILINE)
-
-
-def section(path: Path, *titles: str) -> str:
-    """The text below the first heading whose title holds one of these, up to the next of the same or a higher level."""
-    found = re.search(rf"^(#+) [^\n]*(?:{'|'.join(map(re.escape, titles))})[^\n]*\n", read(path), re.MULTILINE)
-    assert found, f"{path.name} has no section {titles}"
-    rest = read(path)[found.end() :]
-    end = re.search(
-        rf"^#{{1,{len(found[1])}}} ", re.sub(r"```.*?```", lambda m: " " * len(m[0]), rest, flags=re.S), re.M
-    )
-    return rest[: end.start()] if end else rest
 
 
 def ours() -> Iterator[Path]:
@@ -318,112 +288,3 @@ def test_nothing_names_a_path_of_a_machine_or_a_registry() -> None:
         except UnicodeDecodeError:
             continue
         assert not found, f"{path.relative_to(ROOT)}: {found[0] if found else ''}"
-
-
-# --- the example dialogue runs ---
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[Exchange]:
-    made = Exchange()
-    await made.server.start_server()
-    yield made
-    await made.server.close()
-
-
-@pytest.fixture
-def borrow(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """The page's dialogue as a module, on the menu as the page says."""
-    code, entry = blocks(ROOT / "docs/adding-a-dialogue.md", "python")
-    module = types.ModuleType("handlers.borrow")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(compile(code, "docs/adding-a-dialogue.md", "exec"), module.__dict__)
-    made = eval(entry, {"Entry": menu.Entry, "N_": lambda words: words, "borrow": module})
-    monkeypatch.setitem(menu.DIALOGUES, module.BORROW.name, module.BORROW)
-    monkeypatch.setitem(menu.ENTRIES, made.key, made)
-    return module
-
-
-@pytest.mark.parametrize("platform", ["wechat", "telegram"])
-async def test_the_example_dialogue_talks_as_its_page_says(
-    platform: str,
-    borrow: types.ModuleType,
-    database: Database,
-    clock: StoppedClock,
-    exchange: Exchange,
-    tmp_path: Path,
-) -> None:
-    script = tmp_path / "borrow.chat"
-    script.write_text(blocks(ROOT / "docs/adding-a-dialogue.md", "chat")[0], "utf-8")
-    stage = Stage(database, tmp_path / "spool", exchange)
-    happened = await Play(Script.read(script), stage, platform, clock).run()
-    assert "\n".join(happened).rstrip() == script.read_text("utf-8").rstrip()
-    with database.read() as session:
-        rows = session.execute(text("SELECT subject FROM audit WHERE action = 'aid.borrowed'")).scalars().all()
-    assert rows == ["wheelchair"]
-
-
-# --- the operator's statements run ---
-
-
-def test_the_sql_of_the_operating_guide_is_taken_by_both_databases(database: Database) -> None:
-    statements = [
-        part for block in blocks(ROOT / "docs/operating.md", "sql") for part in block.split(";") if part.strip()
-    ]
-    assert statements
-    for statement in statements:
-        with database.engine.begin() as connection:
-            connection.execute(text(statement))
-
-
-# --- the tour of the READMEs runs ---
-
-TOUR = """平台：微信
-阿林：〔关注〕
-阿林：报名
-阿林：〔按 同意〕
-阿林：林小阳
-阿林：13800138000
-阿林：返回
-阿林：13800138000
-阿林：帮助
-阿林：〔贴纸〕
-阿林：2005-08-13
-阿林：广州天河
-阿林：〔按 提交〕
-阿林：我的
-阿林：绑定
-阿林：〔按 在这里拿一个绑定码〕
-阿林@另：〔关注〕
-阿林@另：绑定
-阿林@另：〈码1〉
-阿林@另：〔按 是我的，绑定〕
-阿林@另：我的
-阿林：〔取消关注〕
-阿林：〔关注〕
-阿林：我以前注册过
-阿林：13800138000
-阿林：2005-08-13
-〔外发〕
-阿林：〈码2〉
-阿林：我的资料
-"""
-
-
-async def test_the_tour_of_the_readmes_goes_as_they_tell(
-    database: Database, clock: StoppedClock, exchange: Exchange, tmp_path: Path
-) -> None:
-    for readme in READMES:
-        for typed in ("报名", "我的", "绑定", "返回", "帮助", "我以前注册过", "13800138000", "2005-08-13", "广州天河"):
-            assert f"`{typed}`" in section(readme, "A tour", "走一遍"), typed
-    script = tmp_path / "tour.chat"
-    script.write_text(TOUR, "utf-8")
-    stage = Stage(database, tmp_path / "spool", exchange)
-    happened = "\n".join(await Play(Script.read(script), stage, "wechat", clock).run())
-    after = {line: happened.split(f"\n{line}\n")[-1].split("\n阿林")[0] for line in TOUR.splitlines()[1:]}
-    assert "注册成功" in after["阿林：〔按 提交〕"]
-    assert "绑好了" in after["阿林@另：〔按 是我的，绑定〕"]
-    assert "（不回复）" in after["阿林：〔取消关注〕"]
-    assert "报名" in after["阿林：〔关注〕"], "whoever unfollowed comes back as somebody new"
-    assert "欢迎回来" in after["阿林：〈码2〉"]
-    assert "林小阳" in after["阿林：我的资料"]

@@ -1,112 +1,24 @@
-"""`nuanyang doctor` on good and broken configurations; the platforms are played on loopback."""
+"""What `nuanyang doctor` finds in good and broken configurations."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import shutil
 import time
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 
-from bot import doctor, logs
-from bot.cli import run
+from bot import doctor
 from bot.doctor_calls import WECHAT_CODES, Finding
 from models import audit
 from models.database import Database
 from models.vault import Vault
-from tests.commanding import KEY, TELEGRAM, WECHAT, free_port, nuanyang, register
+from tests.checkup import Configure, Played, but_locales, of
+from tests.checkup import configure as configure
+from tests.checkup import played as played
+from tests.commanding import free_port, register
 from tests.conftest import TEST_KEY
-
-
-class Played:
-    """Both platforms' answers, changed by a test."""
-
-    def __init__(self) -> None:
-        self.token: dict[str, Any] = {"access_token": "T", "expires_in": 7200}
-        self.me: dict[str, Any] = {"ok": True, "result": {"username": "nuanyang_bot"}}
-        self.hook: dict[str, Any] = {"ok": True, "result": {"url": "", "pending_update_count": 0}}
-        self.skew = timedelta(0)
-        self.asked: list[dict[str, Any]] = []
-        self.base = ""
-
-    async def answer(self, request: web.Request) -> web.Response:
-        path = request.path
-        if path.endswith("stable_token"):
-            self.asked.append(await request.json())
-            said = self.token
-        elif path.endswith("/getMe"):
-            said = self.me
-        elif path.endswith("/getWebhookInfo"):
-            said = self.hook
-        else:
-            said = {"alive": True}
-        date = format_datetime(datetime.now(UTC) + self.skew, usegmt=True)
-        return web.json_response(said, headers={"Date": date})
-
-
-@pytest.fixture
-async def played() -> AsyncIterator[Played]:
-    platforms = Played()
-    application = web.Application()
-    application.router.add_route("*", "/{tail:.*}", platforms.answer)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    platforms.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield platforms
-    await runner.cleanup()
-
-
-@pytest.fixture
-def configure(
-    tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatch, played: Played
-) -> Callable[..., None]:
-    """A good configuration against the played platforms; a test changes variables on top."""
-    shutil.copy(migrated_sqlite, tmp_path / "serve.db")
-    for name in list(os.environ):
-        if name.startswith("NUANYANG_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-
-    def change(**more: str | None) -> None:
-        good = {
-            **WECHAT,
-            **TELEGRAM,
-            "NUANYANG_KEYS": KEY,
-            "NUANYANG_DATABASE_URL": f"sqlite:///{tmp_path / 'serve.db'}",
-            "NUANYANG_SPOOL": str(tmp_path / "spool"),
-            "NUANYANG_PUBLIC_URL": played.base,
-            "NUANYANG_WECHAT__GD__API_BASE": played.base,
-            "NUANYANG_TELEGRAM__HK__API_BASE": played.base,
-            **more,
-        }
-        for name, value in good.items():
-            if value is None:
-                monkeypatch.delenv(name, raising=False)
-            else:
-                monkeypatch.setenv(name, value)
-
-    change()
-    return change
-
-
-Configure = Callable[..., None]
-
-
-def of(findings: list[Finding], key: str, level: str = "bad") -> list[Finding]:
-    return [finding for finding in findings if finding.key == key and finding.level == level]
-
-
-def but_locales(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if not finding.key.startswith("config/locales")]
 
 
 async def test_a_good_configuration_has_nothing_red(configure: Configure, played: Played) -> None:
@@ -313,131 +225,3 @@ async def test_a_moved_clock_and_an_old_schema_are_red(configure: Configure, tmp
     configure(NUANYANG_DATABASE_URL=f"sqlite:///{tmp_path / 'empty.db'}")
     found = of(await doctor.examine(offline=True), "NUANYANG_DATABASE_URL")
     assert any("nuanyang db upgrade" in finding.text for finding in found)
-
-
-def test_the_real_command_exits_with_one_where_something_is_red_and_speaks_json(tmp_path: Path) -> None:
-    ended = nuanyang(tmp_path, "doctor", "--offline", "--json", NUANYANG_KEYS=None)
-    assert ended.returncode == 1
-    assert ended.stderr == ""
-    findings = json.loads(ended.stdout)
-    assert {"level", "key", "text", "mend"} == set(findings[0])
-    assert any(finding["key"] == "NUANYANG_KEYS" and finding["level"] == "bad" for finding in findings)
-
-
-CONFIGURATION = """
-keys = ["{key}"]
-database_url = "sqlite:///{folder}/serve.db"
-spool = "{folder}/spool"
-public_url = "{base}"
-
-[wechat.gd]
-appid = "wxba5fad812f8e6fb9"
-secret = "secret"
-token = "AAAAA"
-encoding_aes_key = "q1Os1ZMe0nG28KUEx9lg3HjK7V5QyXvi212fzsgDqgz"
-api_base = "{base}"
-
-[telegram.hk]
-token = "123456:ABC-DEF"
-secret_token = "a-secret_for-tests-only"
-api_base = "{base}"
-"""
-NOTHING: dict[str, str | None] = dict.fromkeys(
-    (*WECHAT, *TELEGRAM, "NUANYANG_KEYS", "NUANYANG_DATABASE_URL", "NUANYANG_SPOOL")
-)
-
-
-def write_configuration(folder: Path, base: str, *changes: tuple[str, str]) -> None:
-    """A filled-in nuanyang.toml as the operating guide describes it, with changes of some of its text."""
-    words = CONFIGURATION.format(key=KEY, folder=folder, base=base)
-    for old, new in changes:
-        assert old in words
-        words = words.replace(old, new)
-    (folder / "nuanyang.toml").write_text(words)
-    (folder / "nuanyang.toml").chmod(0o600)
-
-
-Command = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def command(configure: Configure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`nuanyang doctor` in this process, with nothing set but the file: its status and what it printed."""
-    configure(**NOTHING, **dict.fromkeys(("NUANYANG_PUBLIC_URL",)))
-    monkeypatch.setattr(logs, "set_up", lambda _level: None)
-
-    def doctor(*arguments: str) -> tuple[int, str]:
-        status = run(["doctor", *arguments])
-        said = capsys.readouterr()
-        assert said.err == ""
-        return status, said.out
-
-    return doctor
-
-
-def examined(command: Command, *arguments: str) -> tuple[int, dict[tuple[str, str], str]]:
-    """What the command says with `--json`: its status, and text by (key, level)."""
-    status, said = command("--json", *arguments)
-    return status, {(one["key"], one["level"]): one["text"] for one in json.loads(said)}
-
-
-def test_without_any_configuration_the_command_says_what_is_missing(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "serve.db").unlink()
-    status, found = examined(command, "--offline")
-    assert status == 1
-    for key in ("NUANYANG_KEYS", "NUANYANG_WECHAT__<NAME>__APPID", "NUANYANG_DATABASE_URL"):
-        assert (key, "bad") in found
-    status, said = command("--offline")
-    assert status == 1
-    assert said.startswith("这里没有配置。")
-    assert "nuanyang run 不需要配置" in said.splitlines()[0]
-    assert "[错误] NUANYANG_KEYS：" in said
-    assert "nuanyang keys new" in said
-
-
-async def test_a_filled_in_file_ends_with_zero_and_names_what_it_saw(
-    command: Command, played: Played, tmp_path: Path
-) -> None:
-    write_configuration(tmp_path, played.base)
-    status, found = await asyncio.to_thread(examined, command)
-    assert [key for key, level in found if level == "bad"] == []
-    assert status == 0
-    assert ("NUANYANG_WECHAT__GD__SECRET", "good") in found
-    assert ("NUANYANG_TELEGRAM__HK__TOKEN", "good") in found
-    assert ("NUANYANG_KEYS", "good") in found or ("NUANYANG_KEYS", "warn") in found
-    status, said = await asyncio.to_thread(command)
-    assert status == 0
-    assert "共 0 个错误" in said
-    assert KEY not in said
-    assert "ABC-DEF" not in said
-
-
-def test_offline_asks_no_endpoint_of_a_filled_in_file(command: Command, tmp_path: Path) -> None:
-    write_configuration(tmp_path, f"http://127.0.0.1:{free_port()}")
-    status, found = examined(command, "--offline")
-    assert status == 0
-    assert found[("接口", "warn")] == "没有检查（--offline）"
-    status, found = examined(command)
-    assert status == 1
-    assert ("NUANYANG_WECHAT__GD__API_BASE", "bad") in found
-
-
-BROKEN_FILES: list[tuple[tuple[str, str], str]] = [
-    ((f'keys = ["{KEY}"]', "keys = 5"), "NUANYANG_KEYS"),
-    ((f'keys = ["{KEY}"]', ""), "NUANYANG_KEYS"),
-    (('token = "AAAAA"', ""), "NUANYANG_WECHAT__GD__TOKEN"),
-    (("[wechat.gd]", "[wechat]"), "NUANYANG_WECHAT__APPID"),
-    (('public_url = "http:', "public_url = = http:"), "nuanyang.toml"),
-]
-
-
-@pytest.mark.parametrize(
-    ("change", "key"), BROKEN_FILES, ids=[key + str(i) for i, (_c, key) in enumerate(BROKEN_FILES)]
-)
-def test_a_broken_file_is_named_by_the_command_and_ends_with_one(
-    command: Command, tmp_path: Path, change: tuple[str, str], key: str
-) -> None:
-    write_configuration(tmp_path, "http://127.0.0.1:9", change)
-    status, found = examined(command, "--offline")
-    assert status == 1
-    assert (key, "bad") in found, found

@@ -234,7 +234,7 @@ def test_what_waited_too_long_is_erased_and_the_minor_may_register_again(
     assert news is not None
     assert "已经删除" in news.text
     assert minor.volunteer() is None
-    assert "资料已收到" in minor.register(name="李小雨", born="2014-05-01", phone="13800138001")
+    assert "资料已收到" in minor.register_by_talk(name="李小雨", born="2014-05-01", phone="13800138001")
 
 
 def test_coming_of_age_is_told(database: Database, clock: StoppedClock) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from bot.platforms.telegram_message import show
-from bot.platforms.wechat_text import text_of
+from bot.platforms.wechat_text import fits, text_of
 from config import regions
 from config.texts import speaking
 from handlers.dialogue import Ask, Invalid, Waiting, replay
@@ -32,7 +33,7 @@ def asked(*answers: str) -> Ask:
 
 def reply_of(ask: Ask) -> Reply:
     options = tuple(Option(f"p:{number}", choice.label) for number, choice in enumerate(ask.choices))
-    return Reply(ask.text, options, asks_location=ask.location)
+    return Reply(ask.text, options, asks_location=ask.location, numbered=ask.numbered)
 
 
 def lists() -> list[tuple[str, ...]]:
@@ -67,16 +68,58 @@ def test_every_list_fits_a_screen_and_offers_every_region_by_number_before_its_n
     assert long == []
 
 
+def test_the_lists_fit_a_message_of_wechat_in_english_too_behind_what_refuses_an_answer() -> None:
+    with speaking("en"):
+        with pytest.raises(Invalid) as refused:
+            place()("London")
+        for way in lists():
+            ask = asked(*way)
+            again = replace(reply_of(ask), text=f"{refused.value}\n\n{ask.text}")
+            assert fits(again), way
+            assert not re.search("[\u4e00-\u9fff]", ask.text), ask.text
+
+
 def test_every_county_is_reached_by_choosing() -> None:
     reached = {choice.value for way in lists() for choice in asked(*way).choices if regions.leaf(choice.value)}
     assert reached == {region.code for region in regions.every() if regions.leaf(region.code)}
 
 
-def test_telegram_shows_three_short_names_beside_each_other() -> None:
-    rows = show(reply_of(asked("list"))).markup.to_dict()["keyboard"]
-    labels = [[button["text"] for button in row] for row in rows]
-    assert labels[1:3] == [["北京", "天津", "河北"], ["山西", "内蒙古", "辽宁"]]
-    assert len(rows) == 1 + 12
+def buttons_of(ask: Ask) -> list[list[str]]:
+    """What stands under the message on Telegram, row by row."""
+    markup = show(reply_of(ask)).markup
+    assert markup is not None
+    return [[button["text"] for button in row] for row in markup.to_dict()["inline_keyboard"]]
+
+
+def test_telegram_shows_three_short_names_beside_each_other_with_their_numbers() -> None:
+    rows = buttons_of(asked("list"))
+    assert rows[:2] == [["1. 北京", "2. 天津", "3. 河北"], ["4. 山西", "5. 内蒙古", "6. 辽宁"]]
+    assert len(rows) == 12
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "zh_HK", "en"])
+def test_every_list_stands_under_its_message_on_telegram_and_each_button_says_its_number(language: str) -> None:
+    with speaking(language):
+        for way in lists():
+            ask = asked(*way)
+            labels = [label for row in buttons_of(ask) for label in row]
+            assert labels == [f"{number}. {choice.label}" for number, choice in enumerate(ask.choices, 1)], way
+
+
+def test_the_first_question_still_offers_to_share_a_place_on_telegram() -> None:
+    markup = show(reply_of(asked())).markup
+    assert markup is not None
+    rows = markup.to_dict()["keyboard"]
+    assert rows[0][0]["request_location"]
+    assert rows[1][0]["text"] == "从列表里选"
+
+
+@pytest.mark.parametrize("typed", ["19", "19. 广东", "19、广东", "广东", "广东省"])
+def test_a_button_typed_with_its_number_means_that_button(database: Database, typed: str) -> None:
+    chat = Chat(database, "77", "telegram")
+    chat.say("报名", "同意", "王小明", "13800138000", "2005-08-13", "列表")
+    assert "广东省的哪里？" in chat.say(typed)
+    assert "没找到" in chat.say("3. 火星")
 
 
 @pytest.mark.parametrize("typed", ["广西", "广西壮族自治区", "廣西", "Guangxi", "20"])

@@ -8,7 +8,7 @@ import pytest
 
 from config import texts
 from handlers.dialogue import Invalid
-from handlers.preferences import Span, day_ahead, form_of_address, hours, months_on
+from handlers.preferences import form_of_address
 from models.database import Database
 from models.person import Person, address_form, is_paused, is_quiet
 from tests.chatting import Chat
@@ -118,27 +118,6 @@ def test_nonsense_hours_are_asked_again_with_an_example(alin: Chat) -> None:
     assert "22:30 到 07:30" in alin.say("22点半到早上7点半")
 
 
-@pytest.mark.parametrize(
-    ("words", "start", "end"),
-    [
-        ("22:00-08:00", time(22), time(8)),
-        ("22:30～7点半", time(22, 30), time(7, 30)),
-        ("从22点到第二天8点", time(22), time(8)),
-        ("24:00-6:00", time(0), time(6)),
-        ("22.15 - 6.45", time(22, 15), time(6, 45)),
-        ("from 22:00 to 07:00", time(22), time(7)),
-    ],
-)
-def test_hours_are_understood_as_people_write_them(words: str, start: time, end: time) -> None:
-    assert hours(words) == Span(start, end)
-
-
-@pytest.mark.parametrize("words", ["", "22:00", "8:00-8:00", "22:70-8:00", "99-1", "-", "22:00-08:00-09:00"])
-def test_hours_that_are_none_are_refused(words: str) -> None:
-    with pytest.raises(Invalid):
-        hours(words)
-
-
 def test_quiet_hours_follow_the_zone_of_the_person() -> None:
     night = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)  # 22:00 in Shanghai, 09:00 in New York
     at_home = Person(created_at=night)
@@ -174,17 +153,46 @@ def test_a_pause_holds_up_to_and_including_its_day() -> None:
     assert not is_paused(person, datetime(2026, 11, 29, 16, 0, tzinfo=UTC))
 
 
-def test_months_end_with_the_month() -> None:
-    assert months_on(date(2026, 11, 30), 3) == date(2027, 2, 28)
-    assert months_on(date(2026, 12, 31), 12) == date(2027, 12, 31)
-    assert months_on(date(2028, 2, 29), 12) == date(2029, 2, 28)
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [("明天", "2026-11-23（星期一）"), ("下周三", "2026-11-25（星期三）"), ("两周后", "2026-12-06（星期日）")],
+)
+def test_a_day_told_in_words_is_echoed_with_weekday_and_date(alin: Chat, words: str, day: str) -> None:
+    alin.say("暂停")
+    assert f"暂停到 {day}，含当天" in alin.say(words)
+    assert alin.person().paused_until == date.fromisoformat(day[:10])
+    assert f"现在已经暂停到 {day}" in alin.say("暂停")
 
 
-def test_a_day_without_a_year_is_the_next_such_day() -> None:
-    check = day_ahead(date(2026, 11, 22))
-    assert check("12.1") == date(2026, 12, 1)
-    assert check("11月22日") == date(2027, 11, 22)
-    assert check("2027/1/5") == date(2027, 1, 5)
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("pause until tomorrow", date(2026, 11, 23)),
+        ("Pause messages for two weeks", date(2026, 12, 6)),
+        ("暂停到下周三", date(2026, 11, 25)),
+        ("請暫停到3月1日", date(2027, 3, 1)),
+    ],
+)
+def test_a_pause_is_set_by_one_message_that_says_all(alin: Chat, words: str, day: date) -> None:
+    assert day.isoformat() in alin.say(words)
+    assert alin.person().paused_until == day
+
+
+def test_a_pause_until_what_is_no_day_asks_for_one(alin: Chat) -> None:
+    said = alin.say("暂停到猴年马月")
+    assert said.startswith("请写一个日期")
+    assert "想暂停到哪一天？" in said
+    assert "2026-11-23" in alin.say("明天")
+
+
+@pytest.mark.parametrize("words", ["免打扰 22点到7点", "quiet hours 10pm to 7am", "勿扰：晚上十点到早上七点"])
+def test_quiet_hours_are_set_by_one_message_that_says_all(alin: Chat, words: str) -> None:
+    assert "22:00 到 07:00" in alin.say(words)
+    assert (alin.person().quiet_from, alin.person().quiet_until) == (time(22), time(7))
+
+
+def test_a_question_about_quiet_hours_sets_nothing(alin: Chat) -> None:
+    assert "想改成几点到几点？" in alin.say("免打扰怎么设")
 
 
 def test_a_form_of_address_is_kept_sealed_and_taken_back(alin: Chat, database: Database) -> None:

@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 from config import regions
 from config.build_regions import archive, canonical, pack, quantised
 from config.region_places import _outlines, unpack
-
-LEAVES = [region for region in regions.every() if regions.leaf(region.code)]
-
-
-def names(found):
-    return [region.full_name for region in found]
+from tests.counties import LEAVES, names
 
 
 @pytest.mark.parametrize(

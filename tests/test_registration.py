@@ -63,7 +63,7 @@ def test_a_bare_acknowledgement_agrees_to_nothing(database: Database, typed: str
     chat = Chat(database)
     chat.say("报名")
     assert "同意吗" in chat.say(typed)
-    assert chat.labels() == ["同意", "不同意", "我以前注册过"]
+    assert chat.labels() == ["同意", "不同意", "我以前注册过", "看完整的隐私说明"]
 
 
 @pytest.mark.parametrize("typed", ["对", "都對", "没错", "好", "好的", "ok", "OK", "yes", "確認", "提交", "1"])

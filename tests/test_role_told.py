@@ -70,7 +70,7 @@ def test_whoever_is_given_a_role_is_told_once_what_for_and_what_they_can_do(data
     assert "联系专员" in told.text
     assert told.reply is not None
     assert told.reply.menu == "specialist"
-    assert [option.id for option in told.reply.options] == ["m:guardian_record"]
+    assert [option.id for option in told.reply.options] == ["m:messages", "m:guardian_record"]
     assert "Telegram" not in told.text
 
 

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from bot import logs
-from bot.commands.shared import Problem, configured, opened
+from bot.commands.shared import Problem, configured, opened, with_played_operator
 from config.texts import _
+from models.installed import is_played
 
 
 def add(app: typer.Typer) -> None:
@@ -27,4 +28,8 @@ def chat(
     settings = configured()
     logs.set_up("ERROR")
     with opened() as database:
+        with database.read() as session:
+            played = is_played(session)
+        if played:
+            settings = with_played_operator(settings)
         talk(settings, database, name.strip())

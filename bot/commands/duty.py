@@ -11,8 +11,8 @@ from bot.commands.shared import Problem, opened, person_of, say
 from config.texts import _
 from models import audit
 from models.account import CannotJoin
-from models.alert import Alert, CannotClose, close_alert, open_alerts, words_of
-from models.recognition import NotToDecide, Recognition, confirm, open_requests, refuse
+from models.alert import Alert, CannotClose, close_alert, delivery, holder, open_alerts, words_of
+from models.recognition import OPEN_FOR, NotToDecide, Recognition, confirm, open_requests, refuse
 from models.volunteer import volunteer_of
 
 
@@ -38,13 +38,37 @@ def alerts(
         raise Problem(_("--by 和 --note 要和 --close 一起用。"))
     with opened() as database, database.write() as session:
         waiting = open_alerts(session)
+        if waiting:
+            heads = (_("编号"), _("时间"), _("类型"), _("志愿者"), _("所在地"), _("谁在处理"), _("通知"))
+            say("\t".join(heads))
         for each in waiting:
-            say("\t".join([each.id, f"{each.at:%Y-%m-%d %H:%M}", _source(each), *_who(session, each.person_id)]))
+            say(_alert(session, each))
             if words:
                 audit.note(session, "machine", "alert.read", each.id)
                 say("  " + (words_of(session, each) or "-").replace("\n", "\n  "))
     if not waiting:
         say(_("没有还在等待处理的求助。"))
+
+
+def _alert(session: Session, alert: Alert) -> str:
+    """One line; of people numbers and county only."""
+    has_it = holder(session, alert)
+    cells = (alert.id, f"{alert.at:%Y-%m-%d %H:%M}", _source(alert), *_who(session, alert.person_id))
+    return "\t".join([*cells, _who(session, has_it)[0] if has_it else "-", _told(session, alert)])
+
+
+def _told(session: Session, alert: Alert) -> str:
+    """How far the notices to duty people came: to how many of them."""
+    labels = {
+        "sent": _("交给平台 {count}"),
+        "waiting": _("等待送出 {count}"),
+        "held": _("等对方先说话 {count}"),
+        "uncertain": _("不确定 {count}"),
+        "lost": _("没送到 {count}"),
+    }
+    come = delivery(session, alert)
+    told = [label.format(count=come[state]) for state, label in labels.items() if come[state]]
+    return _("，").join(told) if told else _("没有能通知的人")
 
 
 def _source(alert: Alert) -> str:
@@ -89,6 +113,8 @@ def recognitions(
         raise Problem(_("--by 要和 --confirm 或 --refuse 一起用。"))
     with opened() as database, database.read() as session:
         waiting = open_requests(session)
+        if waiting:
+            say("\t".join([_("编号"), _("时间"), _("志愿者"), _("所在地"), _("请求保留到")]))
         for each in waiting:
             say(_request(session, each))
     if not waiting:
@@ -97,7 +123,8 @@ def recognitions(
 
 def _request(session: Session, row: Recognition) -> str:
     registered = volunteer_of(session, row.found or "")
-    return "\t".join([row.id, f"{row.at:%Y-%m-%d %H:%M}", registered.number if registered else "-", row.county or "-"])
+    number, until = registered.number if registered else "-", f"{row.at + OPEN_FOR:%Y-%m-%d %H:%M}"
+    return "\t".join([row.id, f"{row.at:%Y-%m-%d %H:%M}", number, row.county or "-", until])
 
 
 def _decide(request: str, by: str, *, yes: bool) -> None:
@@ -115,8 +142,10 @@ def _decide(request: str, by: str, *, yes: bool) -> None:
 
 
 def _undecided(cannot: NotToDecide, request: str, by: str) -> str:
-    if cannot.reason == "decided":
-        return _("没有编号为 {id} 的待核实请求（也许已经处理，或过期了）：用 nuanyang recognitions 看编号。").format(
-            id=request
+    if cannot.reason == "expired":
+        return _("请求 {id} 已过期（{days} 天里没有人核实）：请对方再用一次“我以前注册过”。").format(
+            id=request, days=OPEN_FOR.days
         )
+    if cannot.reason in ("decided", "gone"):
+        return _("没有编号为 {id} 的待核实请求（也许已经处理了）：用 nuanyang recognitions 看编号。").format(id=request)
     return _("{number} 不能核实这个人：--by 要写负责登记所在地的专员或管理员，不能是本人。").format(number=by)

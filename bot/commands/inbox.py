@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bot.commands.shared import Problem, aside, configured, opened, payload, say
 from config.texts import _
 from models import audit
-from models.contact import Waiting, open_contacts
+from models.contact import Waiting, note_read, open_contacts
 from models.tables import METADATA
 
 _T: Any = METADATA.tables["inbox"]
@@ -89,7 +89,7 @@ def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容
             at = f"{each.at:%Y-%m-%d %H:%M}"
             say("\t".join([each.id, at, each.number or "-", each.county or "-", _delivery(each)]))
             if words:
-                audit.note(session, "machine", "contact.read", each.id)
+                note_read(session, each.id, "machine")
                 say("  " + each.words.replace("\n", "\n  "))
     if not waiting:
         say(_("没有等待答复的留言。"))

@@ -118,8 +118,8 @@ def _number(session: Session, person_id: str) -> str:
 
 
 def _shown(row: RoleGrant) -> str:
-    place = regions.get(row.scope) if row.scope_kind == "region" else None
-    return f"{row.scope_kind}:{row.scope}" + (f" {place.name}" if place else "")
+    place = regions.place_words(row.scope) if row.scope_kind == "region" else ""
+    return f"{row.scope_kind}:{row.scope} {place}".rstrip()
 
 
 def _scope(region: str, system: str, team: str) -> tuple[str, str]:

@@ -95,6 +95,15 @@ def refuse_old(database: Database) -> None:
         raise Problem(_("NUANYANG_DATABASE_URL 指向的数据库里有不是迁移建立的同名表：请换一个空数据库。"))
 
 
+def with_played_operator(settings: Settings) -> Settings:
+    """On a database that `nuanyang run` plays on: who answers for it, where nobody was named."""
+    if settings.operator_name or settings.operator_contact:
+        return settings
+    # Made up, and plainly so: nobody answers for what somebody plays on his or her own machine.
+    made_up = {"operator_name": _("某某志愿者协会（虚构）"), "operator_contact": "nobody@example.invalid"}
+    return settings.model_copy(update=made_up)
+
+
 @contextmanager
 def opened() -> Iterator[Database]:
     """The database for one command: configured, current, closed at the end."""

@@ -108,7 +108,10 @@ class Platform(Protocol):
         ...
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
-        """Put up the menus by role ("volunteer" is everybody's)."""
+        """Put up the menus by role ("volunteer" is everybody's), and by role and language ("volunteer@en").
+
+        A reply that names a role (`Reply.menu`) shows its person that menu, in the reply's language where there is one.
+        """
         ...
 
     async def start(self, receive: Callable[[Inbound], Awaitable[None]]) -> None:

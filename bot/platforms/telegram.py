@@ -41,6 +41,7 @@ _WEBHOOK_PAUSE = 300.0
 _MAX_BACKGROUND = 200
 _MAX_COMMANDS = 100
 _EVERYBODY = "volunteer"
+_APP_LANGUAGE = re.compile(r"[a-z]{2}\Z")
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}\Z")
 # Telegram fetches a page to show a preview of it; a one-time page must be opened by its person alone.
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -142,7 +143,7 @@ class Telegram:
         if inbound.kind == "choice":
             self.stop_spinner(callback_id(json.loads(raw)))
         if reply is not None:
-            self._show_menu(inbound.sender, reply.menu)
+            self._show_menu(inbound.sender, reply)
 
     # Out
 
@@ -170,14 +171,15 @@ class Telegram:
         if not isinstance(message, Message) or type(message.message_id) is not int:
             return self._ended(Outcome("uncertain", code="200"))
         self._pace.take(sender)  # answers count what was sent beside them
-        self._show_menu(sender, reply.menu)
+        self._show_menu(sender, reply)
         return Outcome("sent", code="200", reference=str(message.message_id))
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
         """Put up the command lists and the menu button beside the input line.
 
-        "volunteer" becomes everybody's list; another role's list is put up for a single chat when a reply names it
-        (`Reply.menu`). "volunteer@en" is the same list in another language (two letters, as Telegram wants them).
+        "volunteer" becomes everybody's list, and "volunteer@en" that of apps in this language (two letters, as Telegram
+        wants them). For a single chat the list of a role is put up when a reply names it (`Reply.menu`), in the
+        language that this person chose.
         """
         for columns in menus.values():
             if any(not _COMMAND.match(entry.key) for column in columns for entry in column.entries):
@@ -186,7 +188,7 @@ class Telegram:
         try:
             for role, columns in menus.items():
                 everybody, _, language = role.partition("@")
-                if everybody == _EVERYBODY:
+                if everybody == _EVERYBODY and (not language or _APP_LANGUAGE.match(language)):
                     await self._bot.set_my_commands(_commands(columns), language_code=language or None)
             await self._bot.set_chat_menu_button(menu_button=MenuButtonCommands())
         except TelegramError as error:
@@ -247,8 +249,8 @@ class Telegram:
                 self._attempt(partial(self._bot.answer_callback_query, callback, read_timeout=_SPINNER_SECONDS))
             )
 
-    def _show_menu(self, sender: str, role: str) -> None:
-        columns = self._menus.get(role)
+    def _show_menu(self, sender: str, reply: Reply) -> None:
+        columns = self._menus.get(f"{reply.menu}@{reply.language}") or self._menus.get(reply.menu)
         if columns is not None:
             call = partial(
                 self._bot.set_my_commands,

@@ -6,6 +6,7 @@ Always plain text without a parse mode: whatever stands in a reply is shown as i
 from __future__ import annotations
 
 import ipaddress
+import unicodedata
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -37,7 +38,8 @@ _NO_WORDS = N_("（没有文字）")
 _MAX_DATA_BYTES = 64
 _SHORT_LABEL = 8  # two buttons of eight Chinese characters fit beside each other on a small phone
 _VERY_SHORT_LABEL = 5  # and three of five, such as the names of provinces and counties
-_MANY = 6  # buttons that a keyboard shows one below the other without being scrolled
+_MANY = 12  # choices; of more of them up to three stand beside each other
+_NARROW = 2  # a Latin letter is half as wide as a Chinese character
 # Names that only this machine or this house can resolve: Telegram refuses a button that leads there.
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "test", "invalid")
 
@@ -56,12 +58,13 @@ def show(reply: Reply) -> Shown:
     """Lay a reply out. Never raises: what cannot be a button stands in the text, and that is logged."""
     lines: list[str] = []
     markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | None
-    if reply.asks_location:
+    if reply.asks_location and not reply.numbered:
         # A message has one keyboard: the one that can share a place is not the one with buttons under the message.
+        # That one goes away with the next message, so a list to choose from is never on it.
         markup = _location_keyboard(reply.options)
         lines += [_as_line(link) for link in reply.links]
     else:
-        rows = _option_rows(reply.options, lines)
+        rows = _option_rows(reply.options, lines, numbered=reply.numbered)
         for link in reply.links:
             if is_public_url(link.url):
                 rows.append([InlineKeyboardButton(_label(link.label) or link.url[:64], url=link.url)])
@@ -95,27 +98,36 @@ def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _option_rows(options: tuple[Option, ...], lines: list[str]) -> list[list[InlineKeyboardButton]]:
+def _option_rows(options: tuple[Option, ...], lines: list[str], *, numbered: bool) -> list[list[InlineKeyboardButton]]:
     buttons: list[InlineKeyboardButton] = []
     for number, option in enumerate(options, start=1):
-        label = _label(option.label) or str(number)
+        # The number stands first, so that a screen reader says it before the words it belongs to.
+        label = _label(f"{number}. {option.label}") if numbered else _label(option.label) or str(number)
         if number <= FEATURES.max_options and 0 < len(option.id.encode("utf-8", "replace")) <= _MAX_DATA_BYTES:
             buttons.append(InlineKeyboardButton(label, callback_data=option.id))
         else:
             # Telegram would refuse the whole message; its number can still be typed.
             log.warning("telegram_option_without_button", number=number)
-            lines.append(f"{number}. {label}")
-    across = 2 if all(len(button.text) <= _SHORT_LABEL for button in buttons) else 1
+            lines.append(label if numbered else f"{number}. {label}")
+    longest = max((_width(option.label) for option in options), default=0)
+    if len(options) > _MANY:
+        across = 3 if longest <= _VERY_SHORT_LABEL else 2 if longest <= _SHORT_LABEL else 1
+    else:
+        across = 2 if all(len(button.text) <= _SHORT_LABEL for button in buttons) else 1
     return [buttons[start : start + across] for start in range(0, len(buttons), across)]
 
 
 def _location_keyboard(options: tuple[Option, ...]) -> ReplyKeyboardMarkup:
     # These buttons type their label for the person, and a choice accepts its label: so it is never shortened.
     labels = [clean_text(option.label).strip() or str(number) for number, option in enumerate(options, start=1)]
-    across = 3 if all(len(label) <= _VERY_SHORT_LABEL for label in labels) and len(labels) > _MANY else 1
     rows = [[KeyboardButton(_(SHARE_LOCATION), request_location=True)]]
-    rows += [[KeyboardButton(label) for label in labels[at : at + across]] for at in range(0, len(labels), across)]
+    rows += [[KeyboardButton(label)] for label in labels]
     return ReplyKeyboardMarkup(rows, resize_keyboard=True, one_time_keyboard=True)
+
+
+def _width(label: str) -> float:
+    """How wide a label is, in Chinese characters."""
+    return sum(1 if unicodedata.east_asian_width(character) in "WF" else 1 / _NARROW for character in label)
 
 
 def _label(label: str) -> str:

@@ -23,7 +23,7 @@ FRESH = 300  # seconds that a timestamp may be off, either way
 BODY_TIME = 4.0  # seconds for the whole body: WeChat itself hangs up after five
 SUCCESS = "success"  # anything else, even an encrypted empty reply, shows the person 服务故障
 EVERYBODY = "volunteer"  # the menu without a tag
-BY_TAG = ("specialist", "organiser")  # the menus of which a person has at most one
+ROLES = (EVERYBODY, "specialist", "organiser")  # and "specialist@en": tags of which a person has at most one
 MENU_TIME = 5.0  # seconds for showing a person another menu
 _MSGMENU_REFUSED = {"40200", "45098"}  # this account has no menu messages; this one has too many entries
 
@@ -127,8 +127,12 @@ class WeChat:
 
     async def acknowledge(self, inbound: Inbound, raw: bytes, reply: Reply | None = None) -> None:
         """Show the person the menu that `reply.menu` names, in the background: at most five seconds, best effort."""
-        if reply is not None and reply.menu:
-            showing = asyncio.get_running_loop().create_task(self._show_menu(inbound.sender, reply.menu))
+        if reply is not None:
+            self._begin_to_show(inbound.sender, reply)
+
+    def _begin_to_show(self, openid: str, reply: Reply) -> None:
+        if reply.menu:
+            showing = asyncio.get_running_loop().create_task(self._show_menu(openid, reply.menu, reply.language))
             self._showing.add(showing)
             showing.add_done_callback(self._showing.discard)
 
@@ -146,10 +150,13 @@ class WeChat:
             _log.warning("wechat_msgmenu_refused", account=self.account, code=outcome.code)
             message = wechat_text.custom_message(reply, account=self.account, menu=False)
             outcome = (await self.api.custom_send(sender, message, deadline=deadline)).outcome
+        if outcome.name == "sent":
+            self._begin_to_show(sender, reply)
         return outcome
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
-        """Everybody's menu, then one for each other role by a tag of its name, made where missing.
+        """Everybody's menu, then one for each other role and language by a tag of its name, made where missing. (By the
+        app's language itself WeChat matches no menu any more: 65320.)
 
         Stops at the first call that fails and returns its outcome. Raises ValueError for a menu over 3 × 5.
         """
@@ -176,16 +183,22 @@ class WeChat:
         self._tags = tags
         return Outcome("sent")
 
-    async def _show_menu(self, openid: str, role: str) -> None:
-        """WeChat shows a menu by tag: give the person the tag of `role` and take those of the other menus."""
+    async def _show_menu(self, openid: str, role: str, language: str) -> None:
+        """WeChat shows a menu by tag: give the person the tag of `role`, in their language where there is one, and take
+        those of the other menus. Most have the right one already."""
         deadline = asyncio.get_running_loop().time() + MENU_TIME
         if not self._tags:
             self._tags = _tag_ids((await self.api.tags_get(deadline=deadline)).data.get("tags"))
-        for other in BY_TAG:
-            if other != role and other in self._tags:
-                await self.api.tags_withdraw(self._tags[other], [openid], deadline=deadline)
-        if role in BY_TAG and role in self._tags:
-            await self.api.tags_assign(self._tags[role], [openid], deadline=deadline)
+        ours = {name: tag for name, tag in self._tags.items() if name.partition("@")[0] in ROLES}
+        wanted = ours.get(f"{role}@{language}", ours.get(role))
+        answer = await self.api.tags_of(openid, deadline=deadline)
+        held = answer.data.get("tagid_list") if answer.ok else None
+        has = set(held) if isinstance(held, list) else set(ours.values()) - {wanted}
+        for tag in ours.values():
+            if tag != wanted and tag in has:
+                await self.api.tags_withdraw(tag, [openid], deadline=deadline)
+        if wanted is not None and wanted not in has:
+            await self.api.tags_assign(wanted, [openid], deadline=deadline)
 
     async def start(self, receive: Callable[[Inbound], Awaitable[None]]) -> None:
         """Fetch the token beforehand. Updates come in by the webhook only, so `receive` is not needed."""

@@ -128,6 +128,10 @@ class WeChatApi:
         """A new tag: `data["tag"]["id"]`; at most 100 an account."""
         return await self._call("tags/create", {"tag": {"name": name}}, result="tag")
 
+    async def tags_of(self, openid: str, *, deadline: float | None = None) -> Answer:
+        """The tags of a follower: `data["tagid_list"]`."""
+        return await self._call("tags/getidlist", {"openid": openid}, result="tagid_list", deadline=deadline)
+
     async def tags_assign(self, tag_id: int, openids: Sequence[str], *, deadline: float | None = None) -> Answer:
         """Give up to 50 followers a tag; a person has at most 20."""
         body = {"tagid": tag_id, "openid_list": list(openids)}

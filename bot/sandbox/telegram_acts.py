@@ -10,7 +10,8 @@ from bot.sandbox.media import SAMPLES, MediaStore
 from bot.sandbox.memory import Message, MessageKind, Person, Phrase
 from bot.sandbox.phones import Phones, Refused
 from bot.sandbox.telegram_sim import TelegramSim
-from bot.sandbox.telegram_text import MOST_TEXT, entities, linked
+from bot.sandbox.telegram_text import MOST_TEXT, entities
+from bot.sandbox.wechat_words import linked
 
 START_PARAMETER = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")
 LONGEST_INPUT = 5 * MOST_TEXT

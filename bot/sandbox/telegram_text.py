@@ -10,7 +10,7 @@ from typing import Any
 from bot.sandbox.memory import Button
 from bot.sandbox.reading import is_web_page, scheme
 from bot.sandbox.telegram_refusals import bad
-from bot.sandbox.wechat_words import ADDRESS, anchor
+from bot.sandbox.wechat_words import linked
 
 MOST_TEXT = 4096
 # A "<" that begins no tag must be written &lt;.
@@ -61,16 +61,6 @@ def formatted(text: Any, parse_mode: Any, most: int = MOST_TEXT) -> tuple[str, s
     if len(plain) > most:
         raise bad("message is too long" if most == MOST_TEXT else "message caption is too long")
     return plain, rich if "<" in rich else ""
-
-
-def linked(text: str) -> str:
-    """Escaped text in which web addresses are links."""
-    parts: list[str] = []
-    position = 0
-    for match in ADDRESS.finditer(text):
-        parts += [html.escape(text[position : match.start()]), anchor(match[0], match[0])]
-        position = match.end()
-    return "".join(parts) + html.escape(text[position:])
 
 
 class _HtmlReader(HTMLParser):

@@ -10,6 +10,7 @@ from bot.sandbox.wechat_refusals import Refusal
 
 MOST_COLUMNS, MOST_ENTRIES = 3, 5
 MOST_CONDITIONAL = 100
+PRIVATE = ("sex", "country", "province", "city", "language")  # WeChat matches no menu by these any more
 WITH_KEY = {
     "click",
     "scancode_push",
@@ -78,6 +79,8 @@ def add_conditional(memory: WeChatMemory, body: dict[str, Any], menuid: int) -> 
     if len(memory.conditional) >= MOST_CONDITIONAL:
         raise Refusal(65305)
     rule = body.get("matchrule")
+    if isinstance(rule, dict) and any(rule.get(name) for name in PRIVATE):
+        raise Refusal(65320)
     if not isinstance(rule, dict) or not any(rule.get(name) for name in ("tag_id", "client_platform_type")):
         raise Refusal(65304)
     tag = rule.get("tag_id")

@@ -79,6 +79,7 @@ WORDS = {
     65303: "there is no selfmenu, please create selfmenu first",
     65304: "match rule empty",
     65305: "menu count limit",
+    65320: "invalid match rule with privacy info",
 }
 
 

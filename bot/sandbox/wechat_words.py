@@ -38,7 +38,7 @@ def text_message(content: str) -> Shown:
     for match in LINK.finditer(content):
         before = content[position : match.start()]
         plain.append(before)
-        rich.append(_autolink(before))
+        rich.append(linked(before))
         address, label = html.unescape(match[1] or match[2] or ""), match[3]
         if is_web_page(address):
             rich.append(anchor(address, label))
@@ -56,7 +56,7 @@ def text_message(content: str) -> Shown:
         position = match.end()
     rest = content[position:]
     plain.append(rest)
-    rich.append(_autolink(rest))
+    rich.append(linked(rest))
     shown = "".join(rich)
     return Shown("text", "".join(plain), shown if "<a " in shown else "", buttons)
 
@@ -66,7 +66,8 @@ def anchor(address: str, label: str) -> str:
     return f'<a href="{html.escape(address)}" target="_blank" rel="noopener noreferrer">{html.escape(label)}</a>'
 
 
-def _autolink(text: str) -> str:
+def linked(text: str) -> str:
+    """Escaped text in which web addresses are links."""
     parts: list[str] = []
     position = 0
     for match in ADDRESS.finditer(text):
@@ -90,9 +91,8 @@ def articles_message(articles: list[dict[str, str]]) -> Shown:
     plain, rich = [], []
     for article in articles:
         title, about, address = article["title"], article.get("description", ""), article.get("url", "")
-        linked = is_web_page(address)
         plain.append(f"{title}\n{about}".strip())
-        heading = anchor(address, title) if linked else html.escape(title)
+        heading = anchor(address, title) if is_web_page(address) else html.escape(title)
         rich.append(heading + ("\n" + html.escape(about) if about else ""))
     return Shown("link", "\n\n".join(plain), "\n\n".join(rich))
 

@@ -49,6 +49,11 @@ class Screen:
             await swap.click()
         await self.phone(number).locator(".write").fill(text)
 
+    async def send(self, number: int, text: str) -> None:
+        """Type into the line of a phone and press Enter."""
+        await self.write(number, text)
+        await self.page.keyboard.press("Enter")
+
     async def tool(self, number: int, name: str) -> None:
         """Press an entry of the + panel."""
         await self.write(number, "")

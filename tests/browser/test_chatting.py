@@ -15,8 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 async def test_enter_sends_what_was_written_and_the_answer_appears(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
-    await screen.write(1, "你好 & <b>再见</b>")
-    await screen.page.keyboard.press("Enter")
+    await screen.send(1, "你好 & <b>再见</b>")
     await expect(screen.bubbles(1).last).to_have_text("收到：你好 & <b>再见</b>")
     assert fake.acts == [("wechat", "p1", {"do": "text", "text": "你好 & <b>再见</b>"})]
     await expect(screen.phone(1).locator(".write")).to_have_value("")
@@ -34,8 +33,7 @@ async def test_enter_does_not_send_while_an_input_method_is_choosing_a_word(scre
 async def test_words_that_could_not_be_sent_come_back_with_the_reason(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     fake.failing = (409, "请先关注公众号。", "not_following")
-    await screen.write(1, "在吗")
-    await screen.page.keyboard.press("Enter")
+    await screen.send(1, "在吗")
     await expect(screen.phone(1).locator(".toast")).to_have_text("请先关注公众号。")
     await expect(screen.phone(1).locator(".write")).to_have_value("在吗")
     screen.tolerated.append("409")  # the browser itself notes it
@@ -218,8 +216,7 @@ async def test_the_next_action_alone_is_repeated_by_the_platform(screen: Screen,
     await screen.tool(1, "平台重发")
     await expect(screen.phone(1).locator(".repeat-strip")).to_contain_text("再发 2 次")
     for words in ("一", "二"):
-        await screen.write(1, words)
-        await screen.page.keyboard.press("Enter")
+        await screen.send(1, words)
         await expect(screen.bubbles(1).last).to_have_text(f"收到：{words}")
     assert [act for _, _, act in fake.acts] == [{"do": "text", "text": "一", "repeat": 2}, {"do": "text", "text": "二"}]
 

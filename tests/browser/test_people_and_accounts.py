@@ -113,8 +113,7 @@ async def test_a_person_added_on_the_english_page_has_english_apps_and_commands(
 
 async def test_one_person_open_on_both_phones_is_the_same_chat(screen: Screen) -> None:
     await screen.open(first="wechat:p1", second="wechat:p1")
-    await screen.write(1, "两边都看得到")
-    await screen.page.keyboard.press("Enter")
+    await screen.send(1, "两边都看得到")
     await expect(screen.bubbles(2).last).to_have_text("收到：两边都看得到")
 
 

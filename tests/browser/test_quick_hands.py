@@ -88,8 +88,7 @@ async def test_messages_typed_quickly_keep_their_order_whatever_the_network_does
 
     await page.route("**/act", overtake)
     for text in words:
-        await screen.write(1, text)
-        await page.keyboard.press("Enter")
+        await screen.send(1, text)
     await expect(screen.bubbles(1).last).to_have_text(f"收到：{words[-1]}")
     assert [act["text"] for _, _, act in fake.acts] == words
 
@@ -110,15 +109,12 @@ async def test_a_sending_that_takes_long_is_spoken_of_and_every_press_counts(
 
 
 @pytest.mark.long
-async def test_several_words_that_did_not_go_all_come_back_in_their_order(
-    screen: Screen, fake: FakeSandbox, page: Page
-) -> None:
+async def test_several_words_that_did_not_go_all_come_back_in_their_order(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     fake.failing = (409, "请先关注公众号。", "not_following")
     fake.slow_acts = asyncio.Event()
     for words in ("一", "二"):
-        await screen.write(1, words)
-        await page.keyboard.press("Enter")
+        await screen.send(1, words)
     await screen.write(1, "三")
     fake.slow_acts.set()
     await expect(screen.phone(1).locator(".write")).to_have_value("一\n二\n三")
@@ -176,26 +172,24 @@ async def test_a_word_being_composed_is_left_alone_by_what_happens_meanwhile(
 
 @pytest.mark.long
 async def test_the_next_action_alone_is_repeated_even_when_another_follows_at_once(
-    screen: Screen, fake: FakeSandbox, page: Page
+    screen: Screen, fake: FakeSandbox
 ) -> None:
     await screen.open()
     await screen.tool(1, "平台重发")
     fake.slow_acts = asyncio.Event()
     for words in ("一", "二"):
-        await screen.write(1, words)
-        await page.keyboard.press("Enter")
+        await screen.send(1, words)
     fake.slow_acts.set()
     await expect(screen.bubbles(1).last).to_have_text("收到：二")
     assert [act.get("repeat") for _, _, act in fake.acts] == [2, None]
 
 
 @pytest.mark.long
-async def test_both_phones_may_write_into_one_chat_at_once(screen: Screen, fake: FakeSandbox, page: Page) -> None:
+async def test_both_phones_may_write_into_one_chat_at_once(screen: Screen) -> None:
     await screen.open(first="wechat:p1", second="wechat:p1")
     before = await screen.bubbles(1).count()
     for number, words in ((1, "左一"), (2, "右一"), (1, "左二"), (2, "右二")):
-        await screen.write(number, words)
-        await page.keyboard.press("Enter")
+        await screen.send(number, words)
     said = ["左一", "收到：左一", "右一", "收到：右一", "左二", "收到：左二", "右二", "收到：右二"]
     for number in (1, 2):
         await expect(screen.bubbles(number)).to_have_count(before + len(said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,15 @@ from bot.cli import run
 from handlers.here import Here
 from handlers.message import Inbound
 from models import inbox
-from models.alert import Alert, open_alerts, raise_alert
+from models.alert import Alert, add_words, open_alerts, raise_alert, take
 from models.audit import AuditEntry
 from models.contact import write
 from models.database import Database, now_of
 from models.inbox import InboxMessage
+from models.outbox import OutboxMessage
 from models.person import doors, open_door
-from models.recognition import Recognition
+from models.recognition import OPEN_FOR, Recognition
+from models.role import RoleGrant
 from models.sealed import unseal
 from models.volunteer import Volunteer
 from tests.commanding import nuanyang, on_database, reads, register
@@ -102,8 +105,9 @@ def test_cries_for_help_are_listed_without_words_and_reading_them_leaves_a_line(
     key = cry(here, "1000000001")
     assert run(["alerts"]) == 0
     listed = capsys.readouterr().out
-    assert "\t".join([key, ""]) in listed
-    assert "1000000001\t440106" in listed
+    assert listed.startswith("编号\t时间\t类型\t志愿者\t所在地\t谁在处理\t通知\n")
+    assert f"\n{key}\t" in listed
+    assert "1000000001\t440106\t-\t没有能通知的人\n" in listed
     assert "救命" not in listed
     assert "林小青" not in listed
     assert reads(here, "alert.read") == []
@@ -150,6 +154,62 @@ def test_a_cry_for_help_is_closed_only_by_a_person_who_answers_for_it_and_says_h
     assert reads(here, "alert.closed") == [(actor, key)]
 
 
+def duty_of(folder: Path, *numbers: str) -> None:
+    """These are organisers, so that they are told."""
+    with on_database(folder) as database, database.write() as session:
+        for number in numbers:
+            found = session.exec(select(Volunteer).where(Volunteer.number == number)).one()
+            session.add(
+                RoleGrant(
+                    person_id=found.person_id,
+                    role="organiser",
+                    scope_kind="region",
+                    scope="44",
+                    granted_by="machine",
+                    granted_at=START,
+                )
+            )
+
+
+def end_notices(folder: Path, *states: str) -> None:
+    """What was to be sent comes to this, one after the other."""
+    with on_database(folder) as database, database.write() as session:
+        rows = session.exec(select(OutboxMessage).where(OutboxMessage.kind == "notice.alert")).all()
+        for row, state in zip(rows, states, strict=True):
+            row.state = state
+            session.add(row)
+
+
+def test_cries_for_help_are_listed_with_how_far_the_notices_came_and_who_has_it(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    numbers = [f"100000000{digit}" for digit in range(1, 8)]
+    register(here, *numbers)
+    duty_of(here, *numbers[1:])
+    key = cry(here, "1000000001")
+    assert run(["alerts"]) == 0
+    assert capsys.readouterr().out.endswith("\t-\t等待送出 6\n")
+    end_notices(here, "sent", "sent", "sending", "held", "uncertain", "refused")
+    with on_database(here) as database, database.write() as session:
+        holder = session.exec(select(Volunteer).where(Volunteer.number == "1000000003")).one()
+        take(session, key, holder.person_id)
+    assert run(["alerts"]) == 0
+    told = "交给平台 2，等待送出 1，等对方先说话 1，不确定 1，没送到 1"
+    assert capsys.readouterr().out.endswith(f"\t1000000003\t{told}\n")
+    assert reads(here, "alert.taken") == [(holder.person_id, key)]
+
+
+def test_of_several_notices_of_a_cry_for_help_the_newest_counts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register(here, "1000000001", "1000000002")
+    duty_of(here, "1000000002")
+    key = cry(here, "1000000001")
+    end_notices(here, "sent")
+    with on_database(here) as database, database.write() as session:
+        assert add_words(session, session.get_one(Alert, key), "在后门")
+    assert run(["alerts"]) == 0
+    assert capsys.readouterr().out.endswith("\t-\t等待送出 1\n")
+
+
 def returning(folder: Path, number: str) -> str:
     """Somebody in a new account says to be this volunteer; nobody answered yet."""
     with on_database(folder) as database, database.write() as session:
@@ -175,10 +235,9 @@ def test_whoever_comes_back_is_confirmed_or_refused_by_somebody_responsible(
     capsys.readouterr()
     assert run(["recognitions"]) == 0
     listed = capsys.readouterr().out
-    assert [line.split("\t")[2:] for line in listed.splitlines()] == [
-        ["1000000002", "440106"],
-        ["1000000003", "440106"],
-    ]
+    heads, *lines = [line.split("\t") for line in listed.splitlines()]
+    assert heads == ["编号", "时间", "志愿者", "所在地", "请求保留到"]
+    assert [line[2:4] for line in lines] == [["1000000002", "440106"], ["1000000003", "440106"]]
     assert "林小青" not in listed
     for refused in (
         ["recognitions", "--confirm", mine],
@@ -200,10 +259,25 @@ def test_whoever_comes_back_is_confirmed_or_refused_by_somebody_responsible(
     assert len(reads(here, "recognition.confirmed")) == len(reads(here, "recognition.refused")) == 1
 
 
+def test_a_request_that_has_expired_is_answered_as_expired(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register(here, "1000000001", "1000000002")
+    run(["grant", "1000000001", "organiser", "--region", "44", "--first"])
+    request = returning(here, "1000000002")
+    with on_database(here) as database, database.write() as session:
+        row = session.get_one(Recognition, request)
+        row.at -= OPEN_FOR + timedelta(minutes=1)
+        session.add(row)
+    capsys.readouterr()
+    assert run(["recognitions", "--confirm", request, "--by", "1000000001"]) == 1
+    said = capsys.readouterr().err
+    assert "已过期" in said
+    assert "再用一次“我以前注册过”" in said
+
+
 def test_the_real_command_lists_cries_for_help(here: Path) -> None:
     register(here, "1000000001")
     key = cry(here, "1000000001")
     ended = nuanyang(here, "alerts", "--words")
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith(key)
+    assert f"\n{key}\t" in ended.stdout
     assert "救命，有人打我" in ended.stdout

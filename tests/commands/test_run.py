@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
 
 from models.clock import moved_by
-from tests.commanding import TELEGRAM, WECHAT, free_port, nuanyang, on_database, started, wait_for
+from tests.commanding import (
+    COMMAND,
+    TELEGRAM,
+    WECHAT,
+    environment,
+    free_port,
+    nuanyang,
+    on_database,
+    started,
+    wait_for,
+)
 
 
 def test_run_needs_nothing_works_twice_and_keeps_its_keys_and_menus(tmp_path: Path) -> None:
@@ -24,6 +35,7 @@ def test_run_needs_nothing_works_twice_and_keeps_its_keys_and_menus(tmp_path: Pa
             assert b"<html" in wait_for(f"http://127.0.0.1:{port}/sandbox").lower()
             wait_for(f"http://127.0.0.1:{port}/readyz")
             the_menus_survive_an_emptied_sandbox(f"http://127.0.0.1:{port}/sandbox/api")
+            the_menus_follow_the_chosen_language(f"http://127.0.0.1:{port}/sandbox/api")
             process.send_signal(signal.SIGINT)
             _stdout, stderr = process.communicate(timeout=15)
             assert (process.returncode, stderr) == (0, "")
@@ -31,6 +43,30 @@ def test_run_needs_nothing_works_twice_and_keeps_its_keys_and_menus(tmp_path: Pa
     assert seen[0] == seen[1]
     assert keys.stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "nuanyang.db").is_file()
+    talked = subprocess.run(
+        [*COMMAND, "chat"],
+        cwd=tmp_path,
+        env=environment(tmp_path, **bare),
+        input="报名\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "谁负责：某某志愿者协会（虚构），联系方式：nobody@example.invalid。" in talked.stdout
+
+
+def the_menus_follow_the_chosen_language(api: str) -> None:
+    def seen(platform: str) -> list[str]:
+        chat = json.loads(wait_for(f"{api}/chats/{platform}/p1"))
+        return [column["name"] for column in chat["menu"]] or [entry["description"] for entry in chat["commands"][:1]]
+
+    for platform, english in (("wechat", ["Volunteering", "Me", "Get help"]), ("telegram", ["Check in or out"])):
+        post(f"{api}/chats/{platform}/p1/act", {"do": "follow"})
+        ends = time.monotonic() + 20
+        while seen(platform) != english and time.monotonic() < ends:
+            post(f"{api}/chats/{platform}/p1/act", {"do": "text", "text": "English"})
+            time.sleep(0.5)
+        assert seen(platform) == english, platform
 
 
 def the_menus_survive_an_emptied_sandbox(api: str) -> None:

@@ -6,129 +6,31 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 import structlog
-from aiohttp import web
-from aiohttp.test_utils import TestServer, unused_port
-from pydantic import SecretStr
+from aiohttp.test_utils import unused_port
 
 from bot.platforms.base import Outcome
 from bot.platforms.telegram import Telegram
-from bot.platforms.telegram_polling import Pause
 from bot.platforms.telegram_request import refusal
-from config.settings import TelegramAccount
-from handlers.message import Inbound, Link, MenuColumn, MenuEntry, Option, Reply
-
-TOKEN_SECRET = "AbCdEf-GhIjKl"
-TOKEN = f"123456:{TOKEN_SECRET}"
-SENT = {"message_id": 77, "date": 1_790_000_000, "chat": {"id": 1001, "type": "private"}, "text": "好"}
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class BotApi:
-    """Plays api.telegram.org. `answers` holds what a method does instead of going well; `calls` what was asked."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.answers: dict[str, Answer] = {}
-        self.stopped = asyncio.Event()
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        assert request.match_info["token"] == TOKEN
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        method = request.match_info["method"]
-        self.calls.append((method, form))
-        if method in self.answers:
-            return await self.answers[method](request)
-        return web.json_response({"ok": True, "result": SENT if method == "sendMessage" else True})
-
-    def named(self, method: str) -> list[dict[str, Any]]:
-        return [form for name, form in self.calls if name == method]
-
-
-def says(status: int, body: Any = None, *, raw: bytes | None = None, kind: str = "application/json") -> Answer:
-    async def answer(_: web.Request) -> web.StreamResponse:
-        content = raw if raw is not None else json.dumps(body).encode()
-        return web.Response(status=status, body=content, content_type=kind)
-
-    return answer
-
-
-def refuses(status: int, description: str, **parameters: Any) -> Answer:
-    body: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
-    return says(status, {**body, "parameters": parameters} if parameters else body)
-
-
-async def resets(request: web.Request) -> web.StreamResponse:
-    assert request.transport is not None
-    request.transport.abort()
-    return web.Response()
-
-
-async def truncates(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Length": "500"})
-    await response.prepare(request)
-    await response.write(b'{"ok":true,"result":{"message_id":77,')
-    assert request.transport is not None
-    request.transport.close()
-    return response
-
-
-async def hangs(request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(30)
-    return web.Response()
-
-
-async def trickles(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse()
-    await response.prepare(request)
-    for _ in range(300):
-        await response.write(b" ")
-        await asyncio.sleep(0.1)
-    return response
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[BotApi]:
-    yield BotApi()
-
-
-@pytest.fixture
-async def server(api: BotApi) -> AsyncIterator[TestServer]:
-    app = web.Application()
-    app.router.add_post("/bot{token}/{method}", api.handle)
-    server = TestServer(app)
-    await server.start_server(shutdown_timeout=0.1, access_log=None)
-    yield server
-    await server.close()
-
-
-def telegram(base: str, mode: str = "webhook", public_url: str = "") -> Telegram:
-    account = TelegramAccount.model_validate({"token": TOKEN, "secret_token": "s3cret", "api_base": base, "mode": mode})
-    return Telegram("gd", account, public_url, now=lambda: datetime(2026, 11, 22, tzinfo=UTC))
-
-
-@pytest.fixture
-async def platform(server: TestServer) -> AsyncIterator[Telegram]:
-    platform = telegram(str(server.make_url("")).rstrip("/"))
-    yield platform
-    await platform.stop()
-
-
-async def send(platform: Telegram, text: str = "好", seconds: float = 2.0, **reply: Any) -> Outcome:
-    deadline = asyncio.get_running_loop().time() + seconds
-    return await platform.send("1001", Reply(text, **reply), key="k", deadline=deadline)
-
-
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the conditions are plain state
-            await asyncio.sleep(0.01)
+from handlers.message import Link, Option, Reply
+from tests.platforms.accidents import Answer, hangs, resets, trickles, truncates
+from tests.platforms.telegram_server import (
+    HTML,
+    SENT,
+    TOKEN,
+    TOKEN_SECRET,
+    BotApi,
+    refuses,
+    says,
+    send,
+    telegram,
+    until,
+)
+from tests.platforms.telegram_server import api as api
+from tests.platforms.telegram_server import platform as platform
+from tests.platforms.telegram_server import server as server
 
 
 async def test_a_message_is_sent_plain_with_its_buttons(platform: Telegram, api: BotApi) -> None:
@@ -142,7 +44,6 @@ async def test_a_message_is_sent_plain_with_its_buttons(platform: Telegram, api:
     assert json.loads(form["reply_markup"]) == {"inline_keyboard": [[{"text": "同意", "callback_data": "id"}]]}
 
 
-HTML = b"<html><title>502 Bad Gateway</title></html>"
 OUTCOMES: dict[str, tuple[Answer, Outcome]] = {
     "500": (refuses(500, "Internal Server Error"), Outcome("uncertain", "500")),
     "500 list": (says(500, []), Outcome("uncertain", "500")),
@@ -192,7 +93,7 @@ OUTCOMES: dict[str, tuple[Answer, Outcome]] = {
     "429 list": (refuses(429, "x", retry_after=[]), Outcome("retry", "429", 5.0)),
     "429 parameters list": (says(429, {"ok": False, "parameters": [1]}), Outcome("retry", "429", 5.0)),
     "reset": (resets, Outcome("uncertain", "connection-lost")),
-    "truncated": (truncates, Outcome("uncertain", "connection-lost")),
+    "truncated": (truncates(b'{"ok":true,"result":{"message_id":77,'), Outcome("uncertain", "connection-lost")),
 }
 
 
@@ -311,177 +212,3 @@ async def test_the_token_is_in_no_exception_and_no_log(
 def test_a_refusal_by_status_alone_is_only_believed_from_telegram() -> None:
     assert type(refusal(403, None)).__name__ == "NotSentError"
     assert type(refusal(403, {"ok": False, "description": "Forbidden"})).__name__ == "Forbidden"
-
-
-# Courtesies
-
-
-CHOICE = Inbound("telegram", "gd", "1001", "9", "choice", datetime(2026, 11, 22, tzinfo=UTC), choice="abc")
-RAW_CHOICE = json.dumps({"update_id": 9, "callback_query": {"id": "777", "data": "abc"}}).encode()
-MENUS = {
-    "volunteer": (
-        MenuColumn("去服务", (MenuEntry("checkin", "签到签退"), MenuEntry("visit", "约探访"))),
-        MenuColumn("找帮助", (MenuEntry("sos", "紧急求助"), MenuEntry("visit", "约探访"))),
-    ),
-    "volunteer@en": (MenuColumn("Serve", (MenuEntry("checkin", "Check in or out"),)),),
-    "specialist": (MenuColumn("今天办", (MenuEntry("todo", "待办清单"),)),),
-}
-
-
-async def test_a_pressed_button_is_acknowledged_in_the_background(platform: Telegram, api: BotApi) -> None:
-    api.answers["answerCallbackQuery"] = hangs
-    started = time.monotonic()
-    await platform.acknowledge(CHOICE, RAW_CHOICE)
-    assert time.monotonic() - started < 0.5
-    await until(lambda: api.named("answerCallbackQuery"))
-    assert api.named("answerCallbackQuery") == [{"callback_query_id": "777"}]
-
-
-async def test_words_need_no_acknowledgement_and_a_failed_one_is_no_matter(platform: Telegram, api: BotApi) -> None:
-    await platform.acknowledge(Inbound("telegram", "gd", "1001", "9", "text", CHOICE.sent_at, text="x"), b"{}")
-    api.answers["answerCallbackQuery"] = refuses(400, "Bad Request: query is too old")
-    await platform.acknowledge(CHOICE, RAW_CHOICE)
-    await until(lambda: not platform._background)
-    assert len(api.calls) == 1
-
-
-async def test_too_many_courtesies_are_skipped_not_piled_up(
-    platform: Telegram, api: BotApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.platforms.telegram._MAX_BACKGROUND", 2)
-    for _ in range(5):
-        await platform.acknowledge(CHOICE, RAW_CHOICE)
-    assert len(platform._background) == 2
-    await until(lambda: not platform._background)
-    assert len(api.calls) == 2
-
-
-async def test_the_menu_becomes_the_list_of_commands(platform: Telegram, api: BotApi) -> None:
-    assert await platform.install_menu(MENUS) == Outcome("sent", "200")
-    everybody, english = api.named("setMyCommands")
-    assert json.loads(everybody["commands"]) == [
-        {"command": "checkin", "description": "签到签退"},
-        {"command": "visit", "description": "约探访"},
-        {"command": "sos", "description": "紧急求助"},
-    ]
-    assert "language_code" not in everybody
-    assert english["language_code"] == "en"
-    [button] = api.named("setChatMenuButton")
-    assert json.loads(button["menu_button"]) == {"type": "commands"}
-
-
-async def test_a_reply_that_names_a_menu_puts_it_up_for_that_chat(platform: Telegram, api: BotApi) -> None:
-    await platform.install_menu(MENUS)
-    api.calls.clear()
-    await send(platform, menu="specialist")
-    await until(lambda: api.named("setMyCommands"))
-    [form] = api.named("setMyCommands")
-    assert json.loads(form["scope"]) == {"type": "chat", "chat_id": 1001}
-    assert json.loads(form["commands"]) == [{"command": "todo", "description": "待办清单"}]
-    await platform.acknowledge(CHOICE, RAW_CHOICE, Reply("好", menu="specialist"))
-    await until(lambda: len(api.named("setMyCommands")) == 2)
-
-
-async def test_a_menu_with_a_name_telegram_refuses_is_not_put_up(platform: Telegram, api: BotApi) -> None:
-    bad = {"volunteer": (MenuColumn("x", (MenuEntry("Check-In", "签到"),)),)}
-    assert await platform.install_menu(bad) == Outcome("refused", "command-name")
-    assert api.calls == []
-    api.answers["setMyCommands"] = refuses(401, "Unauthorized")
-    assert (await platform.install_menu(MENUS)).name == "stopped"
-
-
-# Beside
-
-
-async def nobody(_: Inbound) -> None:
-    pytest.fail("nothing was to be received")
-
-
-async def test_the_webhook_is_set_in_the_background_until_it_succeeds(
-    server: TestServer, api: BotApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Pause, "seconds", lambda self: 0.01)
-    platform = telegram(str(server.make_url("")).rstrip("/"), public_url="https://nuanyang.example.org/")
-    api.answers["setWebhook"] = says(502, raw=HTML, kind="text/html")
-    started = time.monotonic()
-    await platform.start(nobody)
-    assert time.monotonic() - started < 0.5
-    await until(lambda: len(api.named("setWebhook")) >= 3)
-    del api.answers["setWebhook"]
-    await until(lambda: not platform._background)
-    form = api.named("setWebhook")[-1]
-    assert form["url"] == "https://nuanyang.example.org/telegram/gd"
-    assert form["secret_token"] == "s3cret"
-    assert json.loads(form["allowed_updates"]) == ["message", "edited_message", "callback_query", "my_chat_member"]
-    assert form["max_connections"] == "40"
-    await platform.stop()
-
-
-async def test_no_webhook_is_set_without_a_public_https_address(server: TestServer, api: BotApi) -> None:
-    for public_url in ("", "http://bot.example.org"):
-        platform = telegram(str(server.make_url("")).rstrip("/"), public_url=public_url)
-        with structlog.testing.capture_logs() as logs:
-            await platform.start(nobody)
-        assert [entry["event"] for entry in logs] == ["telegram_webhook_not_set"]
-        await asyncio.sleep(0.05)
-        await platform.stop()
-    assert api.calls == []
-
-
-async def test_a_telegram_that_is_played_on_this_machine_is_no_reason_to_warn(server: TestServer, api: BotApi) -> None:
-    platform = telegram(str(server.make_url("")).rstrip("/"), public_url="http://127.0.0.1:8080")
-    with structlog.testing.capture_logs() as logs:
-        await platform.start(nobody)
-    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("telegram_played_here", "info")]
-    await platform.stop()
-    assert api.calls == []
-
-
-async def test_a_local_address_is_no_webhook_for_the_real_telegram() -> None:
-    platform = telegram("https://telegram.invalid", public_url="http://127.0.0.1:8080")
-    with structlog.testing.capture_logs() as logs:
-        await platform.start(nobody)
-    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("telegram_webhook_not_set", "warning")]
-    await platform.stop()
-
-
-async def test_polling_gets_updates_over_http_and_stops_at_once(server: TestServer, api: BotApi) -> None:
-    updates = [
-        {"update_id": 30, "message": {**SENT, "from": {"id": 1001, "is_bot": False, "first_name": "林"}}},
-        {"update_id": 31, "callback_query": {**json.loads(RAW_CHOICE)["callback_query"], "message": SENT}},
-    ]
-    updates[1]["callback_query"].update(
-        {"from": {"id": 1001, "is_bot": False, "first_name": "林"}, "chat_instance": "1"}
-    )
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        if "offset" in form:
-            await asyncio.sleep(20)
-        return web.json_response({"ok": True, "result": updates})
-
-    api.answers["getUpdates"] = answer
-    platform = telegram(str(server.make_url("")).rstrip("/"), mode="polling")
-    received: list[Inbound] = []
-
-    async def receive(inbound: Inbound) -> None:
-        received.append(inbound)
-
-    await platform.start(receive)
-    await until(lambda: len(api.named("getUpdates")) == 2 and api.named("answerCallbackQuery"))
-    assert [(inbound.key, inbound.kind) for inbound in received] == [("30", "text"), ("31", "choice")]
-    assert api.calls[0][0] == "deleteWebhook"
-    first, second = api.named("getUpdates")
-    assert first["timeout"] == "25"
-    assert second["offset"] == "32"
-    assert api.named("answerCallbackQuery") == [{"callback_query_id": "777"}]
-    started = time.monotonic()
-    await platform.stop()
-    assert time.monotonic() - started < 1.5
-
-
-def test_the_account_is_built_from_settings_alone() -> None:
-    account = TelegramAccount(token=SecretStr(TOKEN), secret_token=SecretStr("x"))
-    platform = Telegram("gd", account, "https://nuanyang.example.org")
-    assert (platform.name, platform.account, platform.features.sensitive_in_chat) == ("telegram", "gd", False)
-    assert TOKEN_SECRET not in repr(platform)

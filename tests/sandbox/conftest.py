@@ -58,6 +58,15 @@ class Product:
     async def say_nothing(self, _message: dict[str, Any], _count: int) -> str:
         return "success"
 
+    def sleep(self, seconds: float) -> None:
+        """From now on WeChat's deliveries are answered with nothing, and as late as this."""
+
+        async def sleeping(_delivery: dict[str, Any], _count: int) -> str:
+            await asyncio.sleep(seconds)
+            return "success"
+
+        self.wechat = sleeping
+
     async def take(self, _update: dict[str, Any], _count: int) -> web.Response:
         return web.Response()
 

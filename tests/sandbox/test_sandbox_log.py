@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from typing import Any
@@ -29,12 +28,7 @@ def lines(ground: Any, since: int) -> list[dict[str, Any]]:
 async def test_a_delivery_and_its_repeats_are_told_in_facts(play: Any) -> None:
     async with play(cut=0.2) as ground:
         await ground.follow()
-
-        async def sleep(_delivery: dict[str, Any], _count: int) -> str:
-            await asyncio.sleep(1)
-            return "success"
-
-        ground.product.wechat = sleep
+        ground.product.sleep(1)
         since = (await ground.get("/state"))["seq"]
         await ground.state_of("wechat", await ground.act("wechat", do="text", text="在吗"), "failed")
         cut = {"method": "POST", "path": "/wechat/sandbox", "problem": "timeout", "patience": 0.2}

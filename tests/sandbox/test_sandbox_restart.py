@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -15,12 +14,7 @@ async def test_a_restart_keeps_people_chats_and_menus_but_not_what_was_on_its_wa
         await ground.wx("menu/create", {"button": [{"type": "click", "name": "签到", "key": "in"}]})
         people = (await ground.get("/state"))["people"]
         seq = (await ground.get("/state"))["seq"]
-
-        async def sleep(_delivery: dict[str, Any], _count: int) -> str:
-            await asyncio.sleep(0.5)
-            return "success"
-
-        ground.product.wechat = sleep
+        ground.product.sleep(0.5)
         lost = await ground.act("wechat", do="text", text="在吗")
     async with play() as again:
         state = await again.get("/state")

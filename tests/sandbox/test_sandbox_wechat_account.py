@@ -77,6 +77,7 @@ async def test_a_conditional_menu_is_seen_by_the_holders_of_its_tag(play: Any) -
         await ground.wx("menu/create", {"button": [CLICK]})
         tag = (await ground.wx("tags/create", {"tag": {"name": "专员"}}))["tag"]["id"]
         assert await code(ground, "menu/addconditional", special) == 65304
+        assert await code(ground, "menu/addconditional", special | {"matchrule": {"language": "en"}}) == 65320
         assert await code(ground, "menu/addconditional", special | {"matchrule": {"tag_id": "55"}}) == 45159
         added = await ground.wx("menu/addconditional", special | {"matchrule": {"tag_id": str(tag)}})
         await ground.wx("tags/members/batchtagging", {"openid_list": [await ground.openid("p2")], "tagid": tag})

@@ -51,12 +51,7 @@ async def test_a_text_arrives_signed_and_encrypted_and_the_reply_is_shown(play: 
 async def test_silence_is_cut_and_the_very_same_message_repeated_twice_then_given_up(play: Any) -> None:
     async with play(cut=0.3) as ground:
         await ground.follow()
-
-        async def sleep(_delivery: dict[str, Any], _count: int) -> str:
-            await asyncio.sleep(5)
-            return "success"
-
-        ground.product.wechat = sleep
+        ground.product.sleep(5)
         ground.product.received.clear()
         message = await ground.act("wechat", do="text", text="在吗")
         failed = await ground.state_of("wechat", message, "failed")

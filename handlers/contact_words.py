@@ -1,0 +1,58 @@
+"""What both sides of 联系专员 share: who somebody is, and where words are read that this platform must not carry."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlmodel import Session
+
+from config.catalogue import rules
+from config.texts import _
+from handlers.here import here
+from handlers.message import Link, Option, Reply, Written
+from models.contact import ContactMessage, may_read, note_read, words_of
+from models.page import issue_page
+from models.person import Person, address_form
+from models.volunteer import volunteer_of
+
+
+def elsewhere(session: Session, person: Person, row: ContactMessage, text: str, options: tuple[Option, ...]) -> Reply:
+    """What a person wrote never passes through this platform: it is read on a page, or in another chat."""
+    place, hours = here(session), rules().doors.message_page_hours
+    if not place.public_url:
+        return Reply(text + "\n" + _("内容不在这里显示，请到微信里看。"), options)
+    token = issue_page(
+        session, person.id, "data", {"message": row.id}, door_id=place.door_id, lasts=timedelta(hours=hours)
+    )
+    where = _("内容不在这里显示，请点链接在网页上看（{hours} 小时内有效，只给你自己看，不要转发）。")
+    lines = [text, where.format(hours=hours)]
+    if not row.by_asker:
+        lines.append(_("过期了可以回复“我的数据”看。"))
+    return Reply("\n".join(lines), options, links=(Link(place.page(token), _("看写了什么")),))
+
+
+def written(session: Session, reader: str, message: str, *, reading: bool = False) -> Written | None:
+    """What a page with one message shows to its reader; None where it is gone or no longer theirs to read. `reading` =
+    it is shown now, after which its asker cannot take it back."""
+    row = session.get(ContactMessage, message)
+    words = words_of(session, row) if row else None
+    if row is None or words is None or not may_read(session, row, reader):
+        return None
+    if reading and row.by_asker:
+        note_read(session, row.id, reader)
+    title = _("来自{who}").format(who=who(session, row.asker_id)) if row.by_asker else _("负责的同事的回复")
+    return Written(title, words)
+
+
+def who(session: Session, person_id: str) -> str:
+    """The asker by form of address and volunteer number; never by name or phone."""
+    asker = session.get(Person, person_id)
+    form = address_form(session, asker) if asker else None
+    called = number(session, person_id)
+    return _("{what}（{number}）").format(what=form, number=called) if form else called
+
+
+def number(session: Session, person_id: str) -> str:
+    """The asker by volunteer number alone, which every platform may carry."""
+    registered = volunteer_of(session, person_id)
+    return _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")

@@ -1,0 +1,90 @@
+"""The words that people say: what works everywhere, what begins a talk, what is only a nod. One table each, no code."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_WISH = 40  # characters: a longer text tells something, and is not searched for what it may want
+COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "back", "enough": "enough"}
+GLOBAL_WORDS = {
+    "cancel": ("取消", "退出", "不填了", "算了", "结束", "結束", "cancel", "quit", "exit", "stop"),
+    "enough": (
+        "先到这里",
+        "先到這裡",
+        "先到這裏",
+        "先到呢度",
+        "that's enough",
+        "that’s enough",
+        "enough for now",
+        "stop here",
+    ),
+    "back": ("返回", "上一步", "上一题", "上一題", "back"),
+    "menu": ("菜单", "菜單", "目录", "目錄", "主菜单", "主菜單", "選單", "主選單", "menu"),
+    "help": ("帮助", "幫助", "怎么用", "怎樣用", "help", "?"),
+}
+WORD = {spelling: word for word, spellings in GLOBAL_WORDS.items() for spelling in spellings}
+
+# Words that begin a talk, the first match wins: (pattern, entry, also in the middle of another talk).
+INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), key, always)
+    for pattern, key, always in (
+        (
+            r"^(联系|找|搵|聯絡|聯繫)(专员|專員|人工|客服|真人|工作人员|工作人員)$|^contact( a person| us)?$",
+            "contact",
+            True,
+        ),
+        (r"^(紧急求助|緊急求助|sos|emergency( help)?)$", "sos", True),
+        (r"^我很?担心|^我很?擔心|^i(['’]m| am) (very )?worried", "worried", True),
+        (r"^(语言|語言|language)( language)?$", "language", True),
+        (r"^(我的数据|我的數據|我的資料副本|my data)$", "my_data", True),
+        (r"^(我的|my|me)$", "my", True),
+        (r"^((看|查看)?(等着的)?留言|消息|訊息|messages?|inbox)$", "messages", True),
+        # Not in the middle of a talk: there it may be the button of what was just asked.
+        (r"^(回复|回覆|答复|答覆|reply|answer)$", "messages", False),
+        (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
+        (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
+        (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),
+        (r"授权|授權|撤回|consent|privacy|隐私|隱私|私隱", "privacy", False),
+        (
+            r"(换|換|改|更)(了|个|個)?.{0,4}(手机|手機|电话|電話|号码|號碼)|phone number|new number",
+            "change_profile",
+            False,
+        ),
+        (
+            r"[换換]了?.{0,4}(微信|账号|帳號|帳戶)|以前(注册|报名)过|註冊過|以前(登記|報名)過|registered before",
+            "recognise",
+            False,
+        ),
+        (r"解除绑定|解除綁定|解绑|解綁|unbind|unlink", "unbind", False),
+        (r"绑定|綁定|bind|^link\b|link .*account", "bind", False),
+        (r"免打扰|免打擾|勿扰|quiet", "quiet_hours", False),
+        (r"暂停|暫停|pause", "pause", False),
+        (r"称呼|稱呼", "address_form", False),
+        (
+            r"报名|報名|注册|註冊|登记成?为?志愿者|登記成?為?義工|[当當做](义工|義工|志愿者|志願者)|想[当當]"
+            r"|register|sign ?up|volunteer",
+            "register",
+            False,
+        ),
+        (r"监护人|監護人|guardian", "guardian", False),
+        (r"^我的资料$|^我的資料$|profile", "profile", False),
+        (r"^我的$|^my$", "my", False),
+    )
+)
+LANGUAGE_WORDS = {"english": "en", "繁體": "zh_HK", "繁体": "zh_HK", "简体": "zh_CN", "簡體": "zh_CN"}
+# “link an account” is no code: one has a digit in it, or is as long as a code.
+CODE = re.compile(
+    r"^(监护|監護|guardian|绑定|綁定|bind|link)\s*[:：]?\s*(?=.*\d|(?:[a-z0-9][ -]?){8}$)([a-z0-9][a-z0-9 -]{6,14})$",
+    re.IGNORECASE,
+)
+ACKNOWLEDGED = re.compile(
+    r"^(收到|好的?|嗯+|ok|okay|谢谢|謝謝|多谢|多謝|知道了|thanks?|thank you|\[ok\]|👌|👍)[。.!！~～\[\]a-z ]*$",
+    re.IGNORECASE,
+)
+
+
+GREETS = re.compile(
+    r"^(你好|您好|妳好|你哋好|大家好|哈[喽囉啰]|嗨|喂|在吗|在嗎|在不在|早|早安|(早上|上午|中午|下午|晚上)好|早晨|hi+|hello|hey|"
+    r"good (morning|afternoon|evening))( there)?[呀啊哦吗嗎。.!！?？~～,，]*$",
+    re.IGNORECASE,
+)

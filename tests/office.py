@@ -1,0 +1,111 @@
+"""A sender with people to write to, and two platforms that answer as a test tells them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiolimiter import AsyncLimiter
+from sqlmodel import select
+
+from bot.deliver import Deliverer
+from bot.platforms.base import Outcome
+from handlers.here import Here
+from handlers.message import Reply
+from models.database import Database
+from models.outbox import REPLY, Attempt, OutboxMessage, enqueue
+from models.person import Door, open_door
+
+WECHAT, TELEGRAM = ("wechat", "test"), ("telegram", "test")
+
+
+class Player:
+    """A platform that answers as told; without orders it says “sent”."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.outcomes: list[Outcome] = []
+        self.in_flight = self.most_in_flight = 0
+        self.seconds = 0.002
+        self.before: Callable[[], Any] = lambda: None
+
+    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(self.seconds)
+            self.before()
+            self.sent.append((sender, reply.text))
+            return self.outcomes.pop(0) if self.outcomes else Outcome("sent", reference="77")
+        finally:
+            self.in_flight -= 1
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _sender, text in self.sent]
+
+
+class Office:
+    """A database with people, both platforms, and a sender."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.put_so_far = 0
+        self.wechat, self.telegram = Player(), Player()
+        self.deliverer = self.worker("one")
+
+    def worker(self, name: str) -> Deliverer:
+        platforms: Any = {WECHAT: self.wechat, TELEGRAM: self.telegram}
+        made = Deliverer(self.database, platforms, lambda platform, account: Here(platform, account), name)
+        made._limits = {account: AsyncLimiter(1000, 0.1) for account in platforms}
+        return made
+
+    def person(self, name: str = "alin", *more: tuple[str, str]) -> str:
+        """A person with a WeChat door, and further doors; the last one named was used last."""
+        with self.database.write() as session:
+            door, person = open_door(session, *WECHAT, name, "zh_CN", zone="Asia/Shanghai")
+            for number, (platform, account) in enumerate(more, 1):
+                at = door.last_in_at + timedelta(minutes=number)
+                session.add(
+                    Door(
+                        person_id=person.id,
+                        platform=platform,
+                        account=account,
+                        sender=f"9{name}",
+                        opened_at=at,
+                        last_in_at=at,
+                    )
+                )
+            return person.id
+
+    def put(self, person: str, text: str = "你好", **more: Any) -> bool:
+        # The clock stands still: each is due a microsecond after the one before, as it is in life.
+        self.put_so_far += 1
+        due = self.database.clock.now() - timedelta(seconds=1) + timedelta(microseconds=self.put_so_far)
+        usual: dict[str, Any] = {"unique_key": text, "priority": REPLY, "due_at": due}
+        with self.database.write() as session:
+            return enqueue(session, person, "reply", Reply(text).as_json(), **{**usual, **more})
+
+    async def work(self, deliverer: Deliverer | None = None) -> None:
+        """Until nothing is left to be done now."""
+        while await (deliverer or self.deliverer).once():
+            pass
+
+    def rows(self) -> dict[str, OutboxMessage]:
+        with self.database.read() as session:
+            return {row.unique_key: row for row in session.exec(select(OutboxMessage))}
+
+    def state(self, key: str = "你好") -> str:
+        return self.rows()[key].state
+
+    def attempts(self) -> list[Attempt]:
+        with self.database.read() as session:
+            return list(session.exec(select(Attempt).order_by(Attempt.id)))
+
+
+@pytest.fixture
+def office(database: Database) -> Office:
+    return Office(database)

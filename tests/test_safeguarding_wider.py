@@ -1,0 +1,154 @@
+"""A cry for help goes on to wider scopes until somebody has it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from models.alert import CannotClose, close_alert, open_alerts
+from models.database import Database, now_of
+from models.outbox import claim, end, hold
+from models.person import doors
+from models.role import RoleGrant, grants
+from scheduler import jobs
+from tests.chatting import Chat
+from tests.conftest import StoppedClock
+from tests.outgoing import ACCOUNTS, deliver
+from tests.test_account import follow, grant
+from tests.test_safeguarding import alin as alin
+
+
+def end_role_in_the_county(database: Database, chat: Chat) -> None:
+    """They keep a role in a team."""
+    with database.write() as session:
+        person = chat.person().id
+        (held,) = grants(session, person)
+        held.ended_at = now_of(session)
+        session.add(held)
+        session.add(
+            RoleGrant(
+                person_id=person,
+                role="organiser",
+                scope_kind="team",
+                scope="sun",
+                granted_by="machine",
+                granted_at=now_of(session),
+            )
+        )
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_whoever_holds_a_role_in_a_team_only_reads_no_cry_for_help_and_it_goes_on_by_itself(
+    alin: Chat, database: Database, registered: bool
+) -> None:
+    near, boss = Chat(database, "near"), Chat(database, "boss")
+    for chat, scope in ((near, "44"), (boss, "4401")):
+        follow(chat)
+        grant(database, chat, "organiser", scope)
+    if registered:
+        alin.register()
+        near, boss = boss, near
+    alin.say("救命，他打我")
+    end_role_in_the_county(database, near)
+    assert [(one.sender, one.text) for one in deliver(database)] == [(near.sender, "")]
+    assert jobs.hand_over(database) == 1
+    (sent,) = deliver(database)
+    assert sent.sender == boss.sender
+    assert "救命，他打我" in sent.text
+    with database.write() as session, pytest.raises(CannotClose, match="not_yours"):
+        close_alert(session, open_alerts(session)[0].id, near.person().id, "都好")
+
+
+@pytest.fixture
+def ladder(database: Database) -> dict[str, Chat]:
+    """One after the other farther away from the county."""
+    made = {}
+    for sender, role, scope in (
+        ("specialist", "specialist", "440106"),
+        ("county", "organiser", "440106"),
+        ("city", "organiser", "4401"),
+        ("province", "organiser", "44"),
+    ):
+        made[sender] = Chat(database, sender)
+        follow(made[sender])
+        grant(database, made[sender], role, scope)
+    return made
+
+
+def leave_waiting(database: Database, state: str) -> list[str]:
+    """What would be sent now comes to this; returns to whom it was to go."""
+    with database.write() as session:
+        rows = claim(session, "test", ACCOUNTS, 10)
+        for row in rows:
+            if state == "held":
+                assert hold(session, row.id, "test", "window")
+            else:
+                assert end(session, row.id, "test", state, "")
+        return [door.sender for row in rows for door in doors(session, row.person_id)]
+
+
+@pytest.mark.parametrize("state", ["held", "uncertain"])
+def test_a_cry_for_help_that_only_waits_goes_to_the_next_wider_scope_after_five_minutes(
+    alin: Chat, database: Database, clock: StoppedClock, ladder: dict[str, Chat], state: str
+) -> None:
+    alin.register()
+    alin.say("救命")
+    for sender in ladder:
+        assert leave_waiting(database, state) == [sender]
+        clock.pass_time(timedelta(minutes=4))
+        assert jobs.hand_over(database) == 0, "there is still time"
+        clock.pass_time(timedelta(minutes=1))
+        assert jobs.hand_over(database) == (0 if sender == "province" else 1)
+    for _time in range(3):
+        clock.pass_time(timedelta(minutes=10))
+        assert jobs.hand_over(database) == 0, "nobody is told twice"
+
+
+def test_whoever_answers_for_two_scopes_is_told_once_and_the_next_one_at_once(
+    alin: Chat, database: Database, clock: StoppedClock
+) -> None:
+    both, city = Chat(database, "both"), Chat(database, "city")
+    for chat in (both, city):
+        follow(chat)
+    for chat, role, scope in (
+        (both, "specialist", "440106"),
+        (both, "organiser", "440106"),
+        (both, "organiser", "4401"),
+        (city, "organiser", "4401"),
+    ):
+        grant(database, chat, role, scope)
+    alin.register()
+    alin.say("救命")
+    assert leave_waiting(database, "held") == ["both"]
+    clock.pass_time(timedelta(minutes=5))
+    assert jobs.hand_over(database) == 1
+    assert leave_waiting(database, "held") == ["city"]
+
+
+def test_a_cry_for_help_stays_with_whoever_has_it_in_a_wider_scope(
+    alin: Chat, database: Database, clock: StoppedClock, ladder: dict[str, Chat]
+) -> None:
+    alin.register()
+    alin.say("救命")
+    leave_waiting(database, "held")
+    clock.pass_time(timedelta(minutes=5))
+    assert jobs.hand_over(database) == 1
+    assert [one.sender for one in deliver(database)] == ["county"]
+    clock.pass_time(timedelta(minutes=60))
+    assert jobs.hand_over(database) == 0
+    ladder["specialist"].say("菜单")
+    assert [one.sender for one in deliver(database)] == ["specialist"], "what was held still comes"
+
+
+def test_whoever_heard_of_a_cry_for_help_in_a_wider_scope_hears_of_what_is_added(
+    alin: Chat, database: Database, clock: StoppedClock, ladder: dict[str, Chat]
+) -> None:
+    alin.register()
+    alin.say("救命")
+    leave_waiting(database, "held")
+    clock.pass_time(timedelta(minutes=5))
+    jobs.hand_over(database)
+    deliver(database)
+    alin.say("救命，在后门")
+    assert ["在后门" in one.text for one in deliver(database) if one.sender == "county"] == [True]
