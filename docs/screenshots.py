@@ -1,7 +1,7 @@
 """Take the screenshots of docs/images/ from a running sandbox.
 
     nuanyang run                       # in one terminal
-    python docs/screenshots.py         # in another; needs Chromium and the development tools
+    python -m docs.screenshots         # in another; needs Chromium and the development tools
 
 Two fresh people are added to the sandbox, one who speaks Chinese and one who first asks the bot for English. Both
 talk to it on both platforms, through the page and nothing else.

@@ -60,7 +60,7 @@ def the_menus_follow_the_chosen_language(api: str) -> None:
         chat = json.loads(wait_for(f"{api}/chats/{platform}/p1"))
         return [column["name"] for column in chat["menu"]] or [entry["description"] for entry in chat["commands"][:1]]
 
-    for platform, english in (("wechat", ["Volunteering", "Me", "Get help"]), ("telegram", ["Check in or out"])):
+    for platform, english in (("wechat", ["Serve", "Me", "Get help"]), ("telegram", ["Check in or out"])):
         post(f"{api}/chats/{platform}/p1/act", {"do": "follow"})
         ends = time.monotonic() + 20
         while seen(platform) != english and time.monotonic() < ends:
