@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -19,15 +20,16 @@ from weakref import WeakValueDictionary
 import structlog
 from sqlmodel import Session
 
-from bot.received import Key, Received, Unavailable, found_by, is_gone, queue_reply, urgent_words
+from bot.received import Key, Received, Unavailable, found_by, is_gone, is_held, queue_reply, urgent_words
 from bot.spool import Spool
+from bot.together import Left, Together
 from config.catalogue import rules
 from config.texts import language_for, speaking
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.turn import is_urgent, stuck, turn
 from models import inbox, outbox
-from models.database import Database, DatabaseAway, is_away
+from models.database import Database, DatabaseAway, Part, is_away
 from models.person import Person, door_of
 
 log = structlog.get_logger(__name__)
@@ -39,8 +41,20 @@ ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
 HANDED_EVERY = 0.5
 ORDER_WITHIN = timedelta(minutes=1)  # an older reply that still waits has met a fault, and holds up nothing more
 SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
+TURNS_AT_ONCE = 2  # transactions with turns under way on PostgreSQL; more cost more than they bring
+TOGETHER_SECONDS = 0.1  # after which a transaction takes no further turn
+TOGETHER_LOCK_MS = 200  # for a row that somebody holds; after that its turn waits alone
 AWAY_SECONDS = 1.0  # after a database was found gone, nobody waits for it again for so long
 ASIDE_EVERY = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An update to hear. `replaying` = it comes from the spool and asks the database whatever was found before."""
+
+    inbound: Inbound
+    passive: bool
+    replaying: bool
 
 
 class Receiver:
@@ -62,6 +76,8 @@ class Receiver:
         self._answers_now = answers_now
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
+        # SQLite has one writer: more threads would only wait for its lock instead of sharing a commit.
+        self._together = Together(self._pool, self._turns, threads=1 if database.is_sqlite else TURNS_AT_ONCE)
         # What must go on while the database hangs, and so never waits behind anything that asks it.
         self._quick = ThreadPoolExecutor(4, thread_name_prefix="quick")
         self._queues: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
@@ -192,7 +208,7 @@ class Receiver:
             if not replaying and self._is_away():
                 return await self._to_spool(inbound, "away")
             try:
-                received: Received = await self._in_thread(partial(self._try, inbound, passive, replaying))
+                received = await self._together.do(_Asked(inbound, passive, replaying))
             except DatabaseAway:
                 if replaying:
                     raise
@@ -204,18 +220,49 @@ class Receiver:
         only wait for its own time-out."""
         return self._away_until > 0 and (time.monotonic() < self._away_until or self._replaying.locked())
 
-    def _try(self, inbound: Inbound, passive: bool, replaying: bool) -> Received:
-        """The transaction, unless the database was found gone while this waited for its thread."""
-        if not replaying and self._is_away():
-            raise DatabaseAway("gone a moment ago")
+    def _turns(self, asked: list[_Asked]) -> list[Left[Received]]:
+        """Some updates in one transaction. Where something of the database's own keeps it from ending, nothing of it
+        stands, and each is tried alone: one of them may be what the others fell with. Runs in a worker thread."""
+        if len(asked) == 1:
+            return [self._alone(asked[0])]
+        if self._is_away() and not any(update.replaying for update in asked):
+            return [Left(error=DatabaseAway("gone a moment ago")) for _update in asked]
+        came: list[Left[Received]] = []
         try:
-            received = self.transact(inbound, passive=passive)
-        except DatabaseAway as error:
-            if is_gone(error):
+            ends = time.monotonic() + TOGETHER_SECONDS
+            with self._database.share(lock_wait_ms=TOGETHER_LOCK_MS) as part:
+                for update in asked:
+                    came.append(self._beside_others(part, update) if time.monotonic() < ends else Left(later=True))
+        except Exception as error:  # noqa: BLE001 each of them is tried alone, and that is logged there
+            if isinstance(error, DatabaseAway) and is_gone(error):
                 self._away_until = time.monotonic() + AWAY_SECONDS
-            raise
+                return [Left(error=error) for _update in asked]
+            log.warning("shared_commit_failed", turns=len(asked), why=type(error).__name__)
+            return [Left(later=True) for _update in asked]
         self._away_until = 0.0
-        return received
+        return came
+
+    def _beside_others(self, part: Part, update: _Asked) -> Left[Received]:
+        """One turn of a shared transaction; for a row that somebody holds it waits alone, and nobody with it."""
+        try:
+            return Left(self._heard(part, update.inbound, update.passive))
+        except Exception as error:
+            if not is_held(error):
+                raise
+            return Left(later=True)
+
+    def _alone(self, update: _Asked) -> Left[Received]:
+        """One update in a transaction of its own, unless the database was found gone while it waited for its thread."""
+        if not update.replaying and self._is_away():
+            return Left(error=DatabaseAway("gone a moment ago"))
+        try:
+            received = self.transact(update.inbound, passive=update.passive)
+        except Exception as error:  # noqa: BLE001 whoever waits for the turn is told
+            if isinstance(error, DatabaseAway) and is_gone(error):
+                self._away_until = time.monotonic() + AWAY_SECONDS
+            return Left(error=error)
+        self._away_until = 0.0
+        return Left(received)
 
     async def quickly(self, work: Callable[[], _T]) -> _T:
         """Run what needs no database in a thread that no database can hold up."""
@@ -226,37 +273,42 @@ class Receiver:
 
     def transact(self, inbound: Inbound, *, passive: bool) -> Received:
         """The one transaction: dedupe, turn, effects, outgoing rows, stored reply. Runs in a worker thread."""
+        with self._database.share() as part:
+            return self._heard(part, inbound, passive)
+
+    def _heard(self, part: Part, inbound: Inbound, passive: bool) -> Received:
+        """The turn, or what stands for one that failed: that rolls back itself and nothing else (§9)."""
+        try:
+            with part() as session:
+                return self._hear(session, inbound, passive)
+        except Exception as error:
+            if is_away(error):
+                raise  # no fault of this message: the whole transaction is tried again from the spool
+            log.exception("turn_failed", kind=inbound.kind)
+        with part() as session:
+            row = self._enter(session, inbound)
+            return self._repeated(session, inbound) if row is None else self._set_aside(session, inbound, row, passive)
+
+    def _enter(self, session: Session, inbound: Inbound) -> str | None:
+        platform, account, key, sender = found_by(inbound)
+        return inbox.enter(session, platform, account, key, sender, inbound.kind, inbound.as_json())
+
+    def _hear(self, session: Session, inbound: Inbound, passive: bool) -> Received:
         here = self._here(inbound)
-        with self._database.write() as session:
-            row = inbox.enter(
-                session,
-                inbound.platform,
-                inbound.account,
-                inbound.key,
-                inbound.sender,
-                inbound.kind,
-                inbound.as_json(),
-            )
-            if row is None:
-                return self._repeated(session, inbound)
-            try:
-                with session.begin_nested():
-                    reply, person = turn(session, inbound, here)
-            except Exception as error:
-                if is_away(error):
-                    raise  # no fault of this message: the whole transaction is tried again from the spool
-                log.exception("turn_failed", inbox=row, kind=inbound.kind)
-                return self._set_aside(session, inbound, row, passive)
-            passive = passive and (here.sure_answers or self._leaves_now(session, inbound, person))
-            door = "none" if reply is None else "passive" if passive else "outbox"
-            inbox.finish(session, row, person, reply.as_json() if reply else None, door)
-            if inbound.kind == "unfollow":
-                inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
-            if reply is not None and door == "outbox" and person is not None:
-                where = door_of(session, inbound.platform, inbound.account, inbound.sender)
-                urgent = outbox.EMERGENCY if is_urgent(inbound) else outbox.REPLY
-                queue_reply(session, row, person, reply, where.id if where else None, priority=urgent)
-            return Received(reply if passive else None, row if passive and reply else "")
+        row = self._enter(session, inbound)
+        if row is None:
+            return self._repeated(session, inbound)
+        reply, person = turn(session, inbound, here)
+        passive = passive and (here.sure_answers or self._leaves_now(session, inbound, person))
+        door = "none" if reply is None else "passive" if passive else "outbox"
+        inbox.finish(session, row, person, reply.as_json() if reply else None, door)
+        if inbound.kind == "unfollow":
+            inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
+        if reply is not None and door == "outbox" and person is not None:
+            where = door_of(session, inbound.platform, inbound.account, inbound.sender)
+            urgent = outbox.EMERGENCY if is_urgent(inbound) else outbox.REPLY
+            queue_reply(session, row, person, reply, where.id if where else None, priority=urgent)
+        return Received(reply if passive else None, row if passive and reply else "")
 
     def _leaves_now(self, session: Session, inbound: Inbound, person: str | None) -> bool:
         """Whether the reply may be this call's answer on a platform that drops answers without a word: not before an

@@ -63,7 +63,13 @@ def queue_reply(
 
 def is_gone(error: DatabaseAway) -> bool:
     """Whether nobody can be served now; a row that is held for long concerns one person only."""
-    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) not in _HELD
+    return not is_held(error)
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether somebody else holds a row (PostgreSQL), or both waited for each other: the database itself is there."""
+    asked = error.__cause__ if isinstance(error, DatabaseAway) else error
+    return getattr(getattr(asked, "orig", None), "sqlstate", None) in _HELD
 
 
 def found_by(inbound: Inbound) -> tuple[str, str, str, str]:

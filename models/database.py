@@ -6,12 +6,13 @@ and the clock, so that rules need no globals.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -23,6 +24,8 @@ from models.clock import Clock
 from models.vault import Vault
 
 LOCK_WAIT_MS = 3_000
+
+Part = Callable[[], AbstractContextManager[Session]]
 
 
 class DatabaseAway(Exception):
@@ -58,8 +61,27 @@ class Database:
         with away(), self._session(self.read_engine) as session:
             yield session
 
-    def _session(self, engine: Engine) -> Session:
-        return Session(engine, expire_on_commit=False, info={"vault": self.vault, "clock": self.clock})
+    @contextmanager
+    def share(self, *, lock_wait_ms: int | None = None) -> Iterator[Part]:
+        """One transaction for several pieces of work, committed at the end of the block. Each piece asks for a session
+        of its own, and stands or falls alone: what it did is taken back when its block raises.
+
+        `lock_wait_ms` = how long one statement may wait for a row that somebody else holds (PostgreSQL), where others
+        wait for it to go on. Raises DatabaseAway when the transaction cannot be had.
+        """
+        with away(), self.engine.connect() as connection, connection.begin():
+            if lock_wait_ms is not None and not self.is_sqlite:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {lock_wait_ms:d}")
+            yield partial(self._part, connection)
+
+    @contextmanager
+    def _part(self, connection: Connection) -> Iterator[Session]:
+        with self._session(connection, join_transaction_mode="create_savepoint") as session:
+            yield session
+            session.commit()
+
+    def _session(self, bind: Engine | Connection, **more: Any) -> Session:
+        return Session(bind, expire_on_commit=False, info={"vault": self.vault, "clock": self.clock}, **more)
 
     def dispose(self) -> None:
         """Close every connection of the pools."""
@@ -124,6 +146,20 @@ def insert_once(session: Session, table: type[SQLModel]) -> Any:
     return statement.execution_options(preserve_rowcount=True)
 
 
+def _lean_savepoints(engine: Engine) -> Engine:
+    """Savepoints as they stand: SQLAlchemy would compile a statement for each of them anew, and every turn has some."""
+
+    def run(words: str) -> Callable[[Connection, str], None]:
+        def through(connection: Connection, name: str) -> None:
+            connection.exec_driver_sql(f"{words} {name}")  # the names are SQLAlchemy's own: sa_savepoint_1 …
+
+        return through
+
+    engine.dialect.do_savepoint = run("SAVEPOINT")  # type: ignore[assignment, method-assign]
+    engine.dialect.do_release_savepoint = run("RELEASE SAVEPOINT")  # type: ignore[assignment, method-assign]
+    return engine
+
+
 def _sqlite(url: str, durable: bool, *, write: bool) -> Engine:
     engine = create_engine(
         url,
@@ -146,11 +182,11 @@ def _sqlite(url: str, durable: bool, *, write: bool) -> Engine:
 
     event.listen(engine, "connect", connect)
     event.listen(engine, "begin", begin)
-    return engine
+    return _lean_savepoints(engine)
 
 
 def _postgresql(url: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=8,
         max_overflow=4,
@@ -162,3 +198,4 @@ def _postgresql(url: str) -> Engine:
             "options": f"-c lock_timeout={LOCK_WAIT_MS} -c timezone=UTC -c idle_in_transaction_session_timeout=60000",
         },
     )
+    return _lean_savepoints(engine)

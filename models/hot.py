@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import class_mapper, make_transient_to_detached
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.sql import Executable
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
+T = TypeVar("T", bound=SQLModel)
 _Processor = Callable[[Any], Any]
 
 
@@ -102,6 +106,25 @@ class Hot:
             names = tuple(made.positiontup) if made.positional else None
             self._compiled[dialect.name] = _Compiled(str(made), names, constants, binds, results)
             return self._compiled[dialect.name]
+
+
+def loaded(session: Session, table: type[T], values: tuple[Any, ...]) -> T:
+    """The object of a row that was read past the session (all columns, in the table's order), as if that had read it.
+
+    Only for a session that does not hold the row yet: what it holds would stay as it is.
+    """
+    made: T = class_mapper(table).class_manager.new_instance()
+    state = instance_state(made)
+    state.dict.update(zip(_names(table), values, strict=True))
+    make_transient_to_detached(made)
+    session.add(made)
+    return made
+
+
+@cache
+def _names(table: type[SQLModel]) -> tuple[str, ...]:
+    columns = class_mapper(table).local_table.c
+    return tuple(class_mapper(table).get_property_by_column(column).key for column in columns)
 
 
 def cursor_of(session: Session) -> DBAPICursor:

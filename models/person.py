@@ -16,7 +16,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from models import audit
 from models.conversation import Conversation
 from models.database import insert_once, now_of
-from models.hot import Hot
+from models.hot import Hot, loaded
 from models.ids import new_id
 from models.inbox import forget_messages
 from models.outbox import withdraw
@@ -75,6 +75,19 @@ _KNOWN = (
     .with_for_update(key_share=True, of=(Door, Person))
     .execution_options(populate_existing=True)
 )
+_DOOR = len(SQLModel.metadata.tables["door"].columns)
+_KNOWN_ROW = Hot(
+    lambda _dialect: (
+        sql_select(*SQLModel.metadata.tables["door"].c, *SQLModel.metadata.tables["person"].c)
+        .join_from(Door, Person, col(Person.id) == Door.person_id)
+        .where(
+            col(Door.platform) == bindparam("platform"),
+            col(Door.account) == bindparam("account"),
+            col(Door.sender) == bindparam("sender"),
+        )
+        .with_for_update(key_share=True, of=(Door, Person))
+    )
+)
 _HEARD = Hot(
     lambda _dialect: (
         update(Door).where(col(Door.id) == bindparam("door")).values(last_in_at=bindparam("at"), blocked_at=None)
@@ -97,16 +110,27 @@ def open_door(
 
     The door stays locked until the transaction ends: whom it leads to cannot change under a turn.
     """
-    found = session.execute(_KNOWN, {"platform": platform, "account": account, "sender": sender}).first()
-    if found is None:
-        door, person = _new_door(session, platform, account, sender, language, zone)
+    row = None
+    if not session.identity_map and not session.new:  # as at the beginning of a turn, which this is a part of
+        row = _KNOWN_ROW.first(session, platform=platform, account=account, sender=sender)
+    if row is not None:
+        door, person = loaded(session, Door, row[:_DOOR]), loaded(session, Person, row[_DOOR:])
     else:
-        door, person = found
+        door, person = _found_or_new(session, platform, account, sender, language, zone)
     now = now_of(session)
     _HEARD.changed(session, door=door.id, at=now)
     set_committed_value(door, "last_in_at", now)
     set_committed_value(door, "blocked_at", None)
     return door, person
+
+
+def _found_or_new(
+    session: Session, platform: str, account: str, sender: str, language: str, zone: str
+) -> tuple[Door, Person]:
+    found = session.execute(_KNOWN, {"platform": platform, "account": account, "sender": sender}).first()
+    if found is not None:
+        return found[0], found[1]
+    return _new_door(session, platform, account, sender, language, zone)
 
 
 def _new_door(
