@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,16 +57,18 @@ class Switch:
         self.began = threading.Event()
         self.away = False
         monkeypatch.setattr(receiving, "turn", self._turn)
-        write = Database.write
+        for name in ("write", "share"):
+            monkeypatch.setattr(Database, name, self._maybe(getattr(Database, name)))
 
+    def _maybe(self, enter: Callable[..., AbstractContextManager[Any]]) -> Callable[..., AbstractContextManager[Any]]:
         @contextmanager
-        def maybe(database: Database) -> Iterator[Session]:
+        def maybe(database: Database, **more: Any) -> Iterator[Any]:
             if self.away:
                 raise DatabaseAway("test")
-            with write(database) as session:
-                yield session
+            with enter(database, **more) as begun:
+                yield begun
 
-        monkeypatch.setattr(Database, "write", maybe)
+        return maybe
 
     def _turn(self, session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, str | None]:
         if inbound.text in self.slow:
