@@ -45,8 +45,8 @@ lint: install-dev ## ruff, mypy, import-linter, missing texts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install-dev ## what a turn costs, against a floor of plain SQL (20 seconds)
-	$(BIN)/python -m bench.turns
+bench: install-dev ## what a turn costs, against a floor of plain SQL (two minutes)
+	$(BIN)/python -m bench.inbound
 
 format: install-dev ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .

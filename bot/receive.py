@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 
+SHORT = 200  # characters
 URGENT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
 HANDED_EVERY = 0.5
@@ -101,7 +102,9 @@ class Receiver:
             task = asyncio.create_task(self._ordered(inbound, passive))
             self._running[key] = task
             task.add_done_callback(partial(self._ended, key))
-        urgent = await self.quickly(partial(urgent_words, inbound))
+        # A tenth of a millisecond for a short text; a thread costs more than that, and a long text could hold the loop.
+        short = len(inbound.text) <= SHORT
+        urgent = urgent_words(inbound) if short else await self.quickly(partial(urgent_words, inbound))
         at_once = Received(Reply(urgent) if urgent else None)
         if task is None or key in self._given_up:
             return at_once
