@@ -241,7 +241,7 @@ class Receiver:
                 self._away_until = time.monotonic() + AWAY_SECONDS
                 return [Left(error=error) for _update in asked]
             log.warning("shared_commit_failed", turns=len(asked), why=type(error).__name__)
-            return [Left(later=True) for _update in asked]
+            return [Left(alone=True) for _update in asked]
         self._away_until = 0.0
         return came
 
@@ -252,7 +252,7 @@ class Receiver:
         except Exception as error:
             if not is_held(error):
                 raise
-            return Left(later=True)
+            return Left(alone=True)
 
     def _alone(self, update: _Asked) -> Left[Received]:
         """One update in a transaction of its own, unless the database was found gone while it waited for its thread."""

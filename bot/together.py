@@ -23,11 +23,12 @@ MOST = 16  # turns of a commit: 50 ms at three milliseconds each, and a write tr
 
 @dataclass(slots=True)
 class Left(Generic[R]):
-    """What became of one piece of work: its result, what it raised, or neither (it is done later)."""
+    """What became of one piece of work: its result, what it raised, or neither: done later, or later and alone."""
 
     result: R | None = None
     error: BaseException | None = None
     later: bool = False
+    alone: bool = False
 
 
 Work = Callable[[list[T]], list[Left[R]]]
@@ -37,7 +38,7 @@ class Together(Generic[T, R]):
     """Pieces of work, done in threads in the order in which they came, several at a time where they wait.
 
     `work` gets some of them and tells of each what became of it, in the same order; what it leaves for later is done
-    alone, before what came after it. It raises nothing.
+    before what came after it.
     """
 
     def __init__(self, pool: Executor, work: Work[T, R], *, threads: int, most: int = MOST) -> None:
@@ -87,8 +88,8 @@ class Together(Generic[T, R]):
         for (what, done, _alone), left in zip(taken, came, strict=True):
             if done.done():
                 continue  # whoever waited for it was cancelled
-            if left.later:
-                again.append((what, done, True))
+            if left.later or left.alone:
+                again.append((what, done, left.alone))
             elif left.error is not None:
                 done.set_exception(left.error)
             else:
