@@ -151,8 +151,12 @@ class App:
         menus = menu.commands() if platform.features.commands else menu.menus()
         name, content = f"menu:{key[0]}:{key[1]}", repr(menus)
         # A list of commands may be put up again and again; WeChat adds another conditional menu each time.
-        if not platform.features.commands and await asyncio.to_thread(self._has, name, content):
-            return
+        if not platform.features.commands:
+            if await asyncio.to_thread(self._has, name, content):
+                return
+            # Its menus are taken down before new ones go up. Cut in the middle, and started again as the version that
+            # hung there before, it must not believe that they still hang.
+            await asyncio.to_thread(self._keep, name, "")
         outcome = await platform.install_menu(menus)
         log.info("menu_installed", platform=key[0], account=key[1], outcome=outcome.name, code=outcome.code)
         if outcome.name == "sent":

@@ -17,7 +17,7 @@ from aiolimiter import AsyncLimiter
 
 from bot.platforms.base import Outcome, Platform
 from config.texts import speaking
-from handlers import notices
+from handlers import late, notices
 from handlers.here import Here
 from handlers.message import Reply
 from models import lease, outbox
@@ -149,6 +149,8 @@ class Deliverer:
             outcome = await self._call(call, claimed_at)
             self._observe(call.account[0], outcome.name if outcome else "late")
             again = await asyncio.to_thread(self._end, call, outcome)
+            if outcome is not None and outcome.name == "sent" and call.reply.options and row.kind != "reply":
+                await asyncio.to_thread(self._arrived, call)  # an answer's options were remembered in its turn
             if not again:
                 return
             tried.add(call.door_id)
@@ -221,6 +223,16 @@ class Deliverer:
                 return False
             outbox.end_attempt(session, call.attempt, outcome.name, outcome.code, outcome.reference)
             return self._rule(session, call, outcome)
+
+    def _arrived(self, call: _Call) -> None:
+        """The options are on the screen. A transaction of its own: that it was sent must not wait for a turn."""
+        try:
+            with self._database.write() as session:
+                door = session.get(Door, call.door_id)
+                if door is not None:
+                    late.saw(session, door.person_id, call.reply.options)
+        except DatabaseAway:
+            log.warning("database_away", doing="arrived")
 
     def _rule(self, session: Any, call: _Call, outcome: Outcome) -> bool:
         row, name, why = call.row, self.name, f"{outcome.name} {outcome.code}".strip()

@@ -22,11 +22,17 @@ class Entry(BaseModel):
     zh_CN: str  # noqa: N815 the language's own name
     zh_HK: str  # noqa: N815
     en: str
+    words: tuple[str, ...] = ()  # what people call it as well
 
     @property
     def label(self) -> str:
         """The words in the current language."""
         return str(getattr(self, current()))
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Whatever may be typed for it, in any language."""
+        return (self.zh_CN, self.zh_HK, self.en, *self.words)
 
 
 class Catalogue(BaseModel):

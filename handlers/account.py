@@ -33,6 +33,7 @@ from models.ids import new_id
 from models.outbox import enqueue
 from models.person import Door, Person, address_form, doors
 from models.recognition import DISPUTED_FOR
+from models.role import highest
 
 
 def account_name(platform: str) -> str:
@@ -129,7 +130,8 @@ def _bind(session: Session, person: Person, command: Bind) -> Reply | Further:
         if door.id != this.door_id:
             before = gone.language if door.id in {moved.id for moved in joined.moved} else joined.person.language
             _tell(session, joined.person.id, door, "notice.bound", this.platform, before=before)
-    return Reply(_bound_here(person.language, joined))
+    menu = highest(session, joined.person.id)
+    return Reply(_bound_here(person.language, joined), menu=menu, language=joined.person.language)
 
 
 def _bound_here(before: str, joined: Joined) -> str:
@@ -260,12 +262,16 @@ def _unbind(session: Session, person: Person, command: Unbind) -> Reply:
     for door in doors(session, person.id):
         if door.id != this.door_id:
             _tell(session, person.id, door, "notice.unbound_other", parted.moved[0].platform)
-    text = _("已经分开。")
-    if any(door.id == this.door_id for door in parted.moved):
-        text += (
-            _("这个账号现在是单独的身份。") if not parted.merged_registrations else _("这个账号恢复了绑定前的登记。")
-        )
-    return Reply(text + _("想再绑在一起，回复“绑定”。"))
+    leaves = any(door.id == this.door_id for door in parted.moved)
+    now = parted.person if leaves else person
+    with speaking(now.language):
+        text = _("已经分开。")
+        if leaves and parted.merged_registrations:
+            text += _("这个账号恢复了绑定前的登记。")
+        elif leaves:
+            text += _("这个账号现在是单独的身份。")
+        text += _("想再绑在一起，回复“绑定”。")
+    return Reply(text, menu=highest(session, now.id), language=now.language)
 
 
 UNBIND = Dialogue("unbind", UnbindFacts, _unbind_facts, _unbind_talk, _unbind)
@@ -276,7 +282,7 @@ def _bound(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
         "刚刚有一个账号和你绑在一起了：{account}。两边现在是同一个人。不是你本人做的，请马上回复“解除绑定”。"
     ).format(account=account_name(str(params["platform"])))
     before = str(params.get("before", person.language))  # not there in what an earlier version left in the outbox
-    return Reply(text + "\n" + which_language(person.language, before))
+    return Reply(text + "\n" + which_language(person.language, before), menu=highest(session, person.id))
 
 
 def _unbound(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -284,14 +290,16 @@ def _unbound(session: Session, person: Person, params: dict[str, Any]) -> Reply 
         "这个账号刚刚从绑定里分出来了，现在是单独的身份。不是你本人做的，请在 {hours} 小时内回复“我以前注册过”："
         "除了给原来的账号发码，还会请当地负责的同事核实。"
     )
-    return Reply(text.format(hours=round(DISPUTED_FOR.total_seconds() / 3600)))
+    said = text.format(hours=round(DISPUTED_FOR.total_seconds() / 3600))
+    return Reply(said, menu=highest(session, person.id))
 
 
 def _unbound_other(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     return Reply(
         _("刚刚有一个账号从你的绑定里分出去了：{account}。资料留在这边。不是你本人做的，请回复“联系专员”。").format(
             account=account_name(str(params["platform"]))
-        )
+        ),
+        menu=highest(session, person.id),
     )
 
 

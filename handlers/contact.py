@@ -10,8 +10,8 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _
-from handlers.contact_words import elsewhere
-from handlers.dialogue import Ask, Choice, Dialogue, Talk
+from handlers.contact_words import age, elsewhere
+from handlers.dialogue import Ask, Choice, Dialogue, Further, Talk
 from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
@@ -23,32 +23,40 @@ from models.contact import (
     ContactMessage,
     answers_for,
     is_too_many,
+    latest,
     take_back,
     words_of,
     write,
 )
 from models.person import Person, address_form
 
+QUOTED = 20  # characters of a message that its answer names
+
 
 class ContactFacts(BaseModel):
     """`anybody` = somebody answers for this person; `thread` = it goes on with an answer that was given; `too_many` =
-    there is nothing to ask, since no more will be taken within this hour."""
+    there is nothing to ask, since no more will be taken within this hour; `late` = asked outside a talk: whether the
+    other two are so is found out when it is answered."""
 
     anybody: bool = True
     thread: str = ""
     too_many: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """What to pass on; without words it was too many before anything was asked."""
+    """What to pass on; without words it was too many before anything was asked. `late` as in ContactFacts."""
 
     words: str
     thread: str
+    late: bool = False
 
 
-def _contact_facts(session: Session, person: Person) -> ContactFacts:
-    return ContactFacts(anybody=bool(answers_for(session, person.id)), too_many=is_too_many(session, person.id))
+def _contact_facts(session: Session, person: Person, thread: str = "") -> ContactFacts:
+    return ContactFacts(
+        anybody=bool(answers_for(session, person.id)), thread=thread, too_many=is_too_many(session, person.id)
+    )
 
 
 def _contact_talk(facts: ContactFacts) -> Talk:
@@ -59,6 +67,14 @@ def _contact_talk(facts: ContactFacts) -> Talk:
         more = yield Ask("more", _("要接着说吗？"), choices=(write, Choice("no", _("不用了"))))
         if more == "no":
             return None
+    if facts.late:
+        return Contact("", facts.thread, late=True)
+    return (yield from _words_talk(facts))
+
+
+def _words_talk(facts: ContactFacts) -> Talk:
+    if facts.too_many:
+        return Contact("", facts.thread)
     if facts.anybody:
         text = _("请写下想说的事，{limit} 字以内，我会转给负责你的同事，由真人回复。").format(limit=MAX_WORDS)
     else:
@@ -69,7 +85,10 @@ def _contact_talk(facts: ContactFacts) -> Talk:
     return Contact(words, facts.thread)
 
 
-def _contact(session: Session, person: Person, command: Contact) -> Reply:
+def _contact(session: Session, person: Person, command: Contact) -> Reply | Further:
+    now = _contact_facts(session, person, command.thread) if command.late else None
+    if now is not None and not now.too_many:
+        return Further(now)
     if not command.words:
         return _too_many(session, person, _("先不用再写了。"))
     try:
@@ -88,7 +107,8 @@ def _contact(session: Session, person: Person, command: Contact) -> Reply:
 
 def _second_thoughts(session: Session, person: Person, row: ContactMessage) -> tuple[Option, ...]:
     """What was written has gone out as it stands, so that nothing said is lost; here it is added to or taken back."""
-    more = asked(session, person.id, CONTACT.name, "more", ContactFacts(thread=row.thread), [("write", _("补充留言"))])
+    facts = ContactFacts(thread=row.thread, late=True)
+    more = asked(session, person.id, CONTACT.name, "more", facts, [("write", _("补充留言"))])
     undo = UndoFacts(message=row.id)
     return (*more, *asked(session, person.id, CONTACT_UNDO.name, "sure", undo, [("yes", _("撤回留言"))]))
 
@@ -105,10 +125,20 @@ def _too_many(session: Session, person: Person, what: str) -> Reply:
 CONTACT = Dialogue("contact", ContactFacts, _contact_facts, _contact_talk, _contact, repeats=True, offers=True)
 
 
+def _more_facts(session: Session, person: Person) -> ContactFacts:
+    """补充留言, typed where its button is no longer on the screen: it goes on with what was written last."""
+    last = latest(session, person.id)
+    return _contact_facts(session, person, last.thread if last is not None else "")
+
+
+CONTACT_MORE = Dialogue("contact_more", ContactFacts, _more_facts, _words_talk, _contact, offers=True)
+
+
 class UndoFacts(BaseModel):
-    """Which message is to be taken back."""
+    """Which message is to be taken back; `typed` = by words without a button, which say all there is to ask."""
 
     message: str = ""
+    typed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +149,22 @@ class TakeBack:
 
 
 def _undo_facts(session: Session, person: Person) -> UndoFacts:
-    return UndoFacts()
+    """撤回留言, typed where its button is no longer on the screen: it means what was written last."""
+    last = latest(session, person.id)
+    return UndoFacts(message=last.id if last is not None else "", typed=True)
 
 
 def _undo_talk(facts: UndoFacts) -> Talk:
-    if not facts.message:
-        return None
+    if facts.typed:
+        return TakeBack(facts.message)
     back = Choice("yes", _("撤回留言"), words=(_("撤回"),))
     sure = yield Ask("sure", _("要撤回刚才的留言吗？"), choices=(back, Choice("no", _("不撤回"))))
     return TakeBack(facts.message) if sure == "yes" else None
 
 
 def _undo(session: Session, person: Person, command: TakeBack) -> Reply:
+    if not command.message:
+        return Reply(_("现在没有可以撤回的留言。"), (Option("m:contact", _("联系专员")),))
     try:
         seen = take_back(session, command.message, person.id)
     except ContactError as cannot:
@@ -153,14 +187,26 @@ def _answer_notice(session: Session, person: Person, params: dict[str, Any]) -> 
     author = session.get(Person, row.author_id) if row else None
     if row is None or words is None or author is None:
         return None
-    options: tuple[Option, ...] = asked(
-        session, person.id, CONTACT.name, "more", ContactFacts(thread=row.thread), [("write", _("接着说"))]
-    )
+    facts = ContactFacts(thread=row.thread, late=True)
+    options = asked(session, person.id, CONTACT.name, "more", facts, [("write", _("接着说"))])
+    question = session.get(ContactMessage, str(params.get("asked", "")))
     if not here(session).sensitive_in_chat:
-        return elsewhere(session, person, row, _("负责的同事回复你了。"), options)
+        said = _("负责的同事回复你了。")
+        if question is not None:
+            said += _("你的留言写于：{age}。").format(age=age(session, question))
+        return elsewhere(session, person, row, said, options)
     form = address_form(session, author)
     who = _("{form}回复你：").format(form=form) if form else _("负责的同事回复你：")
-    return Reply(f"{who}\n{words}", options)
+    lines, about = [who, words], words_of(session, question) if question else None
+    if about:
+        # Of several messages it must be clear which one is meant.
+        lines.append(_("（你问的是：“{words}”）").format(words=_beginning(about)))
+    return Reply("\n".join(lines), options)
+
+
+def _beginning(words: str) -> str:
+    line = " ".join(words.split())
+    return line if len(line) <= QUOTED else line[:QUOTED] + "…"
 
 
 NOTICES = {"notice.contact_answer": _answer_notice}

@@ -6,6 +6,7 @@ Pure. A week begins on Monday; “next Monday”, like 下周一, is the Monday 
 from __future__ import annotations
 
 import re
+from calendar import isleap
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -90,6 +91,14 @@ def meant(words: str, today: date) -> date | None:
     return None
 
 
+def is_day(words: str) -> bool:
+    """Whether the words have the form of a day or of a span of time, whatever day it is today."""
+    try:
+        return meant(words, date(2000, 1, 1)) is not None
+    except ValueError:  # a day that not every calendar has
+        return True
+
+
 def months_on(day: date, months: int) -> date:
     """The same day so many months later, or the last one of a month that is shorter."""
     year, month = divmod(day.month - 1 + months, 12)
@@ -106,8 +115,14 @@ def _calendar(found: re.Match[str], today: date) -> date:
     """Month and day, with or without a year."""
     said = found["month"]
     month = _MONTHS.index(said[:3]) + 1 if said[:3] in _MONTHS else number(said)
-    day = date(int(found["year"] or today.year), month, number(found["day"]))
-    return day if found["year"] or day > today else day.replace(year=today.year + 1)
+    at = number(found["day"])
+    if found["year"]:
+        return date(int(found["year"]), month, at)
+    if (month, at) == (2, 29):  # in the year that has it, of the two that a day within a year may lie in
+        leap = today.year if isleap(today.year) and today < date(today.year, 2, 29) else today.year + 1
+        return date(leap, 2, 29)
+    day = date(today.year, month, at)
+    return day if day > today else day.replace(year=today.year + 1)
 
 
 def _of_month(found: re.Match[str], today: date) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from config.texts import _
-from handlers import menu, talk
+from handlers import cries, menu, talk
 from handlers.message import Reply
 from models.conversation import State
 from models.person import Person
@@ -14,6 +14,9 @@ from models.person import Person
 def unknown(session: Session, person: Person, state: State, words: str) -> Reply:
     """Free text that fits nothing."""
     if menu.acknowledged(words):
+        waiting = cries.not_taken_yet(session, person)
+        if waiting is not None:
+            return talk.show(state, waiting)
         return talk.show(state, Reply(_("好的。想做什么，回复“菜单”。")), keep=True)
     if state.ended_now:
         # It answered the talk that has just been ended for want of time: the way back to it says enough.

@@ -138,8 +138,8 @@ def perform(session: Session, person: Person, command: LookUp | Decide | TakeBac
     own = checked.verdict == "own" or (volunteer is not None and volunteer.person_id == person.id)
     problem = own_code() if own else _verdict(checked, volunteer)
     if isinstance(command, LookUp):
-        if checked.verdict == "pause":
-            return Reply(problem)
+        if own or checked.verdict == "pause":
+            return Reply(problem)  # the talk is not the minor's, and a pause asks for nothing
         if problem or volunteer is None:
             then = _counting(person.id) if checked.verdict == "wrong" else None
             raise Refused(command.key, problem, then)
@@ -202,12 +202,15 @@ def _explained(facts: Facts) -> str:
         "做什么：参加适合年龄的助残服务和活动，不会单独结对，首次服务有专员陪同。\n"
         "为什么问您：未满 {age} 岁的人注册要监护人同意。\n"
         "记录什么：孩子的姓名、手机号、出生日期、所在县（市、区），您的姓名、关系、手机号，都加密保存，不作别的用途。\n"
-        "存多久：到孩子或您要求删除为止；随时可以撤回，回复“监护人”就行。\n"
+        "存多久：到孩子或您要求删除为止，聊天原文 {days} 天；"
+        "删除后，编号、服务、同意、操作和求助的记录按法律要求留下。\n"
+        "随时可以撤回，回复“监护人”就行。\n"
         "您同意吗？"
     ).format(
         called=facts.called,
         responsible=who_is_responsible(facts.operator, facts.contact),
         age=rules().registration.guardian_consent_below,
+        days=rules().messages.retention_days,
     )
 
 

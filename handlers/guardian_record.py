@@ -15,10 +15,9 @@ from stdnum import luhn
 from config.regions import place_name
 from config.texts import _, current
 from handlers.checks import number_digest
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.dialogue import Ask, Choice, Dialogue, Further, Invalid, Refused, Talk
 from handlers.guardian_words import about_guardian, not_agreed
 from handlers.invitation import called_gently
-from handlers.late import asked
 from handlers.message import Option, Reply
 from models.guardian import Guardian, GuardianError, may_record, record, waiting
 from models.person import Person
@@ -77,7 +76,7 @@ def talk_record(facts: RecordFacts) -> Talk:
     return Record(facts.volunteer, facts.called, told) if seen == "yes" else None
 
 
-def perform_record(session: Session, person: Person, command: FindNumber | Record) -> Reply:
+def perform_record(session: Session, person: Person, command: FindNumber | Record) -> Reply | Further:
     """Find the minor inside the person's scope, or record the consent; everything is checked again."""
     if isinstance(command, Record):
         return _recorded(session, person, command)
@@ -95,8 +94,7 @@ def perform_record(session: Session, person: Person, command: FindNumber | Recor
     county = volunteer.county or ""
     phone = number_digest(phone_of(session, volunteer))
     facts = RecordFacts(allowed=True, volunteer=volunteer.id, called=called, county=county, child_phone=phone)
-    values = [(choice.value, choice.label) for choice in _right_or_not()]
-    return Reply(_whom(called, county), asked(session, person.id, "guardian_record", "right", facts, values))
+    return Further(facts)
 
 
 def _recorded(session: Session, person: Person, command: Record) -> Reply:

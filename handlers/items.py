@@ -65,7 +65,7 @@ def _chosen(
 
 
 def _kind(kind: Kind) -> Callable[[], tuple[Choice, ...]]:
-    return lambda: tuple(Choice(key, entry.label) for key, entry in entries(kind).items())
+    return lambda: tuple(Choice(key, entry.label, words=entry.spellings) for key, entry in entries(kind).items())
 
 
 def _distances() -> tuple[Choice, ...]:

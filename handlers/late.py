@@ -28,8 +28,8 @@ def asked(
 ) -> tuple[Option, ...]:
     """Buttons (value, label) whose press begins the dialogue with these facts and that answer given.
 
-    Where no talk of the person is under way, a typed number means them as well, and so does any word that the
-    dialogue takes for that choice, when this is its first question under these facts.
+    Once they are on the screen (`saw`, or the answer of a turn), a typed number means them as well, and so does any
+    word that the dialogue takes for that choice, when this is its first question under these facts.
     """
     prompt = new_token()
     now = now_of(session)
@@ -46,12 +46,16 @@ def asked(
         )
     )
     session.flush()
-    options = tuple(Option(f"{prompt}:{number}", label) for number, (_value, label) in enumerate(choices))
+    return tuple(Option(f"{prompt}:{number}", label) for number, (_value, label) in enumerate(choices))
+
+
+def saw(session: Session, person_id: str, options: tuple[Option, ...]) -> None:
+    """A message with these options has arrived: what is typed means them, where no talk is under way. Before that a
+    number must not mean what nobody has seen."""
     state = lock(session, person_id)
-    if state.current is None:
+    if options and state.current is None:
         state.shown = [(option.id, option.label) for option in options]
         save(session, person_id, state)
-    return options
 
 
 def answered(

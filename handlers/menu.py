@@ -49,14 +49,17 @@ DIALOGUES: dict[str, Dialogue] = {
         account.UNBIND,
         recognition.RECOGNITION,
         recognition.RECOGNITION_CHECK,
+        recognition.RECOGNITION_CODE,
         privacy.CONSENTS,
         privacy.DELETE,
         contact.CONTACT,
+        contact.CONTACT_MORE,
         contact.CONTACT_UNDO,
         messages.CONTACT_ANSWER,
         messages.MESSAGES,
         safeguarding.TELL_MORE,
         on_duty.TAKE_ALERT,
+        on_duty.ALERT_PHONE,
     )
 }
 
@@ -97,6 +100,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("register", N_("报名注册"), registration.REGISTRATION),
         Entry("activities", N_("近期活动")),
         Entry("contact", N_("联系专员"), contact.CONTACT),
+        Entry("contact_more", N_("补充留言"), contact.CONTACT_MORE),
+        Entry("contact_undo", N_("撤回留言"), contact.CONTACT_UNDO),
         Entry("worried", N_("我很担心TA"), say=safeguarding.worried),
         Entry("sos", N_("紧急求助"), say=safeguarding.sos),
         Entry("messages", N_("留言"), messages.MESSAGES),
@@ -142,6 +147,11 @@ def entry(key: str) -> Entry | None:
 def title(name: str) -> str:
     """How a talk is called on the menu; its entry's label."""
     return next((_(found.label) for found in ENTRIES.values() if found.dialogue and found.dialogue.name == name), name)
+
+
+def has_entry(name: str) -> bool:
+    """Whether the menu has an entry that begins this talk."""
+    return any(found.dialogue and found.dialogue.name == name for found in ENTRIES.values())
 
 
 def keys_of(runs: list[Run]) -> tuple[str, ...]:
@@ -190,6 +200,15 @@ def begins(words: str) -> Begun | Entry | None:
     return _found(ENTRIES[meant]) if meant is not None else None
 
 
+def is_named(words: str) -> bool:
+    """Whether a whole message is an entry's name, or the plain wish for it. Not “回复” and its like, which may be typed
+    for the button that has just been pressed."""
+    plain = words.casefold()
+    if any(plain in (found.label.casefold(), _(found.label).casefold()) for found in ENTRIES.values()):
+        return True
+    return any(key != "messages" and pattern.fullmatch(words) for pattern, key, _always in INTENTS)
+
+
 def _found(entry: Entry, *, always: bool = False) -> Begun | Entry:
     return Begun(entry.dialogue, {}, always) if entry.dialogue else entry
 
@@ -212,7 +231,7 @@ def scene(value: str) -> Begun | None:
 
 def behind_code(session: Session, person: Person, code: str) -> Begun | None:
     """The talk that a code by itself belongs to; None for one that nobody was given, which counts as a wrong try."""
-    talks = {"guardian": guardian.GUARDIAN, "bind": account.BIND}
+    talks = {"guardian": guardian.GUARDIAN, "bind": account.BIND, "recognition": recognition.RECOGNITION_CODE}
     kind = kind_of(session, code, person.id, tuple(talks))
     return Begun(talks[kind], {"code": {"t": code}}) if kind else None
 
@@ -315,9 +334,14 @@ def overview(session: Session, person: Person, *, talking: bool) -> Reply:
         entries = _("、").join(entry.label for entry in column.entries)
         lines.append(_("{item}：{value}").format(item=column.label, value=entries))
     if talking:
-        lines.append(_("刚才的问题还等着你：直接回答就行，或回复“取消”。"))
+        lines.append(still_waiting())
         return Reply("\n".join(lines), menu=role)
     return Reply("\n".join(lines), options(*first_steps(session, person), "my", "contact", "sos"), menu=role)
+
+
+def still_waiting() -> str:
+    """Said where something else is shown while a question waits."""
+    return _("刚才的问题还等着你：直接回答就行，或回复“取消”。")
 
 
 def first_steps(session: Session, person: Person) -> tuple[str, ...]:

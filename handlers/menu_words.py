@@ -9,6 +9,10 @@ COMMAND_WORDS = {"menu": "menu", "help": "help", "cancel": "cancel", "back": "ba
 GLOBAL_WORDS = {
     "cancel": ("取消", "退出", "不填了", "算了", "结束", "結束", "cancel", "quit", "exit", "stop"),
     "enough": (
+        "够了",
+        "夠了",
+        "夠喇",
+        "enough",
         "先到这里",
         "先到這裡",
         "先到這裏",
@@ -38,9 +42,11 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(语言|語言|language)( language)?$", "language", True),
         (r"^(我的数据|我的數據|我的資料副本|my data)$", "my_data", True),
         (r"^(我的|my|me)$", "my", True),
-        (r"^((看|查看)?(等着的)?留言|消息|訊息|messages?|inbox)$", "messages", True),
-        # Not in the middle of a talk: there it may be the button of what was just asked.
-        (r"^(回复|回覆|答复|答覆|reply|answer)$", "messages", False),
+        (r"^((看|查看)?(等着的)?留言|messages)$", "messages", True),
+        (r"^(撤回|收回)(刚才的|剛才的)?留言$|^take (it|my message) back$", "contact_undo", True),
+        (r"^[补補]充留言$|^add something$", "contact_more", True),
+        # Not in the middle of a talk: there it may be the button of what was just asked, or an answer.
+        (r"^(回复|回覆|答复|答覆|消息|訊息|reply|answer|message|inbox)$", "messages", False),
         (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
         (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
         (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),
@@ -66,7 +72,7 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
             "register",
             False,
         ),
-        (r"监护人|監護人|guardian", "guardian", False),
+        (r"监护人|監護人|guardian|^[监監][护護][码碼]?$", "guardian", False),
         (r"^我的资料$|^我的資料$|profile", "profile", False),
         (r"^我的$|^my$", "my", False),
     )

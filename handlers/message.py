@@ -141,7 +141,8 @@ class MenuColumn:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written to somebody, as a one-time page shows it."""
+    """What was written to somebody, as a one-time page shows it. `hint` says what to do with it."""
 
     title: str
     words: str
+    hint: str = ""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from config.texts import _
-from handlers.contact_words import elsewhere, number, who
+from handlers.contact_words import age, elsewhere, how_to_answer, number, who
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk, folded
 from handlers.free_text import free_words
 from handlers.here import here
@@ -22,17 +21,15 @@ from models.contact import (
     ContactMessage,
     answer,
     may_answer,
-    note_read,
-    waiting_for,
+    read_words,
     words_of,
 )
-from models.database import now_of
-from models.person import Person, address_form
+from models.contact_waiting import waiting_for
+from models.person import Person
 from models.role import grants
 from models.volunteer import volunteer_of
 
 PAGE = 5  # messages of a list
-LABEL = 38  # characters: what WeChat and Telegram show of a choice
 
 MORE = "~more"
 
@@ -63,14 +60,15 @@ def _answer_talk(facts: AnswerFacts) -> Talk:
     if go == "no":
         return None
     to = _("志愿者 {number}").format(number=facts.number) if facts.number else _("对方")
-    text = _("请写给{who}的回复，{limit} 字以内，会原样转过去。不要写别人的电话、住址和证件号。")
+    text = _("请写回复，{limit} 字以内，会原样转给{who}。不要写别人的电话、住址和证件号。")
     words = yield Ask("words", text.format(who=to, limit=MAX_WORDS), check=_answering)
     return Answered(facts.message, words)
 
 
 def _answering(words: str) -> str:
-    """The button's own words, typed once more, are no answer. Raises Invalid."""
-    if folded(words) in {folded(label) for label in ("回复", _("回复"))}:
+    """The button's own words, typed once more, are no answer, nor are those that ask for the list. Raises Invalid."""
+    asking = ("回复", _("回复"), "消息", "訊息", "message", "inbox")
+    if folded(words) in {folded(label) for label in asking}:
         raise Invalid(_("请直接写要对对方说的话。"))
     return free_words(MAX_WORDS)(words)
 
@@ -135,75 +133,66 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
     if not waiting:
         return Reply(_("现在没有等你答复的留言。有新的会马上发到这里，谢谢你！"))
     if len(waiting) == 1:
-        return _opened(session, person, waiting[0].id)
+        return _opened(session, person, waiting[0])
     return _page(session, person, waiting, _next(waiting, command))
 
 
-def _next(waiting: list[ContactMessage], command: Show) -> int:
+def _next(waiting: list[str], command: Show) -> int:
     """Where the next page begins: after the last message seen that still waits, else where the page itself began; at
     the end of the list it begins again."""
-    places = [place for place, row in enumerate(waiting, 1) if row.id in command.seen]
+    places = [place for place, key in enumerate(waiting, 1) if key in command.seen]
     begin = max(places, default=command.first)
     return begin if begin < len(waiting) else 0
 
 
-def _page(session: Session, person: Person, waiting: list[ContactMessage], begin: int) -> Reply:
-    shown = waiting[begin : begin + PAGE]
-    end = begin + len(shown)
+def _page(session: Session, person: Person, waiting: list[str], begin: int) -> Reply:
+    keys = tuple(waiting[begin : begin + PAGE])
+    end = begin + len(keys)
     lines = [_("有 {count} 条留言等你答复，最早的在前面。").format(count=len(waiting))]
-    if len(shown) < len(waiting):
-        lines.append(_("这里是第 {first} 到 {last} 条。").format(first=begin + 1, last=end))
+    if len(keys) < len(waiting):
+        # No numbers of messages: on the screen they are counted from 1 again.
+        before, after = _pages(begin), _pages(len(waiting) - begin)
+        lines.append(_("第 {page} 页，共 {pages} 页。").format(page=before + 1, pages=before + after))
     if not here(session).sensitive_in_chat:
         lines.append(_("写了什么，点开以后在网页上看。"))
-    labels = [(row.id, _label(session, row)) for row in shown]
+    query = select(ContactMessage).where(col(ContactMessage.id).in_(keys))
+    rows = {row.id: row for row in session.exec(query)}
+    labels = [(key, _label(session, rows[key])) for key in keys]
     if end < len(waiting):
         labels.append((MORE, _("后面的留言")))
     elif begin:
         labels.append((MORE, _("从头看")))
-    facts = ListFacts(ids=tuple(row.id for row in shown), first=begin)
+    facts = ListFacts(ids=keys, first=begin)
     return Reply("\n".join(lines), asked(session, person.id, MESSAGES.name, "pick", facts, labels), numbered=True)
 
 
+def _pages(count: int) -> int:
+    return -(-count // PAGE)
+
+
 def _label(session: Session, row: ContactMessage) -> str:
-    """Who and since when; the first words too where they may be shown."""
-    if not here(session).sensitive_in_chat:
-        return _("{who}，{age}").format(who=number(session, row.asker_id), age=_age(session, row))
-    asker = session.get(Person, row.asker_id)
-    called = (address_form(session, asker) if asker else None) or number(session, row.asker_id)
-    label = _("{who}，{age}").format(who=called, age=_age(session, row))
-    words = " ".join((words_of(session, row) or "").split())
-    whole = _("{item}：{value}").format(item=label, value=words)
-    return whole if len(whole) <= LABEL else whole[: LABEL - 1] + "…"
-
-
-def _age(session: Session, row: ContactMessage) -> str:
-    since = now_of(session) - row.at
-    if since < timedelta(minutes=1):
-        return _("刚刚")
-    if since < timedelta(hours=1):
-        return _("{count} 分钟前").format(count=since // timedelta(minutes=1))
-    if since < timedelta(days=1):
-        return _("{count} 小时前").format(count=since // timedelta(hours=1))
-    return _("{count} 天前").format(count=since.days)
+    """Who and since when. Never the words: what is on the list has not been opened, and can still be taken back."""
+    called = who if here(session).sensitive_in_chat else number
+    return _("{who}，{age}").format(who=called(session, row.asker_id), age=age(session, row))
 
 
 def _opened(session: Session, person: Person, message: str) -> Reply:
     row = session.get(ContactMessage, message)
-    words = words_of(session, row) if row else None
+    if row is not None and row.words_sealed is not None and not may_answer(session, row, person.id):
+        return Reply(_("这位志愿者现在不归你负责，这条留言转给了负责的同事。"), (_list_option(),))
+    in_chat = here(session).sensitive_in_chat
+    words = (read_words(session, row.id, person.id) if in_chat else words_of(session, row)) if row else None
     if row is None or words is None:
         return Reply(_("这条留言已经不在了（对方可能撤回了它、删除了数据或离开了）。"), (_list_option(),))
-    if not may_answer(session, row, person.id):
-        return Reply(_("这位志愿者现在不归你负责，这条留言转给了负责的同事。"), (_list_option(),))
     options = _answer_options(session, person, row)
-    if [each.id for each in waiting_for(session, person.id)] != [row.id]:
+    if waiting_for(session, person.id) != [row.id]:
         options = (*options, _list_option())
     after = "\n" + _("这条已经有人答复过，还可以再答复。") if row.answered_at is not None else ""
-    if not here(session).sensitive_in_chat:
-        text = _("有人联系你（{who}，{age}）。").format(who=number(session, row.asker_id), age=_age(session, row))
+    if not in_chat:
+        text = _("有人联系你（{who}，{age}）。").format(who=number(session, row.asker_id), age=age(session, row))
         return elsewhere(session, person, row, text + after, options)
-    note_read(session, row.id, person.id)
-    text = _("来自{who}，{age}：\n{words}").format(who=who(session, row.asker_id), age=_age(session, row), words=words)
-    return Reply(text + after, options)
+    text = _("来自{who}，{age}：\n{words}").format(who=who(session, row.asker_id), age=age(session, row), words=words)
+    return Reply(f"{text}{after}\n{how_to_answer()}", options)
 
 
 def _list_option() -> Option:
@@ -226,7 +215,8 @@ def _notice(session: Session, person: Person, params: dict[str, Any]) -> Reply |
         return None
     options = _answer_options(session, person, row)
     if here(session).sensitive_in_chat:
-        return Reply(_("来自{who}：\n{words}").format(who=who(session, row.asker_id), words=words), options)
+        text = _("来自{who}：\n{words}").format(who=who(session, row.asker_id), words=words)
+        return Reply(f"{text}\n{how_to_answer()}", options)
     text = _("有人联系你（{who}）。").format(who=number(session, row.asker_id))
     return elsewhere(session, person, row, text, options)
 

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from config.regions import place_name
 from config.texts import _, speaking
-from handlers import contact_words, menu, on_duty, talk
+from handlers import contact_words, menu, on_duty, recognition, talk
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
 from handlers.turn import plain
@@ -56,9 +56,13 @@ def problem(session: Session, inbound: Inbound) -> tuple[str, str]:
 
 
 def message(session: Session, page: OpenPage, *, reading: bool = False) -> Written | None:
-    """The message or cry for help that a page was made for; None when it is no longer to be read."""
+    """The message, cry for help or phone number that a page was made for; None when it is no longer to be read."""
     if "alert" in page.facts:
         return on_duty.written(session, page.person_id, str(page.facts["alert"]), reading=reading)
+    if "alert_phone" in page.facts:
+        return on_duty.phone_page(session, page.person_id, str(page.facts["alert_phone"]), reading=reading)
+    if "recognition" in page.facts:
+        return recognition.phone_page(session, page.person_id, str(page.facts["recognition"]), reading=reading)
     return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)
 
 

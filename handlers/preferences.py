@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import LANGUAGE_NAMES, LANGUAGES, _, speaking
-from handlers.days import day_ahead, months_on, with_weekday
+from handlers.days import day_ahead, is_day, months_on, with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Invalid, Talk
 from handlers.hours import Span, hours
 from handlers.message import Reply
@@ -184,7 +184,8 @@ def _set_pause(session: Session, person: Person, command: Pause) -> Reply:
 PAUSE = Dialogue("pause", PauseFacts, _pause_facts, _pause_talk, _set_pause)
 
 _PAUSE_TOLD = re.compile(
-    r"(?:请|請|please )?(?:暂停|暫停|pause(?: (?:messages|reminders))?)\s*(?:到|至|until|till|for)\s*(?P<until>\S.*)",
+    r"(?:请|請|please )?(?:暂停|暫停|pause(?: (?:messages|reminders))?)\s*(?P<told>到|至|until|till|for)?\s*"
+    r"(?P<until>\S.*)",
     re.IGNORECASE,
 )
 _QUIET_TOLD = re.compile(
@@ -196,7 +197,7 @@ _QUIET_TOLD = re.compile(
 def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer]] | None:
     """A wish that says all there is to ask (“pause until Monday”, “免打扰 22:00-7:00”): its talk and the answer."""
     pause = _PAUSE_TOLD.fullmatch(words)
-    if pause:
+    if pause and (pause["told"] or is_day(pause["until"])):  # “暂停一下行吗” tells no day
         return PAUSE, {"until": {"t": pause["until"]}}
     quiet = _QUIET_TOLD.fullmatch(words)
     if quiet is None:

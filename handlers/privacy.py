@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -22,6 +23,7 @@ from models.erasure import LastOrganiser, delete_person, is_last_organiser
 from models.guardian import GuardianError, take_back, wards
 from models.page import issue_page
 from models.person import Person
+from models.role import highest
 from models.volunteer import ACTIVE, ENDED, volunteer_of
 
 DELETES = "~delete"  # the value of the button that deletes: nobody types it
@@ -243,12 +245,24 @@ def _exactly(*phrases: str) -> Callable[[str], str]:
 
 def _delete(session: Session, person: Person, command: Delete) -> Reply:
     try:
-        delete_person(session, person)
+        fresh = delete_person(session, person, here=here(session).door_id)
     except LastOrganiser:
         return Reply(
             _("你是现在唯一的管理员，删除以后就没有人能照看大家了。请先授权另一位管理员，再来删除；资料暂时没有动。")
         )
-    return Reply(_("已经删除。谢谢你来过！以后想回来，回复“报名”就能重新开始。"))
+    said = _("已经删除。谢谢你来过！以后想回来，回复“报名”就能重新开始。")
+    return Reply(said, menu=highest(session, fresh.id))  # no role is left
 
 
 DELETE = Dialogue("delete", DeleteFacts, _delete_facts, _delete_talk, _delete)
+
+
+def _deleted(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """For the person's other accounts, which lead to somebody new from now on."""
+    said = _(
+        "你在另一个账号里要求删除，这里的资料也一起删除了。以后想回来，回复“报名”就能重新开始。不是你本人做的，请回复“联系专员”。"
+    )
+    return Reply(said, menu=highest(session, person.id))
+
+
+NOTICES = {"notice.deleted": _deleted}

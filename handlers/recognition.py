@@ -14,13 +14,15 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _, speaking
-from handlers.checks import birth_date, mobile_number
+from handlers.checks import birth_date, mobile_number, written_number
 from handlers.codes import bad_code, code_shape
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
+from handlers.here import here
 from handlers.late import asked
-from handlers.message import Option, Reply
+from handlers.message import Link, Option, Reply, Written
 from handlers.one_language import which_language
-from models.account import BadCode, CannotJoin
+from models.account import BadCode, CannotJoin, Joined
+from models.page import issue_page
 from models.person import Person, address_form, local_now
 from models.recognition import (
     OPEN_FOR,
@@ -31,9 +33,12 @@ from models.recognition import (
     confirm,
     may_seek,
     refuse,
+    registered_phone,
     seek,
     to_decide,
+    was_sent_to,
 )
+from models.role import highest
 from models.volunteer import called, volunteer_of
 
 # So long the buttons of a request are understood after it has expired, to say just that.
@@ -89,8 +94,7 @@ def _search_talk(facts: SearchFacts) -> Talk:
 
 def _search(session: Session, person: Person, command: Search) -> Reply | Further:
     if command.facts.registered:
-        text = _("这个账号已经登记过了。要和另一个账号合成一个，请用“绑定”。")
-        return Reply(text, (Option("m:bind", _("绑定另一个账号")), Option("m:profile", _("我的资料"))))
+        return _already_registered()
     if command.code == "wait":
         return Reply(_("好的。如果登记对得上，核实的结果会在这里告诉你；也可以随时回复“联系专员”。"))
     if command.code in ("", "again"):
@@ -100,18 +104,32 @@ def _search(session: Session, person: Person, command: Search) -> Reply | Furthe
     except BadCode as bad:
         raise bad_code("code", person, bad.verdict, renew=_("请选“再找一次，重新发码”。")) from None
     except CannotJoin:
-        return Reply(_("这个账号刚刚有变化，没有接上。可以回复“联系专员”，请负责的人核对。"))
+        return _changed()
+    return _joined(session, person, joined)
+
+
+def _already_registered() -> Reply:
+    text = _("这个账号已经登记过了。要和另一个账号合成一个，请用“绑定”。")
+    return Reply(text, (Option("m:bind", _("绑定另一个账号")), Option("m:profile", _("我的资料"))))
+
+
+def _changed() -> Reply:
+    return Reply(_("这个账号刚刚有变化，没有接上。可以回复“联系专员”，请负责的人核对。"))
+
+
+def _joined(session: Session, person: Person, joined: Joined) -> Reply:
+    """The welcome, in the language of the old registration; `person` is who searched for it."""
     with speaking(joined.person.language):
         text = _welcome(session, joined.person)
     if joined.person.language != person.language:
         text += "\n" + which_language(joined.person.language, person.language)
-    return Reply(text)
+    return Reply(text, menu=highest(session, joined.person.id), language=joined.person.language)
 
 
 def _welcome(session: Session, person: Person) -> str:
     name = called(session, person)
     hello = _("欢迎回来，{name}！").format(name=name) if name else _("欢迎回来！")
-    return hello + _("已经接上你以前的登记，资料、结对和时长都在。想做什么，回复“菜单”。")
+    return hello + _("已经接上你以前的登记，资料都在。想做什么，回复“菜单”。")
 
 
 def _seek(session: Session, person: Person, command: Search) -> Reply | Further:
@@ -137,6 +155,30 @@ def _seek(session: Session, person: Person, command: Search) -> Reply | Further:
 RECOGNITION = Dialogue("recognition", SearchFacts, _search_facts, _search_talk, _search)
 
 
+def _code_talk(facts: SearchFacts) -> Talk:
+    code = yield Ask("code", _("收到验证码后，请直接发到这里。"), check=code_shape)
+    return Search(facts, code=code)
+
+
+def _code(session: Session, person: Person, command: Search) -> Reply:
+    """A code that came by itself, after the talk that asked for it had ended: good or not, this ends at once."""
+    if was_sent_to(session, person, command.code):
+        return Reply(_("这个验证码要在新账号里输入，发在这里没有用。不是你本人在找，不用理会，也不要把码告诉任何人。"))
+    if command.facts.registered:
+        return _already_registered()
+    try:
+        joined = answer_code(session, person, command.code)
+    except BadCode as bad:
+        refused = bad_code("code", person, bad.verdict, renew=_("想再找一次，回复“我以前注册过”。"))
+        return Reply(refused.text, (Option("m:recognise", _("我以前注册过")),))
+    except CannotJoin:
+        return _changed()
+    return _joined(session, person, joined)
+
+
+RECOGNITION_CODE = Dialogue("recognition_code", SearchFacts, _search_facts, _code_talk, _code)
+
+
 class CheckFacts(BaseModel):
     """Which request, and the number of the volunteer in question; `checked` = it could still be decided just now."""
 
@@ -147,7 +189,7 @@ class CheckFacts(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What the specialist says: "yes", "no" or "later"; "open" = yes, which is to be made sure of."""
+    """What the specialist says: "yes", "no", "later" or "phone"; "open" = yes, which is to be made sure of."""
 
     facts: CheckFacts
     word: str
@@ -177,7 +219,12 @@ def _check_talk(facts: CheckFacts) -> Talk:
 
 
 def _words() -> tuple[Choice, ...]:
-    return Choice("yes", _("是本人"), words=("是",)), Choice("no", _("不是")), Choice("later", _("再核实"))
+    return (
+        Choice("yes", _("是本人"), words=("是",)),
+        Choice("no", _("不是")),
+        Choice("later", _("再核实")),
+        Choice("phone", _("看登记的电话"), words=(_("电话"),)),
+    )
 
 
 def _check(session: Session, person: Person, command: Word) -> Reply | Further:
@@ -196,8 +243,38 @@ def _check(session: Session, person: Person, command: Word) -> Reply | Further:
         return Reply(_("两个账号的登记对不上，没有接上。请和对方联系后用“登记资料”核对。"))
     if command.word == "open":
         return Further(command.facts.model_copy(update={"checked": True}))
+    if command.word == "phone":
+        return _phone(session, person, command.facts)
     text = _("好的。请求保留到 {day}，核实后按下面的按钮。").format(day=_day(person, row.at + OPEN_FOR))
     return Reply(text, _buttons(session, person, command.facts))
+
+
+def _phone(session: Session, person: Person, facts: CheckFacts) -> Reply:
+    """Where the registered number is read: on a page of its own, on every platform."""
+    place, buttons = here(session), _buttons(session, person, facts)
+    if not place.public_url:
+        said = _("这里现在打不开网页，看不了电话。请值班的人用 nuanyang recognitions --phones 查看，或者当面核实。")
+        return Reply(said, buttons)
+    token = issue_page(session, person.id, "data", {"recognition": facts.request}, door_id=place.door_id)
+    said = _(
+        "登记的电话在网页上看，{minutes} 分钟内有效，只给你自己看，不要转发；看过会留下记录。打过以后，再按下面的按钮。"
+    ).format(minutes=rules().doors.page_minutes)
+    return Reply(said, buttons, (Link(place.page(token), _("打开看电话")),))
+
+
+def phone_page(session: Session, reader: str, request: str, *, reading: bool) -> Written | None:
+    """The registered number of a request, for whoever may decide it now; None for anybody else, and once it is decided.
+    `reading` = it is shown now, which leaves a line in the audit trail."""
+    try:
+        row = to_decide(session, request, reader)
+    except NotToDecide:
+        return None
+    registered = volunteer_of(session, row.found or "")
+    if registered is None:
+        return None
+    phone = registered_phone(session, row, reader) if reading else ""
+    title = _("志愿者 {number}").format(number=registered.number)
+    return Written(title, _("登记的电话：{phone}").format(phone=written_number(phone) if phone else _("没有")))
 
 
 def _undecided(cannot: NotToDecide) -> str:
@@ -249,7 +326,7 @@ def _check_notice(session: Session, person: Person, params: dict[str, Any]) -> R
         "说自己是：{who}\n"
         "提出日期：{since}\n"
         "手机号和生日对得上，原来的账号没法核实。\n"
-        "先打登记的电话，或者当面见本人，再选。\n"
+        "先打登记的电话（按“看登记的电话”），或者当面见本人，再选。\n"
         "选“是本人”：新账号接上这份登记。\n"
         "选“不是”：不接，并告诉对方。\n"
         "请在 {until} 前选，过期就作废。"
@@ -262,7 +339,7 @@ def _check_notice(session: Session, person: Person, params: dict[str, Any]) -> R
 
 
 def _recognised(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    return Reply(_welcome(session, person))
+    return Reply(_welcome(session, person), menu=highest(session, person.id))
 
 
 def _refused(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

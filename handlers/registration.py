@@ -193,9 +193,9 @@ def _notice(version: str, responsible: str) -> str:
         "收集什么：姓名、手机号、出生日期、所在县（市、区）。\n"
         "为什么：登记志愿者身份，就近安排服务，需要时能联系到你。\n"
         "谁能看：当地的项目专员和管理员，加密保存，不作别的用途。\n"
-        "存多久：到你删除为止；删除后只留法律要求的服务记录。\n"
+        "存多久：到你删除为止，聊天原文 {days} 天；删除后，编号、服务、同意、操作和求助的记录按法律要求留下。\n"
         "你随时可以查看、更正、撤回。同意吗？"
-    ).format(version=version, responsible=responsible)
+    ).format(version=version, responsible=responsible, days=rules().messages.retention_days)
 
 
 def _in_short(version: str, responsible: str) -> str:

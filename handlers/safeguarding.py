@@ -20,7 +20,7 @@ from handlers.free_text import free_words
 from handlers.late import asked
 from handlers.message import Reply
 from handlers.numbers import numbers_to_call
-from models.alert import Alert, add_words, hear_more, raise_alert, recent_alert
+from models.alert import Alert, CannotAdd, add_words, hear_more, raise_alert, recent_alert
 from models.person import Person
 
 MAX_WORDS = 2_000
@@ -36,15 +36,20 @@ def emergency(session: Session, person: Person, words: str) -> Reply:
 
 def told_more(session: Session, person: Person, words: str) -> Reply | None:
     """Somebody who cried for help within the last half hour goes on telling: it joins that record; None where there
-    is no such record. Where it is full, words of danger open a new one, and whoever is responsible is told again."""
+    is no such record. Where it is full, words of danger open a new one, and whoever is responsible is told again; so
+    do any words where it is closed at this moment."""
     alert = recent_alert(session, person.id)
     if alert is None:
         return None
-    if add_words(session, alert, _kept(words)):
-        return Reply(f"{numbers_to_call(session, person)}\n\n{_added(session, alert, words)}")
-    if is_danger(words):
-        return _answered(session, person, "words", _kept(words))
-    return Reply(f"{numbers_to_call(session, person)}\n\n{_full()}")
+    try:
+        add_words(session, alert, _kept(words))
+    except CannotAdd as cannot:
+        if cannot.reason == "gone":
+            return _answered(session, person, alert.source, _kept(words))
+        if is_danger(words):
+            return _answered(session, person, "words", _kept(words))
+        return Reply(f"{numbers_to_call(session, person)}\n\n{_full()}")
+    return Reply(f"{numbers_to_call(session, person)}\n\n{_added(session, alert, words)}")
 
 
 def _added(session: Session, alert: Alert, words: str) -> str:
@@ -146,9 +151,15 @@ def _perform(session: Session, person: Person, command: More) -> Reply:
         return Reply(_("这条求助已经找不到了。") + "\n" + numbers_to_call(session, person))
     latitude, comma, longitude = command.words.removeprefix("geo:").partition(",")
     is_place = command.words.startswith("geo:") and comma
-    if not add_words(session, alert, _place(latitude, longitude) if is_place else command.words):
-        if is_danger(command.words):
-            return emergency(session, person, command.words)
+    words = _place(latitude, longitude) if is_place else command.words
+    try:
+        add_words(session, alert, words)
+    except CannotAdd as cannot:
+        if cannot.reason == "gone":
+            # Nobody reads a closed record: the words join the one that is open now, or open a new one.
+            return told_more(session, person, words) or _answered(session, person, alert.source, _kept(words))
+        if is_danger(words):
+            return emergency(session, person, words)
         return Reply(_full() + "\n" + numbers_to_call(session, person))
     return Reply(_("记下了，已经加到这条求助里。") + "\n" + numbers_to_call(session, person))
 

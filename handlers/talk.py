@@ -23,7 +23,7 @@ from handlers.dialogue import (
     replay,
 )
 from handlers.here import here
-from handlers.idle import MAX_TALKS
+from handlers.idle import put_away
 from handlers.menu_words import COMMAND_WORDS
 from handlers.message import Link, Option, Reply
 from handlers.typed import DONE, SKIP, STOP, is_tick, shown, shown_late, typed
@@ -45,12 +45,11 @@ def begin(
                 runs.remove(waiting)
         if not answers:
             state.runs.append(waiting)
-            return _again(session, person, state, _("我们接着上次的地方：") + "\n")
+            return put_away(state, _again(session, person, state, _("我们接着上次的地方：") + "\n"))
     run = Run(dialogue.name, dialogue.prepare(session, person).model_dump(mode="json"), dict(answers or {}))
     run.started_at = now_of(session).isoformat()
     state.runs.append(run)
-    del state.runs[:-MAX_TALKS]
-    return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+    return put_away(state, _step(session, person, state, dialogue, run, replay_run(dialogue, run)))
 
 
 def entry(session: Session, person: Person, state: State, key: str) -> Reply:
@@ -113,10 +112,18 @@ def _late(session: Session, person: Person, state: State, prompt: str, index: st
     run = Run(dialogue.name, late.facts_of(session, asked), {asked.question: {"c": value}})
     run.started_at = now_of(session).isoformat()
     if dialogue.repeats:
-        state.runs[:] = [other for other in state.runs if (other.dialogue, other.facts) != (run.dialogue, run.facts)]
+        _drop_same(state, run)
     state.runs.append(run)
-    del state.runs[:-MAX_TALKS]
-    return _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+    reply = _step(session, person, state, dialogue, run, replay_run(dialogue, run))
+    if dialogue.repeats:
+        _drop_same(state, run)  # its first step may have found new facts
+    return put_away(state, reply)
+
+
+def _drop_same(state: State, run: Run) -> None:
+    """Forget other talks under way that ask the same as this one."""
+    same = (run.dialogue, run.facts)
+    state.runs[:] = [other for other in state.runs if other is run or (other.dialogue, other.facts) != same]
 
 
 def _repeats(name: str) -> bool:
@@ -384,7 +391,8 @@ def _resume(session: Session, person: Person, state: State, reply: Reply, *, off
     asks = not offers and any(not option.id.startswith("m:") for option in reply.options)
     while state.current is not None and not asks:
         dialogue = menu.dialogue(state.current.dialogue)
-        if dialogue is not None and dialogue.resumes:
+        pointless = state.current.dialogue in session.info.get("left_off", ())  # by what the talk has just done
+        if dialogue is not None and dialogue.resumes and not pointless:
             rest = _again(session, person, state)
             text = "\n".join((reply.text, "", _("我们接着刚才的："), rest.text))
             both = (*rest.options, *reply.options) if offers else rest.options

@@ -12,11 +12,13 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import codes, fallback, menu, safeguarding, talk
+from handlers import codes, cries, fallback, menu, safeguarding, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
 from handlers.message import Inbound, Reply
+from handlers.ordinary import is_ordinary
+from handlers.typed import shown
 from models import erasure
 from models.conversation import State, lock, save
 from models.outbox import release_held
@@ -49,7 +51,8 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
     # Joined to another person, or deleted: nobody talks under this id any more, and its talk was forgotten with it.
     if person.merged_into is None and person.deleted_at is None:
         save(session, person.id, state)
-    return replace(reply, language=person.language), door.person_id
+    # A reply that led this door to somebody else brings the language of that person.
+    return replace(reply, language=reply.language or person.language), door.person_id
 
 
 def answer(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
@@ -80,28 +83,48 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     word = menu.global_word(words)
     if word:
         return talk.global_word(session, person, state, word)
+    duty = cries.heard(session, person, words, talking=state.current is not None)
+    if duty is not None:
+        return talk.show(state, duty) if duty.options else _joined(session, person, state, duty) or duty
     begun = menu.begins(words)
     if isinstance(begun, menu.Entry) and begun.key == "worried":
         return talk.show(state, safeguarding.worried(session, person, typed))
-    if begun is not None and menu.always(begun):
+    pressed = shown(state, words) or ""  # 撤回留言 means the button on the screen, where there is one
+    if begun is not None and menu.always(begun) and (not pressed or pressed.startswith("m:")):
         return talk.open_found(session, person, state, begun)
     asked = state.current.dialogue if state.current else ""
     heard = talk.hear(session, person, state, words)
+    if state.missed_now and begun is not None and menu.is_named(words):
+        return _opened_instead(session, person, state, begun)
     if heard is not None:
         return _with_missed(session, person, state, words, typed, asked, heard)
     if begun is not None:
         return talk.open_found(session, person, state, begun)
+    # No talk is under way: whoever has just cried for help is still telling, also by what only looks like a code
+    # (“FLAT 7B22”), which must count neither as one nor as a wrong one.
+    more = None if is_ordinary(words) else safeguarding.told_more(session, person, typed)
+    if more is not None:
+        return talk.show(state, more, keep=True)
     code = codes.bare_code(words)
     belongs = menu.behind_code(session, person, code) if code else None
     if belongs is not None:
         return talk.open_found(session, person, state, belongs)
-    # Nothing else fits and no talk is under way: whoever has just cried for help is still telling.
-    more = None if menu.acknowledged(words) else safeguarding.told_more(session, person, typed)
-    if more is not None:
-        return talk.show(state, more, keep=True)
     if code:
         return fallback.no_such_code(state)
     return fallback.unknown(session, person, state, words)
+
+
+def _opened_instead(session: Session, person: Person, state: State, begun: menu.Begun | menu.Entry) -> Reply:
+    """What the waiting question refused is the name of an entry: that is opened, and the question waits."""
+    run, state.missed_now = state.current, False
+    if run is None:
+        raise ValueError("no question is waiting")
+    run.misses -= 1
+    opened = talk.open_found(session, person, state, begun)
+    asks_again = any(option.id.startswith(f"{run.prompt}:") for option in opened.options)
+    if isinstance(begun, menu.Entry) and opened.options and not asks_again:
+        return replace(opened, text=f"{opened.text}\n{menu.still_waiting()}")
+    return opened
 
 
 def _with_missed(
@@ -109,8 +132,12 @@ def _with_missed(
 ) -> Reply:
     """What the waiting question of the talk `asked` did not take joins the record of whoever has just cried for help,
     and the question is asked again as it is. What a question takes is an answer, and joins nothing."""
-    is_slip = len(words) <= 2 and words.isdecimal()  # a number that is not on the list
-    if not state.missed_now or asked == safeguarding.TELL_MORE.name or is_slip or menu.acknowledged(words):
+    if not state.missed_now or asked == safeguarding.TELL_MORE.name:
+        return heard
+    if menu.acknowledged(words):
+        waiting = cries.not_taken_yet(session, person)
+        return replace(heard, text=f"{waiting.text}\n\n{heard.text}") if waiting else heard
+    if is_ordinary(words):
         return heard
     more = safeguarding.told_more(session, person, typed)
     return replace(heard, text=f"{more.text}\n\n{heard.text}") if more else heard

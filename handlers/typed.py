@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlmodel import Session
 
 from config.texts import _
 from handlers import late, menu
-from handlers.dialogue import Answer, Ask, Invalid, Waiting, chosen, folded, replay
+from handlers.dialogue import Answer, Ask, Choice, Invalid, Waiting, chosen, folded, replay
 from models.conversation import Run, State
 from models.person import Person
 
@@ -29,7 +29,7 @@ def typed(run: Run, asked: Ask | None, words: str) -> Answer:
         return {"s": True}
     if asked.many:
         return {"m": list(dict.fromkeys([*run.draft, *_several(run, asked, words)]))}
-    choice = None if asked.numeric and words.isdecimal() else chosen(asked.choices, words)
+    choice = None if asked.numeric and words.isdecimal() else _chosen(asked.choices, words)
     if choice is not None:
         return {"c": choice.value}
     if asked.check is None:
@@ -45,7 +45,7 @@ def _several(run: Run, asked: Ask, words: str) -> list[str]:
     def one(part: str) -> str | None:
         if part.isdecimal() and len(part) <= 3 and 1 <= int(part) <= len(listed):
             return listed[int(part) - 1]
-        choice = chosen(asked.choices, part)
+        choice = _chosen(asked.choices, part)
         return choice.value if choice else None
 
     whole = one(words)
@@ -62,6 +62,11 @@ def _several(run: Run, asked: Ask, words: str) -> list[str]:
     if not values:
         raise Invalid(_("请至少选一项，或回复“跳过”。"))
     return values
+
+
+def _chosen(choices: Sequence[Choice], words: str) -> Choice | None:
+    """As `chosen`; also by the label that stood there before the language was changed to another than the source."""
+    return chosen(choices, words) or (chosen(choices, _(words)) if words else None)
 
 
 def is_tick(run: Run, option: str) -> bool:
@@ -92,7 +97,7 @@ def shown_late(session: Session, person: Person, state: State, words: str) -> st
         if question is None or dialogue is None:
             continue
         at = replay(dialogue, dialogue.facts.model_validate(late.facts_of(session, question)), {})
-        choice = chosen(at.ask.choices, words) if isinstance(at, Waiting) and at.ask.key == question.question else None
+        choice = _chosen(at.ask.choices, words) if isinstance(at, Waiting) and at.ask.key == question.question else None
         values = late.values_of(question)
         known = (choice.value, *choice.before) if choice is not None else ()
         meant = next((value for value in values if value in known), None)

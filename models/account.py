@@ -15,11 +15,11 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
 from models import audit, merging, volunteer
-from models.alert import Alert
+from models.alert import RECENT, Alert
 from models.code import check_code, close_codes, issue_code, use_code
 from models.consent import Consent, give, standing, stands, withdraw
 from models.contact import ContactMessage
-from models.conversation import Conversation, Prompt
+from models.conversation import Conversation, Prompt, leave_off
 from models.database import now_of
 from models.ids import new_id
 from models.outbox import readdress, release_held
@@ -163,6 +163,7 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
     readdress(session, gone.id, stays.id)
     release_held(session, stays.id)  # which may have waited for want of a door
     _forget_talk(session, gone.id)
+    _leave_off(session, stays.id)
     audit.note(session, stays.id, "person.joined", gone.id, how=how, join=row.id)
     changed = tuple(door for door in (session.get(Door, key) for key in moved["door"]) if door is not None)
     return Joined(stays, changed, both)
@@ -272,6 +273,14 @@ def _lock(session: Session, *people: Person) -> None:
     query = select(Person).where(col(Person.id).in_(keys)).order_by(Person.id).with_for_update(key_share=True)
     session.flush()
     session.exec(query.execution_options(populate_existing=True)).all()
+
+
+def _leave_off(session: Session, person_id: str) -> None:
+    """What was under way at the other door and leads nowhere now that both are one."""
+    registered = ("registration",) if volunteer_of(session, person_id) is not None else ()
+    names = {name: timedelta(0) for name in ("bind", "recognition", "recognition_code", *registered)}
+    leave_off(session, person_id, {**names, "tell_more": RECENT})
+    session.info["left_off"] = frozenset(names)  # for the turn that holds this very person's talks
 
 
 def _forget_talk(session: Session, person_id: str) -> None:

@@ -17,10 +17,13 @@ from models import audit
 from models.audit import AuditEntry
 from models.contact import answers_for, may_deal
 from models.database import now_of
+from models.guardianship import Guardianship
 from models.ids import new_id
 from models.outbox import EMERGENCY, OutboxMessage, enqueue, is_waiting
-from models.person import doors, survivor
+from models.person import Person, doors, survivor
+from models.role import grants
 from models.sealed import seal, sealed_columns, unseal
+from models.volunteer import phone_of, volunteer_of
 
 SOURCES = ("words", "sos", "worried")
 STATES = ("open", "closed")
@@ -57,6 +60,14 @@ sealed_columns("alert", "id", "words_sealed", "more_sealed", "closing_sealed")
 
 class CannotClose(Exception):
     """`reason`: "gone" = no open record of this id; "not_yours" = not this person's to close; "empty" = no words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CannotAdd(Exception):
+    """`reason`: "gone" = the record is closed; "full" = it has reached alert_characters of rules.toml."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -109,12 +120,14 @@ def is_repeated(session: Session, alert: Alert) -> bool:
     return session.exec(query).first() is not None
 
 
-def add_words(session: Session, alert: Alert, words: str) -> bool:
-    """What the person wrote afterwards; it joins what was written before. False when the record is full
-    (alert_characters of rules.toml) and nothing was added."""
+def add_words(session: Session, alert: Alert, words: str) -> None:
+    """What the person wrote afterwards; it joins what was written before. Raises CannotAdd, with nothing added."""
+    # Whoever closes it at the same moment comes before or after, never in between: nobody reads a closed record.
+    if _locked(session, alert.id) is None:
+        raise CannotAdd("gone")
     before = unseal(session, "alert.more_sealed", alert.id, alert.more_sealed) or ""
     if len(before) + len(words) > rules().safety.alert_characters:
-        return False
+        raise CannotAdd("full")
     alert.more_sealed = seal(session, "alert.more_sealed", alert.id, f"{before}\n{words}" if before else words)
     session.add(alert)
     audit.note(session, alert.person_id, "alert.words_added", alert.id)
@@ -131,30 +144,52 @@ def add_words(session: Session, alert: Alert, words: str) -> bool:
             unique_key=f"alert:{alert.id}:{key}:{receiver}",
             priority=EMERGENCY,
         )
-    return True
 
 
 def hear_more(session: Session, alert: Alert) -> list[str]:
     """Who hears of what comes later: who answers for the person, and whoever else heard of this record because those
     did not read it, while a role of theirs covers the county and they can be reached."""
-    key = col(OutboxMessage.unique_key).startswith(f"alert:{alert.id}:", autoescape=True)
-    heard = set(session.exec(select(OutboxMessage.person_id).where(OutboxMessage.kind == "notice.alert", key)))
     first = answers_for(session, alert.person_id)
-    others = heard.difference(first)
+    others = heard(session, alert.id).difference(first)
     return [*first, *(one for one in sorted(others) if _deals(session, alert, one))]
 
 
+def heard(session: Session, alert_id: str) -> set[str]:
+    """Everybody for whom there was a notice of this record: the people they are today, whatever they may do now."""
+    key = col(OutboxMessage.unique_key).startswith(f"alert:{alert_id}:", autoescape=True)
+    query = select(OutboxMessage.person_id).where(OutboxMessage.kind == "notice.alert", key)
+    return {survivor(session, one).id for one in session.exec(query.distinct())}
+
+
+def deals_with(session: Session, alert: Alert, by: str) -> bool:
+    """Whether `by` may read this record, take it and close it: as `models.contact.may_deal`. With a deletion the county
+    goes, so whoever had it by then keeps it, for as long as they are responsible for any county."""
+    if may_deal(session, alert.person_id, by):
+        return True
+    if by == alert.person_id or not is_deleted(session, alert.person_id):
+        return False
+    keeps = any(held.scope_kind == "region" for held in grants(session, by))
+    return keeps and by in takers(session, [alert.id]).get(alert.id, ())
+
+
+def is_deleted(session: Session, person_id: str) -> bool:
+    """Whether whoever cried for help has had their data deleted: nobody can reach them through us any more."""
+    person = session.get(Person, person_id)
+    return person is not None and person.deleted_at is not None
+
+
 def _deals(session: Session, alert: Alert, person_id: str) -> bool:
-    return may_deal(session, alert.person_id, person_id) and bool(doors(session, person_id))
+    return deals_with(session, alert, person_id) and bool(doors(session, person_id))
 
 
 def take(session: Session, alert_id: str, by: str) -> Alert:
     """收到，我来处理: the first one to say so has it, as long as they may deal with it and can be reached. Everybody
-    else who heard of it is told who that is. Raises CannotTake."""
+    else who heard of it is told who that is; whoever cried for help for themselves hears once that somebody has seen
+    it, and nothing else. Raises CannotTake."""
     row = _locked(session, alert_id)
     if row is None:
         raise CannotTake("gone")
-    if not may_deal(session, row.person_id, by):
+    if not deals_with(session, row, by):
         raise CannotTake("not_yours")
     has_it = holder(session, row)
     if has_it is not None:
@@ -166,6 +201,10 @@ def take(session: Session, alert_id: str, by: str) -> Alert:
             continue
         key = f"alert-taken:{row.id}:{by}:{receiver}"
         enqueue(session, receiver, "notice.alert_taken", {"alert": row.id}, unique_key=key)
+    if row.source != "worried" and not is_deleted(session, row.person_id):
+        key = f"alert-seen:{row.id}"
+        told = {"alert": row.id}
+        enqueue(session, row.person_id, "notice.alert_seen", told, unique_key=key, priority=EMERGENCY)
     session.flush()
     return row
 
@@ -221,16 +260,55 @@ def open_alerts(session: Session) -> list[Alert]:
     return list(session.exec(select(Alert).where(Alert.state == "open").order_by(col(Alert.at), Alert.id)))
 
 
+def open_for(session: Session, person_id: str) -> list[Alert]:
+    """The open records that this person may deal with, the oldest first; none for somebody without a role."""
+    if not any(held.scope_kind == "region" for held in grants(session, person_id)):
+        return []
+    return [each for each in open_alerts(session) if deals_with(session, each, person_id)]
+
+
+def untaken_for(session: Session, person_id: str) -> list[Alert]:
+    """Those of `open_for` that this person was told of and nobody has, the oldest first."""
+    found = open_for(session, person_id)
+    return [each for each in found if holder(session, each) is None and person_id in heard(session, each.id)]
+
+
+def phone_to_call(session: Session, alert: Alert, reader: str) -> str:
+    """The number (E.164) of whoever cried for help, for somebody who reads it now ("machine" = by the command line),
+    which leaves a line in the audit trail; empty where none is registered."""
+    number = _number(session, alert.person_id)
+    if number:
+        audit.note(session, reader, "phone.read", alert.person_id, alert=alert.id)
+    return number
+
+
+def has_phone(session: Session, alert: Alert) -> bool:
+    """Whether there is a number to call."""
+    return bool(_number(session, alert.person_id))
+
+
+def _number(session: Session, person_id: str) -> str:
+    """Of a volunteer the registered one, of a guardian the one that was given with the consent."""
+    registered = volunteer_of(session, person_id)
+    if registered is not None:
+        return phone_of(session, registered)
+    query = select(Guardianship).where(
+        Guardianship.guardian_person == person_id, col(Guardianship.withdrawn_at).is_(None)
+    )
+    given = session.exec(query.order_by(col(Guardianship.given_at).desc(), col(Guardianship.id))).first()
+    return (unseal(session, "guardianship.phone_sealed", given.id, given.phone_sealed) or "") if given else ""
+
+
 def close_alert(session: Session, alert_id: str, by: str, words: str) -> Alert:
     """A person who answers for the one in need says how it ended. Raises CannotClose.
 
     Nobody closes their own cry for help, and whoever is responsible must cover the county: a specialist or organiser
-    there; for somebody who is not registered, any organiser of a region.
+    there; for somebody who is not registered, any organiser of a region; after a deletion also whoever had it.
     """
     row = _locked(session, alert_id)
     if row is None:
         raise CannotClose("gone")
-    if not may_deal(session, row.person_id, by):
+    if not deals_with(session, row, by):
         raise CannotClose("not_yours")
     if not words.strip():
         raise CannotClose("empty")

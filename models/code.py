@@ -103,14 +103,31 @@ def has_code(session: Session, kind: str, person_id: str) -> bool:
 
 def kind_of(session: Session, typed: str, by_person: str, kinds: tuple[str, ...]) -> str:
     """Of which of these kinds a typed code is, whatever became of it since; empty for one that nobody was given, which
-    counts as a wrong try. During a pause it says the first kind, so that nothing can be found out."""
+    counts as a wrong try. During a pause it says the first kind, so that nothing can be found out.
+
+    A recognition code is known only to the account that searched and to the old one that was sent it. To anybody else
+    it does not exist, but a code that exists is no guess and is not counted.
+    """
     if _pauses(session, by_person):
         return kinds[0]
+    exists = False
     for kind in kinds:
-        if sealed.find(session, "code", normal(typed), scope=kind):
+        found = sealed.find(session, "code", normal(typed), scope=kind)
+        if found and (kind != "recognition" or _concerns(session, found[0], by_person)):
             return kind
-    count_wrong(session, by_person)
+        exists = exists or bool(found)
+    if not exists:
+        count_wrong(session, by_person)
     return ""
+
+
+def _concerns(session: Session, row_id: str, by_person: str) -> bool:
+    """Whether this person searched for the recognition that the code proves, or is the one who was sent it."""
+    row = session.get(OneTimeCode, row_id)
+    if row is None:
+        return False
+    facts = vault_of(session).open_json("one_time_code.facts_sealed", row.id, row.facts_sealed)
+    return by_person in (row.person_id, facts.get("asker"))
 
 
 def _pauses(session: Session, by_person: str) -> bool:

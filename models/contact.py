@@ -12,11 +12,12 @@ from config.catalogue import rules
 from models import audit
 from models.database import now_of
 from models.ids import new_id
-from models.outbox import enqueue, states
+from models.outbox import enqueue, journeys, withdraw_unsent
 from models.person import Door, doors
 from models.role import RoleGrant, covers_county, grants, reaches
 from models.sealed import seal, sealed_columns, unseal
-from models.volunteer import counting, volunteer_of
+from models.volunteer import volunteer_of
+from models.wards import first_ward
 
 MAX_WORDS = 1_000
 READ = "contact.read"  # in the audit trail
@@ -78,9 +79,12 @@ def answers_for(session: Session, person_id: str) -> list[str]:
 
 
 def county_of(session: Session, person_id: str) -> str | None:
-    """The county where somebody is registered today; None for somebody who is not."""
+    """The county where somebody is registered today; of a guardian who is not, the minor's; None for anybody else."""
     registered = volunteer_of(session, person_id)
-    return registered.county if registered else None
+    if registered is not None:
+        return registered.county
+    ward = first_ward(session, person_id)
+    return ward.county if ward else None
 
 
 def may_deal(session: Session, person_id: str, by: str) -> bool:
@@ -152,36 +156,10 @@ def receivers_of(session: Session, row: ContactMessage) -> list[str]:
     return answered or answers_for(session, row.asker_id)
 
 
-def waiting_for(session: Session, person_id: str) -> list[ContactMessage]:
-    """The messages that wait for this person's answer, the oldest first: those that `receivers_of` names them for."""
-    mine = [held for held in grants(session, person_id) if held.scope_kind == "region"]
-    if not mine:
-        return []
-    counties = counting().subquery()
-    query = (
-        select(ContactMessage, counties.c.county)
-        .outerjoin(counties, counties.c.person_id == ContactMessage.asker_id)
-        .where(*_unanswered(), ContactMessage.asker_id != person_id)
-        .order_by(col(ContactMessage.at), ContactMessage.id)
-    )
-    held = reachable_grants(session)
-    return [
-        row
-        for row, county in session.exec(query).all()
-        if any(reaches(grant, county) for grant in mine) and person_id in _receivers(session, row, county, held)
-    ]
-
-
-def _receivers(session: Session, row: ContactMessage, county: str | None, held: list[RoleGrant]) -> list[str]:
-    """As `receivers_of`, with the asker's county and the reachable roles at hand."""
-    answered = _answered_by(session, row.thread, row.asker_id) if row.thread != row.id else []
-    return answered or next(iter(steps(held, county, but=row.asker_id)), [])
-
-
 def take_back(session: Session, message_id: str, by: str) -> bool:
-    """The asker takes a message back; its words go. Returns whether it may have been seen: a notice of it has left.
-    Raises ContactError: "gone", "answered" or "read"."""
-    row = session.get(ContactMessage, message_id, with_for_update=True)
+    """The asker takes a message back; its words go, and so does every notice of it that has not left. Returns whether
+    it may have been seen: a notice has left, or may have. Raises ContactError: "gone", "answered" or "read"."""
+    row = _locked(session, message_id)
     if row is None or row.words_sealed is None or not row.by_asker or row.asker_id != by:
         raise ContactError("gone")
     if row.answered_at is not None:
@@ -192,12 +170,30 @@ def take_back(session: Session, message_id: str, by: str) -> bool:
     session.add(row)
     session.flush()
     audit.note(session, by, "contact.taken_back", row.id)
-    return not {"sending", "sent", "uncertain"}.isdisjoint(states(session, "notice.contact", f"contact:{row.id}:"))
+    withdraw_unsent(session, *_notices(row), why="taken back")
+    # What another copy has in its hands at this moment still waits here, and may leave yet.
+    come = journeys(session, *_notices(row))
+    return any(each.may_have_come or each.state in ("waiting", "held") for each in come)
 
 
-def note_read(session: Session, message_id: str, reader: str) -> None:
-    """Somebody has opened this message ("machine" = by the command line): from now on it is not taken back."""
+def read_words(session: Session, message_id: str, reader: str) -> str | None:
+    """The words for somebody who opens this message now ("machine" = by the command line): from now on it is not taken
+    back. None once erased."""
+    row = _locked(session, message_id)
+    if row is None or row.words_sealed is None:
+        return None
     audit.note(session, reader, READ, message_id)
+    return words_of(session, row)
+
+
+def _locked(session: Session, message_id: str) -> ContactMessage | None:
+    """As it stands once whoever else reads, answers or takes it back at this moment has ended."""
+    return session.get(ContactMessage, message_id, with_for_update=True, populate_existing=True)
+
+
+def _notices(row: ContactMessage) -> tuple[str, str]:
+    """The kind of the notices of an asker's message, and how their keys begin."""
+    return "notice.contact", f"contact:{row.id}:"
 
 
 def _answered_by(session: Session, thread: str, asker_id: str) -> list[str]:
@@ -208,28 +204,40 @@ def _answered_by(session: Session, thread: str, asker_id: str) -> list[str]:
     return [each for each in authors if may_deal(session, asker_id, each) and doors(session, each)]
 
 
-def answer(session: Session, message_id: str, by: str, words: str) -> ContactMessage:
-    """Answer a message: the asker gets the words as a notice. Raises ContactError."""
+def answer(session: Session, message_id: str, by: str, words: str, *, for_nobody: bool = False) -> ContactMessage:
+    """Answer a message: the asker gets the words as a notice. Raises ContactError.
+
+    With `for_nobody` any organiser of a region may answer (never the asker) where nobody responsible can be reached.
+    """
     asked = session.get(ContactMessage, message_id)
+    before = _locked_until(session, asked) if asked is not None else []
     if asked is None or asked.words_sealed is None:
         raise ContactError("gone")
-    if not may_answer(session, asked, by):
+    if not may_answer(session, asked, by) and not (for_nobody and _stands_in(session, asked, by)):
         raise ContactError("not_yours")
     row = _keep(session, asked.thread, asked.asker_id, by, words, asked.county)
     now = now_of(session)
-    open_ones = select(ContactMessage).where(
-        ContactMessage.thread == asked.thread,
-        col(ContactMessage.by_asker).is_(True),
-        col(ContactMessage.answered_at).is_(None),
-        col(ContactMessage.at) <= asked.at,
-    )
-    for each in session.exec(open_ones).all():
-        each.answered_at = now
-        session.add(each)
+    for each in before:
+        if each.answered_at is None:
+            each.answered_at = now
+            session.add(each)
     key = f"contact:{row.id}:{asked.asker_id}"
-    enqueue(session, asked.asker_id, "notice.contact_answer", {"message": row.id}, unique_key=key)
+    params = {"message": row.id, "asked": asked.id}
+    enqueue(session, asked.asker_id, "notice.contact_answer", params, unique_key=key)
     audit.note(session, by, "contact.answered", asked.id)
     return row
+
+
+def _locked_until(session: Session, asked: ContactMessage) -> list[ContactMessage]:
+    """What the asker wrote in the thread up to this message, as `_locked`; the oldest first, so that two who answer in
+    one thread wait for each other in the same order."""
+    query = select(ContactMessage).where(
+        ContactMessage.thread == asked.thread,
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.at) <= asked.at,
+    )
+    query = query.order_by(col(ContactMessage.at), ContactMessage.id).with_for_update()
+    return list(session.exec(query.execution_options(populate_existing=True)))
 
 
 def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
@@ -237,9 +245,24 @@ def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
     return may_deal(session, asked.asker_id, by)
 
 
+def _stands_in(session: Session, asked: ContactMessage, by: str) -> bool:
+    organises = any(held.role == "organiser" and held.scope_kind == "region" for held in grants(session, by))
+    return by != asked.asker_id and organises and not answers_for(session, asked.asker_id)
+
+
 def may_read(session: Session, row: ContactMessage, reader: str) -> bool:
     """Whether somebody may read these words now: who may answer them, or the asker for whom an answer was written."""
     return may_answer(session, row, reader) if row.by_asker else row.asker_id == reader
+
+
+def latest(session: Session, asker_id: str) -> ContactMessage | None:
+    """What this person wrote last, as long as its words are there."""
+    query = select(ContactMessage).where(
+        ContactMessage.asker_id == asker_id,
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.words_sealed).is_not(None),
+    )
+    return session.exec(query.order_by(col(ContactMessage.at).desc(), col(ContactMessage.id).desc())).first()
 
 
 def words_of(session: Session, row: ContactMessage) -> str | None:
@@ -249,7 +272,7 @@ def words_of(session: Session, row: ContactMessage) -> str | None:
 
 def open_contacts(session: Session) -> list[Waiting]:
     """The messages that nobody answered yet, the oldest first, for `nuanyang contacts`."""
-    query = select(ContactMessage).where(*_unanswered())
+    query = select(ContactMessage).where(*unanswered())
     found = []
     for row in session.exec(query.order_by(col(ContactMessage.at), ContactMessage.id)).all():
         registered = volunteer_of(session, row.asker_id)
@@ -259,7 +282,8 @@ def open_contacts(session: Session) -> list[Waiting]:
     return found
 
 
-def _unanswered() -> tuple[ColumnElement[bool], ...]:
+def unanswered() -> tuple[ColumnElement[bool], ...]:
+    """What makes a message wait for an answer."""
     return (
         col(ContactMessage.by_asker).is_(True),
         col(ContactMessage.answered_at).is_(None),
@@ -268,12 +292,13 @@ def _unanswered() -> tuple[ColumnElement[bool], ...]:
 
 
 def _delivery(session: Session, row: ContactMessage) -> str:
-    come = set(states(session, "notice.contact", f"contact:{row.id}:"))
-    if not come:
-        return "nobody"
-    if come & {"waiting", "sending", "held"} and "sent" not in come:
+    come = journeys(session, *_notices(row))
+    found = {each.state for each in come}
+    if not come or "sent" in found:
+        return "sent" if come else "nobody"
+    if found & {"waiting", "sending", "held"}:
         return "waiting"
-    return next((state for state in ("sent", "uncertain") if state in come), "lost")
+    return "uncertain" if any(each.may_have_come for each in come) else "lost"
 
 
 def written_with(session: Session, asker_id: str) -> list[ContactMessage]:
@@ -284,7 +309,9 @@ def written_with(session: Session, asker_id: str) -> list[ContactMessage]:
 
 def forget_words(session: Session, asker_id: str) -> None:
     """Take the words out of all of a person's threads; that something was written stays."""
-    for row in written_with(session, asker_id):
+    query = select(ContactMessage).where(ContactMessage.asker_id == asker_id)
+    query = query.order_by(col(ContactMessage.at), ContactMessage.id).with_for_update()
+    for row in session.exec(query.execution_options(populate_existing=True)).all():
         row.words_sealed = row.county = None
         session.add(row)
     session.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -78,7 +79,7 @@ class State:
     """All talks of a person, the one that is heard last; and the options as they were shown last.
 
     `shown` pairs an option's id with its label, in the order of the numbers on the screen. `parked` are talks that
-    ended because they were idle too long; the person may take them up again.
+    were put away, idle too long or for want of room; the person may take them up again.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -150,6 +151,36 @@ def save(session: Session, person_id: str, state: State) -> None:
 
 def _sealed(session: Session, person_id: str, state: State) -> bytes:
     return vault_of(session).seal_json("conversation.state_sealed", person_id, state.as_json())
+
+
+def leave_off(session: Session, person_id: str, dialogues: Mapping[str, timedelta]) -> None:
+    """End a person's talks under way by these names, and withdraw the questions of these names that were asked outside
+    a talk: those that were last heard of so long ago or longer. No number that is typed means a younger one either."""
+    now = now_of(session)
+    mine = (col(Prompt.person_id) == person_id, col(Prompt.dialogue).in_(dialogues))
+    gone = set(session.scalars(select(col(Prompt.id)).where(*mine)))  # the numbers on the screen mean none of them
+    for name, age in dialogues.items():
+        session.execute(delete(Prompt).where(*mine, col(Prompt.dialogue) == name, col(Prompt.asked_at) <= now - age))
+    if session.execute(select(_C.c.person_id).where(_C.c.person_id == person_id)).first() is None:
+        return
+    state = lock(session, person_id)
+    ended = [run for run in (*state.runs, *state.parked) if _is_left_off(run, dialogues, now)]
+    if not ended and not gone:
+        return
+    gone |= {run.prompt for run in ended}
+    was = state.current
+    state.runs = [run for run in state.runs if run not in ended]
+    state.parked = [run for run in state.parked if run not in ended]
+    state.shown = [pair for pair in state.shown if pair[0].partition(":")[0] not in gone]
+    if state.current is not None and state.current is not was:
+        # Its question is not the one on the screen: it is asked again before it hears anything.
+        state.current.waiting, state.current.prompt = "", new_token()
+    save(session, person_id, state)
+
+
+def _is_left_off(run: Run, dialogues: Mapping[str, timedelta], now: datetime) -> bool:
+    age = dialogues.get(run.dialogue)
+    return age is not None and (not run.touched_at or datetime.fromisoformat(run.touched_at) <= now - age)
 
 
 def forget_prompts(session: Session, older_than: timedelta) -> int:

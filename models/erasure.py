@@ -14,7 +14,7 @@ from models.database import now_of
 from models.guardianship import Guardianship
 from models.ids import new_id
 from models.inbox import InboxMessage, forget_messages
-from models.outbox import withdraw
+from models.outbox import enqueue, withdraw
 from models.page import Page, close_pages
 from models.person import Door, Person, close_door, doors, family, set_address_form
 from models.role import RoleGrant, organisers
@@ -54,14 +54,16 @@ def is_last_organiser(session: Session, person_id: str) -> bool:
     return organisers(session) == {person_id}
 
 
-def delete_person(session: Session, person: Person) -> Person:
-    """Delete what is kept about a person; returns the new person that the open doors lead to from now on.
+def delete_person(session: Session, person: Person, *, here: str = "") -> Person:
+    """Delete what is kept about a person; returns the new person that the open doors lead to from now on. Each of them
+    is told once, but for `here`, the door where it was asked for.
 
     What stays, because the law asks for it: the id, the volunteer's number, which consents were given and withdrawn
     and when, the audit trail, and safeguarding records. Raises LastOrganiser.
     """
     if is_last_organiser(session, person.id):
         raise LastOrganiser
+    asked = session.get(Door, here) if here else None
     fresh = _new_owner(session, person)
     for each in family(session, person.id):
         _forget(session, each)
@@ -75,6 +77,9 @@ def delete_person(session: Session, person: Person) -> Person:
     session.add(person)
     session.flush()
     audit.note(session, person.id, "person.deleted", person.id)
+    for door in doors(session, fresh.id):
+        if door is not asked:  # which has a new id by now
+            enqueue(session, fresh.id, "notice.deleted", {}, unique_key=f"deleted:{door.id}", door_id=door.id)
     return fresh
 
 

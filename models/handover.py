@@ -1,15 +1,16 @@
 """Handing over what nobody has: messages and cries for help that reached none of those who may deal with them today.
 
 They were written before anybody was responsible, or those who had them lost the role or left every door; a cry for help
-also where it only waits for somebody who does not write. It may run as often as wanted: what somebody has is left
-alone. Looking takes no write lock, and what is found is written in short transactions.
+also where it only waits for somebody who does not write, and anew where whoever took it on (收到，我来处理) has gone.
+It may run as often as wanted: what somebody has is left alone. Looking takes no write lock, and what is found is
+written in short transactions.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -17,13 +18,14 @@ from sqlmodel import Session, and_, col, or_, select
 
 from config.catalogue import rules
 from models import audit
-from models.alert import Alert, takers
+from models.alert import Alert, heard, takers
 from models.contact import ContactMessage, reachable_grants, steps
 from models.database import Database, now_of
 from models.outbox import EMERGENCY, REPLY, OutboxMessage, enqueue
-from models.person import doors, family
+from models.person import Person, doors, family
 from models.role import reaches
 from models.volunteer import DELETED, Volunteer
+from models.wards import first_wards
 
 _T = TypeVar("_T")
 Place = tuple[datetime, str]
@@ -56,12 +58,24 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """What waits for a person, who are to hear of it step by step, and everybody who may deal with it."""
+    """What waits for a person, who are to hear of it step by step, and everybody who may deal with it.
+
+    `keepers` = who keeps what they have taken: after a deletion, which takes the county away, everybody who is
+    responsible for any county. `lost` = who had said 收到，我来处理 and cannot deal with it any more: no notice from
+    before counts then.
+    """
 
     id: str
     place: Place
     steps: list[list[str]]
     holders: frozenset[str]
+    keepers: frozenset[str] = frozenset()
+    lost: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the keys of its notices begin with, behind the prefix of the kind."""
+        return f"{self.id}:{self.lost}" if self.lost else self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,10 @@ class _Responsible:
         self._steps: dict[str | None, list[list[str]]] = {}
         self._holders: dict[str | None, frozenset[str]] = {}
 
+    def everybody(self) -> frozenset[str]:
+        """Whoever can be reached and holds a role for any region."""
+        return frozenset(held.person_id for held in self._grants)
+
     def anybody(self) -> bool:
         """Whether there is anybody at all who can be told."""
         return bool(self._grants)
@@ -166,10 +184,13 @@ def _open_alerts(session: Session, people: _Responsible, place: Place | None) ->
     query = select(Alert.id, Alert.at, Alert.person_id).where(kind.is_open, _behind(Alert, place))
     rows = session.exec(query.order_by(col(Alert.at), col(Alert.id)).limit(_LOOKED_AT)).all()
     county = _counties(session, {asker for _id, _at, asker in rows})
+    deleted = _deleted(session, {asker for _id, _at, asker in rows})
     found = []
     for key, at, asker in rows:
         where = county.get(asker)
-        found.append(_Open(key, (at, key), people.steps(where, asker), people.holders(where) - {asker}))
+        holders = people.holders(where) - {asker}
+        keepers = people.everybody() if asker in deleted else holders
+        found.append(_Open(key, (at, key), people.steps(where, asker), holders, keepers))
     return found
 
 
@@ -199,13 +220,24 @@ def _behind(table: type[Alert] | type[ContactMessage], place: Place | None) -> A
 
 
 def _counties(session: Session, people: set[str]) -> dict[str, str | None]:
-    """Where each of them is registered today."""
+    """Where each of them is registered today, as `models.contact.county_of`."""
     found: dict[str, str | None] = {}
     for ids in _slices(sorted(people), _SLICE):
         query = select(Volunteer.person_id, Volunteer.county).where(
             col(Volunteer.person_id).in_(ids), Volunteer.status != DELETED, col(Volunteer.merged_into).is_(None)
         )
         found.update(session.exec(query).all())
+    wards = first_wards(session, people.difference(found))
+    return {**{one: ward.county for one, ward in wards.items()}, **found}
+
+
+def _deleted(session: Session, people: set[str]) -> set[str]:
+    """Which of them have had their data deleted."""
+    found: set[str] = set()
+    for ids in _slices(sorted(people), _SLICE):
+        found.update(
+            session.exec(select(Person.id).where(col(Person.id).in_(ids), col(Person.deleted_at).is_not(None)))
+        )
     return found
 
 
@@ -226,22 +258,30 @@ def _unheard(session: Session, kind: _Kind, keys: _Keys, some: Sequence[_Open]) 
     if kind.table is Alert:
         # Whoever said 收到，我来处理 has it, whatever a platform said of the notice.
         taken = takers(session, [each.id for each in some])
-        some = [each for each in some if each.holders.isdisjoint(taken.get(each.id, ()))]
+        free = [each for each in some if each.keepers.isdisjoint(taken.get(each.id, ()))]
+        some = [replace(each, lost=taken[each.id][-1]) if each.id in taken else each for each in free]
     # Mostly the first one who was told has it; only for the rest everybody else is asked.
-    first = {each.id: set(each.steps[0]) for each in some if each.steps}
+    first = {each.key: set(each.steps[0]) for each in some if each.steps}
     states = _states(session, kind, {key for row, people in first.items() for key in keys.of_all(row, people)})
-    rest = [each for each in some if each.id in first and not _has(keys, each.id, first[each.id], states)]
-    states |= _states(session, kind, {key for each in rest for key in keys.of_all(each.id, each.holders)})
+    rest = [each for each in some if each.key in first and not _has(keys, each.key, first[each.key], states)]
+    states |= _states(session, kind, {key for each in rest for key in keys.of_all(each.key, each.holders)})
     found = []
     for each in rest:
-        if _has(keys, each.id, each.holders, states):
+        if _has(keys, each.key, each.holders, states):
             continue
-        for step in each.steps:
-            told = [(person, key) for person in step if (key := keys.free(each.id, person, states))]
+        for step in _told_anew(session, each) if each.lost else each.steps:
+            told = [(person, key) for person in step if (key := keys.free(each.key, person, states))]
             if told:
                 found.append(_Passing(each.id, each.place, told))
                 break
     return found
+
+
+def _told_anew(session: Session, each: _Open) -> list[list[str]]:
+    """The steps of what somebody had and has no more: whoever heard of it then believes it to be in good hands, so all
+    of them hear of it first."""
+    first = heard(session, each.id) & each.holders
+    return [sorted(first.union(each.steps[0])), *each.steps[1:]]
 
 
 def _has(keys: _Keys, row: str, people: set[str] | frozenset[str], states: dict[str, str]) -> bool:

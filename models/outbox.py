@@ -128,21 +128,46 @@ def enqueue(
 
 def is_waiting(session: Session, person_id: str, kind: str, key_start: str) -> bool:
     """Whether such a message waits to be sent as soon as it can be, and will be worded after this transaction: the row
-    is locked, and claims pass over it until then."""
+    is locked, and claims pass over it until then. One that somebody else has locked does not count, since nobody is
+    waited for here: whoever holds it (`claim`, `release_held`) may be waiting for what the caller has locked."""
     query = (
         select(_T.c.id)
         .where(_T.c.person_id == person_id, _T.c.kind == kind, _T.c.unique_key.startswith(key_start, autoescape=True))
         .where(or_(_T.c.state == "held", and_(_T.c.state == "waiting", _T.c.not_before.is_(None))))
         .limit(1)
-        .with_for_update()
+        .with_for_update(skip_locked=True)
     )
     return session.execute(query).first() is not None
 
 
-def states(session: Session, kind: str, key_start: str) -> list[str]:
-    """How far the messages of this kind have come whose keys begin so, each with its state."""
-    query = select(_T.c.state).where(_T.c.kind == kind, _T.c.unique_key.startswith(key_start, autoescape=True))
-    return list(session.scalars(query.order_by(_T.c.unique_key)))
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """How far a message has come. `may_have_come` = a call is being made for it or was made that may have brought it,
+    whatever became of the row since."""
+
+    state: str
+    may_have_come: bool
+
+
+def journeys(session: Session, kind: str, key_start: str) -> list[Journey]:
+    """How far the messages of this kind have come whose keys begin so."""
+    called = select(_A.c.id).where(_A.c.outbox_id == _T.c.id, _A.c.outcome.in_(("", "sent", "uncertain"))).exists()
+    come = or_(_T.c.state.in_(("sending", "sent", "uncertain")), _T.c.resends > 0, called)
+    query = select(_T.c.state, come).where(_named(kind, key_start))
+    return [Journey(state, bool(may)) for state, may in session.execute(query.order_by(_T.c.unique_key))]
+
+
+def withdraw_unsent(session: Session, kind: str, key_start: str, *, why: str) -> None:
+    """End those messages that still wait. What another transaction holds at this moment is passed over: waiting for it
+    here, with other rows locked, could stop both."""
+    unsent = select(_T.c.id).where(_named(kind, key_start), _T.c.state.in_(("waiting", "held")))
+    ids = session.scalars(unsent.with_for_update(skip_locked=True)).all()
+    gone = {"state": "withdrawn", "why": why, "ended_at": now_of(session), "params_sealed": None}
+    session.execute(update(_T).where(_T.c.id.in_(ids)).values(**gone))
+
+
+def _named(kind: str, key_start: str) -> Any:
+    return and_(_T.c.kind == kind, _T.c.unique_key.startswith(key_start, autoescape=True))
 
 
 def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:

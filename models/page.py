@@ -22,7 +22,7 @@ class Page(SQLModel, table=True):
     """The token itself is not kept, only its SHA-256. Times are the machine's.
 
     `answer`: a sensitive question is answered there, once. `data`: something to read until it expires: a person's
-    own copy, or one message that was written to them (`message` in the facts).
+    own copy, or one thing about somebody else (`message`, `alert` or `recognition` in the facts).
     `guardian`: what a guardian is asked to agree to, with the way into the guardian's own chat.
     """
 

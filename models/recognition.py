@@ -11,7 +11,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
 from models import audit
-from models.account import BadCode, CannotJoin, Joined, join, was_parted_from
+from models.account import BadCode, CannotJoin, Join, Joined, join, was_parted_from
 from models.code import check_code, issue_code, use_code
 from models.contact import reachable
 from models.database import machine_now_of, now_of
@@ -19,10 +19,11 @@ from models.ids import new_id
 from models.outbox import enqueue
 from models.person import Person, doors, survivor
 from models.role import holds
-from models.volunteer import find_by_phone, volunteer_of
+from models.volunteer import find_by_phone, phone_of, volunteer_of
 
 STATES = ("nothing", "code", "open", "confirmed", "refused", "expired")
 OPEN_FOR = timedelta(days=30)
+NEWS_FOR = timedelta(days=30)  # an end that is noticed later still (nothing ran meanwhile) is told to nobody
 UNDECIDED = ("nothing", "code", "open")
 DISPUTED_FOR = timedelta(hours=48)  # after being unbound by another account a person decides, not that account
 CODES_A_DAY = 3  # to one old door, so that nobody can be flooded by a stranger who knows the number
@@ -108,6 +109,12 @@ def answer_code(session: Session, asker: Person, typed: str) -> Joined:
     return joined
 
 
+def was_sent_to(session: Session, person: Person, typed: str) -> bool:
+    """Whether a code that counts went to this very person, who is typing it at the old account, not at the new one."""
+    found = check_code(session, "recognition", typed, person.id)
+    return found.verdict == "good" and survivor(session, found.person_id).id == person.id
+
+
 def to_decide(session: Session, request_id: str, by: str) -> Recognition:
     """An open request that this person may decide. Raises NotToDecide."""
     query = select(Recognition).where(Recognition.id == request_id).with_for_update()
@@ -126,6 +133,16 @@ def to_decide(session: Session, request_id: str, by: str) -> Recognition:
     if not covered or by == survivor(session, row.asker).id:
         raise NotToDecide("not_yours")
     return row
+
+
+def registered_phone(session: Session, row: Recognition, reader: str) -> str:
+    """The registered number (E.164) of whoever is in question, for somebody who reads it now ("machine" = by the
+    command line), which leaves a line in the audit trail; empty where no registration is left."""
+    registered = volunteer_of(session, survivor(session, row.found).id) if row.found else None
+    if registered is None:
+        return ""
+    audit.note(session, reader, "phone.read", registered.person_id, request=row.id)
+    return phone_of(session, registered)
 
 
 def confirm(session: Session, request_id: str, by: str) -> None:
@@ -162,8 +179,8 @@ def is_over(session: Session, row: Recognition) -> bool:
 
 
 def expire(session: Session, limit: int) -> int:
-    """End searches that came to nothing within OPEN_FOR, the oldest first, and tell whoever searched; returns how many,
-    at most `limit`.
+    """End searches that came to nothing within OPEN_FOR, the oldest first, and tell whoever searched unless it is no
+    news any more (NEWS_FOR); returns how many, at most `limit`.
 
     Nobody learns by this whether a number is registered: it is told of every search alike, once, after the last one.
     """
@@ -177,7 +194,7 @@ def expire(session: Session, limit: int) -> int:
         session.add(row)
     session.flush()
     for row in rows:
-        if came_to_nothing(session, row):
+        if now_of(session) - row.at <= OPEN_FOR + NEWS_FOR and came_to_nothing(session, row):
             key = f"recognition-expired:{row.id}"
             enqueue(session, row.asker, "notice.recognition_expired", {"request": row.id}, unique_key=key)
     return len(rows)
@@ -185,8 +202,14 @@ def expire(session: Session, limit: int) -> int:
 
 def came_to_nothing(session: Session, row: Recognition) -> bool:
     """Whether this search ended for want of time and was the asker's last one, nothing has been decided since, and the
-    account has not been joined to another person in some other way: then there is something to tell."""
+    account has not become one with another person in some other way, from either side: then there is something to
+    tell."""
     if row.state != "expired" or row.decided_at is None or survivor(session, row.asker).id != row.asker:
+        return False
+    if row.found is not None and survivor(session, row.found).id == row.asker:
+        return False
+    joins = select(Join.id).where(Join.stays == row.asker, Join.at >= row.at, col(Join.undone_at).is_(None))
+    if session.exec(joins).first() is not None:
         return False
     others = select(Recognition).where(Recognition.asker == row.asker, Recognition.id != row.id)
     return not any(
@@ -308,6 +331,8 @@ __all__ = [
     "may_seek",
     "open_requests",
     "refuse",
+    "registered_phone",
     "seek",
     "to_decide",
+    "was_sent_to",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handlers.here import Here
+from handlers.late import saw
 from handlers.message import Reply
 from handlers.notices import words
 from models.database import Database
@@ -44,6 +45,8 @@ def deliver(database: Database, *people: Chat) -> list[Sent]:
             session.info["here"] = Here(door.platform, "test", door.id, sensitive_in_chat=in_chat, public_url=PUBLIC)
             reply = words(session, person, row.kind, row.params, again=False)
             assert end(session, row.id, "test", "sent" if reply else "superseded", "")
+            if reply is not None and row.kind != "reply":
+                saw(session, person.id, reply.options)
             sent.append(Sent(door.sender, door.platform, row.kind, row.priority, reply))
             for chat in people:
                 if reply is not None and (chat.sender, chat.platform) == (door.sender, door.platform):

@@ -26,6 +26,8 @@ from tests.conftest import StoppedClock
 from tests.outgoing import ACCOUNTS, Sent, deliver
 from tests.test_account import follow, grant, unfollow
 
+HOW = "\n要答复，请先选“回复”，再写要说的话。"
+
 
 @pytest.fixture
 def alin(database: Database) -> Chat:
@@ -48,12 +50,12 @@ def test_words_go_to_the_specialist_and_the_answer_comes_back(alin: Chat, specia
     assert "正在转给" in alin.say("下周考试，探访能改到周日吗？")
     sent = deliver(database, specialist)
     number = getattr(alin.volunteer(), "number", "")
-    assert f"来自林哥（志愿者 {number}）：\n下周考试，探访能改到周日吗？" == sent[0].text
+    assert f"来自林哥（志愿者 {number}）：\n下周考试，探访能改到周日吗？{HOW}" == sent[0].text
     specialist.press("回复")
     assert "正在转给对方" in specialist.say("可以，周日上午九点。")
     back = deliver(database, alin)
     assert [(one.sender, one.kind) for one in back] == [("alin", "notice.contact_answer")]
-    assert "周日上午九点" in alin.said.text
+    assert alin.said.text == "负责的同事回复你：\n可以，周日上午九点。\n（你问的是：“下周考试，探访能改到周日吗？”）"
     alin.press("接着说")
     alin.say("谢谢老师")
     assert [one.sender for one in deliver(database, specialist)] == ["specialist"]
@@ -114,11 +116,11 @@ def test_an_answer_to_a_volunteer_on_telegram_is_read_on_a_page_too(specialist: 
     far = Chat(database, "1001", "telegram")
     far.register()
     far.say("联系专员", "在哪里集合？")
-    assert deliver(database, specialist)[0].text.endswith("在哪里集合？")
+    assert deliver(database, specialist)[0].text.endswith("在哪里集合？" + HOW)
     specialist.press("回复")
     specialist.say(ADDRESS)
     (sent,) = deliver(database, far)
-    assert sent.text.startswith("负责的同事回复你了。")
+    assert sent.text.startswith("负责的同事回复你了。你的留言写于：刚刚。")
     assert "我的数据" in sent.text
     assert not any(word in sent.text for word in ("体育东路", "8000"))
     assert written_on(database, sent) == Written("负责的同事的回复", ADDRESS)
@@ -298,7 +300,7 @@ def test_whoever_answered_and_holds_a_role_in_a_team_only_hears_and_reads_no_mor
     assert "不归你负责" in far.say("我还在")
     assert jobs.hand_over(database) == 1
     (passed,) = deliver(database, organiser)
-    assert (passed.sender, passed.text.splitlines()[-1]) == ("organiser", "第一句秘密")
+    assert (passed.sender, passed.text.splitlines()[-2]) == ("organiser", "第一句秘密")
     with database.write() as session:
         thread = session.exec(select(ContactMessage.thread).distinct()).one()
         _row, told = write(session, alin.person().id, "第二句秘密", thread)
@@ -345,7 +347,7 @@ def test_a_message_answered_by_the_one_is_not_sent_to_the_other_any_more(
     specialist.say("在的")
     second.press("回复")
     assert "正在转给对方" in second.say("我也在")
-    assert [one.text.splitlines()[-1] for one in deliver(database)] == ["在的", "我也在"]
+    assert [one.text.splitlines()[-2] for one in deliver(database)] == ["在的", "我也在"]
 
 
 def test_a_sticker_in_the_middle_is_answered_kindly_and_the_question_stays(alin: Chat) -> None:

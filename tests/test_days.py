@@ -105,6 +105,21 @@ def test_what_is_no_day_ahead_is_refused_with_the_reason(words: str, why: str) -
         day_ahead(WEDNESDAY)(words)
 
 
+@pytest.mark.parametrize("words", ["2月29日", "二月二十九日", "Feb 29", "29 February"])
+@pytest.mark.parametrize("today", [date(2027, 3, 5), date(2027, 12, 31), date(2028, 2, 28)])
+def test_the_leap_day_is_that_of_the_year_that_has_it(words: str, today: date) -> None:
+    assert day_ahead(today)(words) == date(2028, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("today", "why"),
+    [(date(2026, 5, 1), "日历上没有"), (date(2028, 2, 29), "日历上没有"), (date(2027, 2, 28), "最长可以暂停一年")],
+)
+def test_a_leap_day_more_than_a_year_ahead_is_refused(today: date, why: str) -> None:
+    with pytest.raises(Invalid, match=why):
+        day_ahead(today)("2月29日")
+
+
 DAYS = st.dates(date(2024, 1, 1), date(2030, 12, 31))
 WRITERS: tuple[Callable[[date], str], ...] = (
     date.isoformat,

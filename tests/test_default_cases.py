@@ -101,8 +101,17 @@ def ways() -> dict[str, Way]:
 
 
 WAYS = ways()
-# Begun by another person's act alone; tests/test_contact.py, test_on_duty.py and test_account.py lead there.
-ELSEWHERE = {"alert_take", "contact_answer", "contact_undo", "messages", "recognition_check"}
+# Begun by another person's act alone; tests/test_contact.py, test_on_duty.py and test_account.py lead there. A bare
+# recognition code answers the only question of its talk: tests/test_guardian_codes.py.
+ELSEWHERE = {
+    "alert_phone",
+    "alert_take",
+    "contact_answer",
+    "contact_undo",
+    "messages",
+    "recognition_check",
+    "recognition_code",
+}
 
 
 @pytest.fixture

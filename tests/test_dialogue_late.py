@@ -28,9 +28,11 @@ def offer(facts: Facts) -> Talk:
 
 def ask_late(chat: Chat, **more: Any) -> tuple[Option, ...]:
     with chat.database.write() as session:
-        return late.asked(
-            session, chat.person().id, "offer", "can", Facts(known="小宇"), [("yes", "能去"), ("no", "去不了")], **more
-        )
+        person = chat.person().id
+        facts = Facts(known="小宇")
+        options = late.asked(session, person, "offer", "can", facts, [("yes", "能去"), ("no", "去不了")], **more)
+        late.saw(session, person, options)
+        return options
 
 
 def test_a_late_answer_counts_for_the_question_it_was_given_to(

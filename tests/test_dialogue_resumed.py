@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session
 
-from handlers import menu
-from handlers.dialogue import Ask, Dialogue, Talk
+from handlers import late, menu
+from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from models.conversation import State, lock, save
 from models.person import Person
 from tests.chatting import Chat
@@ -27,10 +27,15 @@ def named(name: str) -> Dialogue:
     return dialogue(talk, name)
 
 
+def offer(facts: Facts) -> Talk:
+    can = yield Ask("can", "能去吗？", choices=(Choice("no", "去不了"),))
+    return (facts.known, can, (yield Ask("why", "为什么？", check=anything)))
+
+
 KEYS = ("check_in", "book_visit", "visit_report", "add_hours")
 
 
-def test_talks_pushed_aside_are_resumed_in_turn_and_the_fourth_pushes_the_first_out(
+def test_talks_pushed_aside_are_resumed_in_turn_and_the_fourth_puts_the_first_away(
     chat: Chat, register: Register
 ) -> None:
     for key in KEYS:
@@ -44,6 +49,45 @@ def test_talks_pushed_aside_are_resumed_in_turn_and_the_fourth_pushes_the_first_
         assert f"完成 ('a', 'b')\n\n我们接着刚才的：\n{resumed} 二？" in said, ended
     assert chat.say("c") == "完成 ('a', 'c')"
     assert state_of(chat).runs == []
+    said = begin(chat, KEYS[0])
+    assert "check_in 二" in said, "what was put away goes on with its answers"
+    assert chat.say("d") == "完成 ('a', 'd')"
+
+
+def test_a_talk_that_is_put_away_for_a_fourth_is_named_with_the_way_back(chat: Chat, register: Register) -> None:
+    for key in KEYS:
+        register(named(key), key)
+        said = begin(chat, key)
+    assert said == (
+        "同时进行的对话太多，我先把“签到签退”收起来了；填过的还留着，等手上的说完，回复“签到签退”就能接着来。"
+        "\n\nadd_hours 一？"
+    )
+    said = chat.act("menu", menu="check_in")
+    assert "我先把“约探访”收起来了" in said, "the way back makes room in the same way"
+    assert "check_in 一" in said
+
+
+def test_a_talk_that_a_button_begins_again_makes_room_before_one_that_the_person_began(
+    chat: Chat, register: Register
+) -> None:
+    register(dialogue(offer, "offer", repeats=True))
+    register(dialogue(three))  # which takes the other one's entry
+    begin(chat)
+    chat.say("阿林")
+    with chat.database.write() as session:
+        options = [
+            late.asked(session, chat.person().id, "offer", "can", Facts(known=known), [("no", "去不了")])
+            for known in ("小宇", "小雨", "小鱼")
+        ]
+    for (button,) in options:
+        assert chat.act("choice", choice=button.id) == "为什么？"
+    assert "小鱼" in chat.say("考试")
+    said = chat.say("下雨")
+    assert "小雨" in said
+    assert "我们接着刚才的" in said
+    assert [run.answers for run in state_of(chat).runs] == [{"name": {"t": "阿林"}}]
+    (again,) = options[0]
+    assert chat.act("choice", choice=again.id) == "为什么？", "what made room is begun by its button again"
 
 
 def test_a_talk_begun_again_is_gone_on_with(chat: Chat, register: Register) -> None:

@@ -1,4 +1,4 @@
-"""A guardian's code without the word before it, and one that was replaced."""
+"""Codes without the word before them (a guardian's, a binding's, a recognition's), and one that was replaced."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from models.database import Database
 from models.ids import new_code
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
+from tests.outgoing import deliver
 from tests.test_guardian import child
 
 REPLACED = "这个监护码已经换成新的，旧的不能用了。请孩子把最新的那段转发给您，用那里面的码。"
@@ -92,3 +93,52 @@ def test_the_first_code_replaces_nothing_and_an_expired_one_is_called_expired(
     assert "过期了" in mother.say(old)
     assert "以前转发过的" not in minor.say("报名"), "it had ended by itself"
     assert mother.say(f"监护 {old}").startswith(REPLACED), "and there is a newer one now"
+
+
+def sent_code(database: Database) -> str:
+    (notice,) = [one for one in deliver(database) if one.kind == "notice.recognition_code"]
+    return notice.text.partition("验证码：")[2][:8]
+
+
+@pytest.fixture
+def returned(database: Database) -> tuple[Chat, Chat]:
+    """The old account, and a new one that looked for it and left it at that."""
+    old, new = Chat(database, "2001", "telegram"), Chat(database)
+    old.register()
+    new.say("我以前注册过", "13800138000", "2005-08-13")
+    new.press("没有码，等核实")
+    return old, new
+
+
+def test_a_recognition_code_by_itself_is_taken_after_its_talk_has_ended(
+    returned: tuple[Chat, Chat], database: Database
+) -> None:
+    old, new = returned
+    assert new.say(sent_code(database)).startswith("欢迎回来，王小明！")
+    assert new.person().id == old.person().id
+
+
+def test_a_recognition_code_that_has_expired_says_so_and_is_no_wrong_try(
+    returned: tuple[Chat, Chat], database: Database, clock: StoppedClock
+) -> None:
+    _old, new = returned
+    code = sent_code(database)
+    clock.pass_time(timedelta(minutes=rules().doors.code_minutes + 1))
+    for _try in range(rules().doors.code_tries + 1):
+        assert "这个码过期了" in new.say(code)
+    assert new.labels() == ["我以前注册过"]
+    with database.read() as session:
+        assert session.exec(select(CodeTry)).all() == []
+
+
+def test_a_recognition_code_helps_nobody_else_and_is_no_guess_either(
+    returned: tuple[Chat, Chat], database: Database
+) -> None:
+    old, new = returned
+    code = sent_code(database)
+    stranger = Chat(database, "stranger")
+    assert "没有这个码" in stranger.say(code)
+    assert "要在新账号里输入" in old.say(code)
+    with database.read() as session:
+        assert session.exec(select(CodeTry)).all() == []
+    assert "欢迎回来" in new.say(code), "it has not been used up"

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from models.contact import ContactMessage, waiting_for, write
+from models.contact import ContactMessage, write
+from models.contact_waiting import waiting_for
 from models.database import Database
 from models.person import Person
 from models.role import RoleGrant
@@ -16,6 +17,7 @@ from tests.conftest import StoppedClock
 from tests.outgoing import deliver
 from tests.test_account import follow, grant, unfollow
 
+HOW = "\n要答复，请先选“回复”，再写要说的话。"
 WORDS = "下周考试，探访能改到周日吗？还有一件事想问，不急，等你方便的时候再说"
 
 
@@ -58,7 +60,7 @@ def number_of(chat: Chat) -> str:
     return row.number
 
 
-def test_the_list_names_who_since_when_and_how_it_begins_the_oldest_first(
+def test_the_list_names_who_and_since_when_the_oldest_first_and_shows_no_words(
     alin: Chat, specialist: Chat, database: Database, clock: StoppedClock
 ) -> None:
     alin.say("称呼", "林哥")
@@ -68,18 +70,17 @@ def test_the_list_names_who_since_when_and_how_it_begins_the_oldest_first(
     clock.pass_time(timedelta(minutes=2))
     assert specialist.say("留言") == "有 2 条留言等你答复，最早的在前面。"
     first, second = specialist.labels()
-    assert first == "林哥，3 小时前：下周考试，探访能改到周日吗？还有一件事想问，不急，等你方…"
-    assert len(first) == 38
-    assert second.endswith("，2 分钟前：第 0 句")
     number = number_of(alin)
-    assert specialist.say("1") == f"来自林哥（志愿者 {number}），3 小时前：\n{WORDS}"
+    assert first == f"林哥（志愿者 {number}），3 小时前"
+    assert second.endswith("，2 分钟前")
+    assert specialist.say("1") == f"来自林哥（志愿者 {number}），3 小时前：\n{WORDS}{HOW}"
     assert specialist.labels() == ["回复", "看等着的留言"]
-    assert f"请写给志愿者 {number}的回复" in specialist.say("回复")
+    assert f"会原样转给志愿者 {number}。" in specialist.say("回复")
     assert specialist.say("可以") == "已经记下，正在转给对方。还有 1 条留言等着，回复“留言”接着看。"
     deliver(database, alin)
-    assert alin.said.text.endswith("可以")
+    assert "：\n可以\n（你问的是：“下周考试" in alin.said.text
     specialist.press("看等着的留言")
-    assert specialist.said.text.endswith("第 0 句"), "the only one is opened at once"
+    assert specialist.said.text.endswith("第 0 句" + HOW), "the only one is opened at once"
     assert specialist.labels() == ["回复"]
     specialist.say("1", "好的")
     assert "没有等你答复的留言" in specialist.say("留言")
@@ -94,7 +95,7 @@ def test_a_second_reply_typed_after_the_first_is_understood(alin: Chat, speciali
     assert specialist.say("回复").startswith("有 2 条留言等你答复")
     specialist.say("1")
     specialist.say("回复", "收到")
-    assert specialist.say("回复").endswith("第 1 句"), "straight to the only one"
+    assert specialist.say("回复").endswith("第 1 句" + HOW), "straight to the only one"
     assert [one.sender for one in deliver(database) if one.kind == "notice.contact_answer"] == ["alin", other.sender]
 
 
@@ -105,9 +106,9 @@ def test_an_answered_message_is_answered_again_from_its_notice(
     deliver(database, specialist)
     button = specialist.said.options[0].id
     for words in ("在的", "补一句：周日上午"):
-        assert "请写给" in specialist.act("choice", choice=button)
+        assert "请写回复" in specialist.act("choice", choice=button)
         assert "正在转给对方" in specialist.say(words)
-    sent = [one.text.splitlines()[-1] for one in deliver(database) if one.sender == "alin"]
+    sent = [one.text.splitlines()[-2] for one in deliver(database) if one.sender == "alin"]
     assert sent == ["在的", "补一句：周日上午"]
 
 
@@ -124,11 +125,11 @@ def test_the_same_button_pressed_twice_asks_once(alin: Chat, specialist: Chat, d
 def test_the_buttons_own_word_is_not_sent_as_an_answer(alin: Chat, specialist: Chat, database: Database) -> None:
     alin.say("联系专员", "在吗")
     deliver(database, specialist)
-    assert "请写给" in specialist.say("回复")
+    assert "请写回复" in specialist.say("回复")
     assert "直接写要对对方说的话" in specialist.say("回复")
     assert "看等着的留言" not in specialist.labels()
     specialist.say("在的")
-    assert [one.text.splitlines()[-1] for one in deliver(database)] == ["在的"]
+    assert [one.text.splitlines()[-2] for one in deliver(database)] == ["在的"]
 
 
 def test_the_list_is_opened_in_the_middle_of_an_answer_and_nothing_is_sent_by_it(
@@ -137,21 +138,37 @@ def test_the_list_is_opened_in_the_middle_of_an_answer_and_nothing_is_sent_by_it
     alin.say("联系专员", "在吗")
     deliver(database, specialist)
     specialist.say("回复")
-    assert specialist.say("留言").endswith("在吗")
+    assert specialist.say("留言").endswith("在吗" + HOW)
     assert deliver(database) == []
+
+
+@pytest.mark.parametrize("words", ["消息", "inbox", "message"])
+def test_common_words_for_the_list_end_nobodys_talk(
+    alin: Chat, specialist: Chat, database: Database, words: str
+) -> None:
+    alin.say("联系专员")
+    assert "正在转给" in alin.say(words), "an answer like any other"
+    deliver(database, specialist)
+    specialist.say("回复")
+    assert "直接写要对对方说的话" in specialist.say(words)
+    specialist.say("取消")
+    assert specialist.say(words).endswith(words + HOW), "the list"
 
 
 def test_a_long_list_is_read_page_by_page_and_begins_again(specialist: Chat, database: Database) -> None:
     asks(database, 7)
-    assert specialist.say("消息") == "有 7 条留言等你答复，最早的在前面。\n这里是第 1 到 5 条。"
+    assert specialist.say("消息") == "有 7 条留言等你答复，最早的在前面。\n第 1 页，共 2 页。"
     assert len(specialist.labels()) == 6
     assert specialist.labels()[-1] == "后面的留言"
     older = specialist.said
-    assert "第 6 到 7 条" in specialist.say("6")
-    assert [label.partition("：")[2] for label in specialist.labels()] == ["第 5 句", "第 6 句", ""]
-    assert "第 1 到 5 条" in specialist.press("从头看")
-    assert specialist.act("choice", choice=older.options[1].id).endswith("第 1 句"), "an older list is still good"
-    assert specialist.act("choice", choice=older.options[1].id).endswith("第 1 句")
+    assert "第 2 页，共 2 页" in specialist.say("6")
+    assert len(specialist.labels()) == 3
+    assert specialist.say("1").endswith("第 5 句" + HOW)
+    specialist.say("留言")
+    specialist.press("后面的留言")
+    assert "第 1 页，共 2 页" in specialist.press("从头看")
+    assert specialist.act("choice", choice=older.options[1].id).endswith("第 1 句" + HOW), "an older list is still good"
+    assert specialist.act("choice", choice=older.options[1].id).endswith("第 1 句" + HOW)
 
 
 def test_the_next_page_goes_on_after_what_was_seen_although_some_were_answered(
@@ -161,8 +178,8 @@ def test_the_next_page_goes_on_after_what_was_seen_although_some_were_answered(
     specialist.say("留言")
     more = specialist.said.options[-1].id
     specialist.say("1", "回复", "好")
-    assert "这里是第 5 到 7 条" in specialist.act("choice", choice=more)
-    assert specialist.labels()[0].endswith("第 5 句")
+    assert "第 2 页，共 2 页" in specialist.act("choice", choice=more)
+    assert specialist.say("1").endswith("第 5 句" + HOW)
 
 
 def test_on_telegram_the_list_shows_no_words_and_no_form_of_address(alin: Chat, database: Database) -> None:
@@ -188,12 +205,12 @@ def test_whoever_has_no_role_is_shown_the_way_to_a_person(alin: Chat) -> None:
 def test_nobody_sees_what_is_not_theirs_to_answer(alin: Chat, specialist: Chat, database: Database) -> None:
     elsewhere, above = responsible(database, "elsewhere", scope="440305"), responsible(database, "above", scope="44")
     alin.say("联系专员", "在吗")
-    assert specialist.say("留言").endswith("在吗")
+    assert specialist.say("留言").endswith("在吗" + HOW)
     for chat in (elsewhere, above):
         assert "没有等你答复的留言" in chat.say("留言"), "the specialist of the county is asked first"
     unfollow(database, specialist)
     assert "没有等你答复的留言" in elsewhere.say("留言")
-    assert above.say("留言").endswith("在吗")
+    assert above.say("留言").endswith("在吗" + HOW)
 
 
 def test_a_thread_stays_with_whoever_answered_in_it(alin: Chat, specialist: Chat, database: Database) -> None:
@@ -204,7 +221,7 @@ def test_a_thread_stays_with_whoever_answered_in_it(alin: Chat, specialist: Chat
     deliver(database, alin)
     alin.press("接着说")
     alin.say("谢谢")
-    assert specialist.say("留言").endswith("谢谢")
+    assert specialist.say("留言").endswith("谢谢" + HOW)
     assert "没有等你答复的留言" in second.say("留言")
 
 
@@ -212,7 +229,7 @@ def test_the_list_asks_whom_the_notice_would_ask(alin: Chat, specialist: Chat, d
     alin.say("联系专员", "在吗")
     with database.read() as session:
         row = session.exec(select(ContactMessage)).one()
-        assert [each.id for each in waiting_for(session, specialist.person().id)] == [row.id]
+        assert waiting_for(session, specialist.person().id) == [row.id]
         assert waiting_for(session, alin.person().id) == []
 
 
@@ -254,4 +271,4 @@ def test_the_list_is_read_in_english(alin: Chat, specialist: Chat, database: Dat
     said = specialist.say("messages")
     assert said.startswith("From Volunteer")
     assert "just now" in said
-    assert "Please write your reply to Volunteer" in specialist.say("reply")
+    assert "Please write your reply" in specialist.say("reply")

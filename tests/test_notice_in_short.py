@@ -11,6 +11,7 @@ from config.catalogue import own_rules_off, use_rules
 from models.consent import standing
 from models.database import Database
 from tests.chatting import Chat
+from tests.test_guardian import child
 
 WHOLE, SHORT = "报名大约两分钟。先请看隐私说明", "报名前要先同意隐私说明"
 PLATFORMS = pytest.mark.parametrize("platform", ["wechat", "telegram"])
@@ -82,3 +83,18 @@ def test_a_new_version_is_whole(database: Database, newer_notice: Path) -> None:
 def test_what_one_person_refused_is_whole_for_another(database: Database) -> None:
     Chat(database, "first").say("报名", "不同意")
     assert Chat(database, "second").say("报名").startswith(WHOLE)
+
+
+def test_it_says_what_stays_after_a_deletion(database: Database) -> None:
+    said = Chat(database).say("报名")
+    stays = next(line for line in said.splitlines() if line.startswith("存多久"))
+    for word in ("30 天", "编号", "服务", "同意", "操作", "求助"):
+        assert word in stays
+
+
+def test_the_guardian_reads_what_stays_too(database: Database) -> None:
+    _minor, code = child(database)
+    said = Chat(database, "mother").say(f"监护 {code}")
+    stays = next(line for line in said.splitlines() if line.startswith("存多久"))
+    for word in ("30 天", "编号", "服务", "同意", "操作", "求助"):
+        assert word in stays

@@ -75,6 +75,9 @@ async def test_the_page_of_a_message_shows_it_after_a_press_to_whoever_may_read_
         session.add(held)
     for gone in (await web.get(path), await web.post(path, data={})):
         assert (gone.status, "体育东路" in await gone.text()) == (404, False)
+        said = await gone.text()
+        assert "已经撤回、删除" in said
+        assert "重新发给你" not in said, "what was taken back is not sent again"
     with database.write() as session:
         session.get_one(RoleGrant, held.id).ended_at = None
     assert (await web.get(path)).status == 200

@@ -169,6 +169,10 @@ def test_a_day_told_in_words_is_echoed_with_weekday_and_date(alin: Chat, words: 
     [
         ("pause until tomorrow", date(2026, 11, 23)),
         ("Pause messages for two weeks", date(2026, 12, 6)),
+        ("暂停两周", date(2026, 12, 6)),
+        ("請暫停一個月", date(2026, 12, 22)),
+        ("pause two weeks", date(2026, 12, 6)),
+        ("Please pause messages 3 days", date(2026, 11, 25)),
         ("暂停到下周三", date(2026, 11, 25)),
         ("請暫停到3月1日", date(2027, 3, 1)),
     ],
@@ -183,6 +187,13 @@ def test_a_pause_until_what_is_no_day_asks_for_one(alin: Chat) -> None:
     assert said.startswith("请写一个日期")
     assert "想暂停到哪一天？" in said
     assert "2026-11-23" in alin.say("明天")
+
+
+@pytest.mark.parametrize("words", ["暂停怎么弄", "pause please", "暂停一下行吗"])
+def test_a_wish_to_pause_that_tells_no_day_asks_for_one(alin: Chat, words: str) -> None:
+    said = alin.say(words)
+    assert "请写一个日期" not in said
+    assert alin.person().paused_until is None
 
 
 @pytest.mark.parametrize("words", ["免打扰 22点到7点", "quiet hours 10pm to 7am", "勿扰：晚上十点到早上七点"])

@@ -10,7 +10,7 @@ from sqlmodel import select
 from models.audit import AuditEntry
 from models.database import Database
 from models.outbox import OutboxMessage
-from models.recognition import OPEN_FOR, Recognition, open_requests
+from models.recognition import NEWS_FOR, OPEN_FOR, Recognition, open_requests
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
@@ -66,12 +66,12 @@ def test_the_request_tells_one_idea_a_line_with_who_since_when_what_happens_and_
         f"说自己是：志愿者 {number}",
         "提出日期：2026-11-22",
         "手机号和生日对得上，原来的账号没法核实。",
-        "先打登记的电话，或者当面见本人，再选。",
+        "先打登记的电话（按“看登记的电话”），或者当面见本人，再选。",
         "选“是本人”：新账号接上这份登记。",
         "选“不是”：不接，并告诉对方。",
         "请在 2026-12-22 前选，过期就作废。",
     ]
-    assert specialist.labels() == ["是本人", "不是", "再核实"]
+    assert specialist.labels() == ["是本人", "不是", "再核实", "看登记的电话"]
 
 
 @pytest.mark.parametrize("swept", [True, False])
@@ -266,3 +266,30 @@ def test_a_request_about_somebody_who_deleted_their_data_is_gone(
     with database.read() as session:
         actions = set(session.exec(select(AuditEntry.action)))
     assert not actions & {"recognition.confirmed", "recognition.refused"}
+
+
+def test_who_was_joined_to_the_old_account_in_another_way_hears_nothing(
+    database: Database, clock: StoppedClock
+) -> None:
+    old, new = Chat(database, "2001", "telegram"), Chat(database)
+    old.register()
+    search(new)
+    new.say("取消")
+    deliver(database)
+    new.register()
+    bind(new, old)
+    assert old.person().id == new.person().id
+    clock.pass_time(OVER)
+    jobs.expire_searches(database)
+    assert told_of_expiry(database) == []
+    assert states(database) == ["expired"]
+
+
+def test_an_end_that_is_noticed_a_month_late_is_told_to_nobody(
+    alin: Chat, database: Database, clock: StoppedClock
+) -> None:
+    search(alin)
+    clock.pass_time(OPEN_FOR + NEWS_FOR + timedelta(minutes=1))
+    jobs.expire_searches(database)
+    assert told_of_expiry(database) == []
+    assert states(database) == ["expired"]

@@ -9,7 +9,7 @@ from sqlmodel import select
 
 from config.catalogue import rules
 from handlers.emergency import emergency_text
-from models.alert import Alert, add_words, open_alerts, words_of
+from models.alert import Alert, CannotAdd, add_words, open_alerts, words_of
 from models.database import Database
 from models.outbox import EMERGENCY
 from tests.chatting import Chat
@@ -361,7 +361,7 @@ def fill(database: Database) -> None:
     """Nothing more goes into the one record there is."""
     with database.write() as session:
         alert = session.exec(select(Alert)).one()
-        assert add_words(session, alert, "字" * rules().safety.alert_characters)
+        add_words(session, alert, "字" * rules().safety.alert_characters)
 
 
 @pytest.mark.parametrize("platform", ["wechat", "telegram"])
@@ -382,8 +382,9 @@ def test_telling_more_into_a_full_record_says_that_nothing_was_added(alin: Chat,
     alin.press("写下发生了什么")
     with database.write() as session:
         alert = session.exec(select(Alert)).one()
-        assert add_words(session, alert, "字" * rules().safety.alert_characters)
-        assert not add_words(session, alert, "字")
+        add_words(session, alert, "字" * rules().safety.alert_characters)
+        with pytest.raises(CannotAdd, match="full"):
+            add_words(session, alert, "字")
     said = alin.say("在后门")
     assert "没有加进去" in said
     assert emergency_text() in said

@@ -15,7 +15,8 @@ from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import ACCOUNTS, deliver
-from tests.test_account import follow, grant
+from tests.test_account import follow, grant, unfollow
+from tests.test_on_duty import TAKE
 from tests.test_safeguarding import alin as alin
 
 
@@ -152,3 +153,68 @@ def test_whoever_heard_of_a_cry_for_help_in_a_wider_scope_hears_of_what_is_added
     deliver(database)
     alin.say("救命，在后门")
     assert ["在后门" in one.text for one in deliver(database) if one.sender == "county"] == [True]
+
+
+# Whoever had it has gone
+
+
+def goes(database: Database, chat: Chat, how: str) -> None:
+    """They lose the role, or leave."""
+    if how == "role":
+        end_role_in_the_county(database, chat)
+    else:
+        unfollow(database, chat)
+
+
+@pytest.mark.parametrize("how", ["role", "unfollows"])
+def test_everybody_who_heard_of_it_hears_once_that_whoever_had_it_has_gone(
+    alin: Chat, database: Database, clock: StoppedClock, ladder: dict[str, Chat], how: str
+) -> None:
+    specialist, county, city = ladder["specialist"], ladder["county"], ladder["city"]
+    city.say("称呼", "陈姐")
+    alin.register()
+    alin.say("救命")
+    for _step in range(2):
+        leave_waiting(database, "held")
+        clock.pass_time(timedelta(minutes=5))
+        jobs.hand_over(database)
+    assert [one.sender for one in deliver(database, city)] == ["city"]
+    for chat in (specialist, county):
+        chat.say("菜单")
+    deliver(database, county)
+    notice = county.said
+    city.press(TAKE)
+    assert {one.sender for one in deliver(database)} == {"specialist", "county", "alin"}
+    assert "陈姐已经接下" in county.press(TAKE)
+    goes(database, city, how)
+    assert jobs.hand_over(database) == 1
+    told = deliver(database, specialist)
+    assert {one.sender for one in told} == {"specialist", "county"}
+    assert all("现在没有人处理，请马上接手" in one.text for one in told)
+    assert jobs.hand_over(database) == 0, "once"
+    county.said = notice
+    assert "由你处理" in county.press(TAKE), "the button that was pressed before counts again"
+    assert "已经接下" in specialist.press(TAKE)
+
+
+def test_where_nobody_reads_that_whoever_had_it_has_gone_it_goes_to_the_next_wider_scope(
+    alin: Chat, database: Database, clock: StoppedClock, ladder: dict[str, Chat]
+) -> None:
+    alin.register()
+    alin.say("救命")
+    deliver(database, ladder["specialist"])
+    ladder["specialist"].press(TAKE)
+    assert [one.sender for one in deliver(database)] == ["alin"]
+    unfollow(database, ladder["specialist"])
+    for sender in ("county", "city", "province"):
+        assert jobs.hand_over(database) == 1
+        assert leave_waiting(database, "held") == [sender]
+        clock.pass_time(timedelta(minutes=5))
+    assert jobs.hand_over(database) == 0
+    ladder["city"].say("菜单")
+    deliver(database, ladder["city"])
+    ladder["city"].press(TAKE)
+    deliver(database)
+    unfollow(database, ladder["city"])
+    assert jobs.hand_over(database) == 1, "the next one has gone, too"
+    assert {one.sender for one in deliver(database)} == {"county", "province"}

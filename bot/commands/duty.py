@@ -11,21 +11,49 @@ from bot.commands.shared import Problem, opened, person_of, say
 from config.texts import _
 from models import audit
 from models.account import CannotJoin
-from models.alert import Alert, CannotClose, close_alert, delivery, holder, open_alerts, words_of
-from models.recognition import OPEN_FOR, NotToDecide, Recognition, confirm, open_requests, refuse
+from models.alert import (
+    Alert,
+    CannotClose,
+    close_alert,
+    delivery,
+    holder,
+    is_deleted,
+    open_alerts,
+    phone_to_call,
+    words_of,
+)
+from models.recognition import (
+    OPEN_FOR,
+    NotToDecide,
+    Recognition,
+    confirm,
+    open_requests,
+    refuse,
+    registered_phone,
+)
 from models.volunteer import volunteer_of
+from models.wards import first_ward
 
 
 def add(app: typer.Typer) -> None:
     """Register the commands."""
-    app.command(help=_("列出还没有处理完的求助；加 --words 才显示内容，并留痕。求助只能由人来结束：--close。"))(alerts)
     app.command(
-        help=_("列出等待核实的“我以前注册过”。先打登记的电话或当面核实，再用 --confirm 或 --refuse 写明结果。")
+        help=_(
+            "列出还没有处理完的求助；加 --words 才显示内容，加 --phones 才显示登记的电话，都留痕。"
+            "求助只能由人来结束：--close。"
+        )
+    )(alerts)
+    app.command(
+        help=_(
+            "列出等待核实的“我以前注册过”；加 --phones 才显示登记的电话，并留痕。"
+            "先打这个电话或当面核实，再用 --confirm 或 --refuse 写明结果。"
+        )
     )(recognitions)
 
 
 def alerts(
     words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False,
+    phones: Annotated[bool, typer.Option("--phones", help=_("显示登记的电话"))] = False,
     close: Annotated[str, typer.Option("--close", metavar="ID", help=_("结束一条求助"))] = "",
     by: Annotated[str, typer.Option(metavar="NUMBER", help=_("谁处理的：专员或管理员的编号"))] = "",
     note: Annotated[str, typer.Option(metavar="TEXT", help=_("怎么处理的，会加密保存"))] = "",
@@ -39,10 +67,11 @@ def alerts(
     with opened() as database, database.write() as session:
         waiting = open_alerts(session)
         if waiting:
-            heads = (_("编号"), _("时间"), _("类型"), _("志愿者"), _("所在地"), _("谁在处理"), _("通知"))
-            say("\t".join(heads))
+            heads = [_("编号"), _("时间"), _("类型"), _("志愿者"), _("所在地"), _("谁在处理"), _("通知")]
+            say("\t".join([*heads, *([_("登记的电话")] if phones else [])]))
         for each in waiting:
-            say(_alert(session, each))
+            phone = [phone_to_call(session, each, "machine") or "-"] if phones else []
+            say("\t".join([_alert(session, each), *phone]))
             if words:
                 audit.note(session, "machine", "alert.read", each.id)
                 say("  " + (words_of(session, each) or "-").replace("\n", "\n  "))
@@ -76,9 +105,14 @@ def _source(alert: Alert) -> str:
 
 
 def _who(session: Session, person_id: str) -> tuple[str, str]:
-    """Number and county, never the name."""
+    """Number and county, of a guardian those of the minor; never the name."""
     registered = volunteer_of(session, person_id)
-    return (registered.number, registered.county or "-") if registered else ("-", "-")
+    if registered is not None:
+        return registered.number, registered.county or "-"
+    if is_deleted(session, person_id):
+        return _("已删除资料的人"), "-"
+    ward = first_ward(session, person_id)
+    return (_("{number} 的监护人").format(number=ward.number), ward.county or "-") if ward else ("-", "-")
 
 
 def _close(alert_id: str, by: str, note: str) -> None:
@@ -102,21 +136,26 @@ def recognitions(
     confirmed: Annotated[str, typer.Option("--confirm", metavar="ID", help=_("核实过，是本人"))] = "",
     refused: Annotated[str, typer.Option("--refuse", metavar="ID", help=_("核实过，不是本人"))] = "",
     by: Annotated[str, typer.Option(metavar="NUMBER", help=_("谁核实的：专员或管理员的编号"))] = "",
+    phones: Annotated[bool, typer.Option("--phones", help=_("显示登记的电话"))] = False,
 ) -> None:
     """People who say that they registered before, and wait for somebody's word."""
     if confirmed and refused:
         raise Problem(_("--confirm 和 --refuse 只能写一个。"))
+    if phones and (confirmed or refused):
+        raise Problem(_("--phones 不能和 --confirm 或 --refuse 一起用。"))
     if confirmed or refused:
         _decide(confirmed or refused, by, yes=bool(confirmed))
         return
     if by:
         raise Problem(_("--by 要和 --confirm 或 --refuse 一起用。"))
-    with opened() as database, database.read() as session:
+    with opened() as database, database.write() as session:
         waiting = open_requests(session)
         if waiting:
-            say("\t".join([_("编号"), _("时间"), _("志愿者"), _("所在地"), _("请求保留到")]))
+            heads = [_("编号"), _("时间"), _("志愿者"), _("所在地"), _("请求保留到")]
+            say("\t".join([*heads, *([_("登记的电话")] if phones else [])]))
         for each in waiting:
-            say(_request(session, each))
+            phone = [registered_phone(session, each, "machine") or "-"] if phones else []
+            say("\t".join([_request(session, each), *phone]))
     if not waiting:
         say(_("没有等待核实的人。"))
 

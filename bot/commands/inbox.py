@@ -7,10 +7,12 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import select
 
-from bot.commands.shared import Problem, aside, configured, opened, payload, say
+from bot.commands.shared import Problem, aside, configured, opened, payload, person_of, say
 from config.texts import _
+from handlers.dialogue import Invalid
+from handlers.free_text import free_words
 from models import audit
-from models.contact import Waiting, note_read, open_contacts
+from models.contact import MAX_WORDS, ContactError, Waiting, answer, open_contacts, read_words
 from models.tables import METADATA
 
 _T: Any = METADATA.tables["inbox"]
@@ -23,7 +25,7 @@ def add(app: typer.Typer) -> None:
     group.command(help=_("看一条消息；加 --words 才显示内容，并留痕。"))(show)
     group.command(help=_("把一条消息重新处理一遍，回复从发件箱发出。"))(replay)
     app.add_typer(group, name="inbox")
-    app.command(help=_("列出还没有人答复的“联系专员”留言；加 --words 才显示内容，并留痕。"))(contacts)
+    app.command(help=_("列出还没有人答复的“联系专员”留言；加 --words 才显示内容，并留痕；用 --answer 答复。"))(contacts)
 
 
 def list_aside() -> None:
@@ -79,8 +81,18 @@ def _delivery(waiting: Waiting) -> str:
     }[waiting.delivery]
 
 
-def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False) -> None:
+def contacts(
+    words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False,
+    answered: Annotated[str, typer.Option("--answer", metavar="ID", help=_("答复一条留言"))] = "",
+    by: Annotated[str, typer.Option(metavar="NUMBER", help=_("谁答复的：专员或管理员的编号"))] = "",
+    text: Annotated[str, typer.Option(metavar="TEXT", help=_("答复的话，会原样转给对方"))] = "",
+) -> None:
     """Messages to a person of the programme that nobody answered yet."""
+    if answered:
+        _answer(answered, by, text)
+        return
+    if by or text:
+        raise Problem(_("--by 和 --text 要和 --answer 一起用。"))
     with opened() as database, database.write() as session:
         waiting = open_contacts(session)
         if waiting:
@@ -88,8 +100,32 @@ def contacts(words: Annotated[bool, typer.Option("--words", help=_("显示内容
         for each in waiting:
             at = f"{each.at:%Y-%m-%d %H:%M}"
             say("\t".join([each.id, at, each.number or "-", each.county or "-", _delivery(each)]))
-            if words:
-                note_read(session, each.id, "machine")
-                say("  " + each.words.replace("\n", "\n  "))
+            # Read under a lock: whoever takes it back at this moment comes first, or is told that it was read.
+            if words and (read := read_words(session, each.id, "machine")) is not None:
+                say("  " + read.replace("\n", "\n  "))
     if not waiting:
         say(_("没有等待答复的留言。"))
+
+
+def _answer(message: str, by: str, text: str) -> None:
+    if not by or not text.strip():
+        raise Problem(_("答复留言要写明谁答复的、答复什么：加上 --by 编号 和 --text 内容。"))
+    try:
+        said = free_words(MAX_WORDS)(text)
+    except Invalid as refusal:
+        raise Problem(str(refusal)) from None
+    with opened() as database, database.write() as session:
+        try:
+            answer(session, message, person_of(session, by), said, for_nobody=True)
+        except ContactError as cannot:
+            raise Problem(_not_answered(cannot, message, by)) from None
+    say(_("已经记下答复，正在转给对方：{id}。").format(id=message))
+
+
+def _not_answered(cannot: ContactError, message: str, by: str) -> str:
+    if cannot.reason == "gone":
+        return _("没有编号为 {id} 的留言（也许已经撤回或删除）：用 nuanyang contacts 看编号。").format(id=message)
+    return _(
+        "{number} 不能答复这条留言：--by 要写负责对方所在地的专员或管理员；那里没有人负责时，写任何一位管理员。"
+        "不能是对方自己。"
+    ).format(number=by)

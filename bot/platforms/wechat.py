@@ -158,10 +158,16 @@ class WeChat:
         """Everybody's menu, then one for each other role and language by a tag of its name, made where missing. (By the
         app's language itself WeChat matches no menu any more: 65320.)
 
+        What hangs there is taken down first: WeChat adds a conditional menu with every call, and never drops one of an
+        earlier version. So it can be begun anew wherever it was cut.
+
         Stops at the first call that fails and returns its outcome. Raises ValueError for a menu over 3 × 5.
         """
         buttons = {role: _buttons(columns) for role, columns in menus.items()}
         if EVERYBODY in buttons:
+            answer = await self.api.menu_delete()
+            if not answer.ok:
+                return answer.outcome
             answer = await self.api.menu_create(buttons.pop(EVERYBODY))
             if not answer.ok:
                 return answer.outcome

@@ -142,6 +142,10 @@ class WeChatApi:
         body = {"tagid": tag_id, "openid_list": list(openids)}
         return await self._call("tags/members/batchuntagging", body, deadline=deadline)
 
+    async def menu_delete(self) -> Answer:
+        """Takes down everybody's menu and every conditional one."""
+        return await self._call("menu/delete", None)
+
     async def menu_create(self, buttons: Sequence[Json]) -> Answer:
         """Everybody's menu, 3 × 5."""
         return await self._call("menu/create", {"button": list(buttons)})

@@ -23,7 +23,7 @@ from models.person import doors, open_door
 from models.recognition import OPEN_FOR, Recognition
 from models.role import RoleGrant
 from models.sealed import unseal
-from models.volunteer import Volunteer
+from models.volunteer import Volunteer, set_phone
 from tests.commanding import nuanyang, on_database, reads, register
 from tests.conftest import START
 
@@ -88,6 +88,57 @@ def test_contacts_are_listed_with_how_far_they_came_and_without_words(
     assert "周日" not in listed
     assert run(["contacts", "--words"]) == 0
     assert "能改到周日吗" in capsys.readouterr().out
+
+
+def test_what_nobody_answers_for_is_answered_by_an_organiser_from_the_command_line(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(here, "1000000001", "1000000002", "1000000003", "1000000004")
+    run(["grant", "1000000002", "organiser", "--region", "31", "--first"])
+    run(["grant", "1000000003", "specialist", "--region", "310101", "--by", "1000000002"])
+    with on_database(here) as database, database.write() as session:
+        asker = session.exec(select(Volunteer).where(Volunteer.number == "1000000001")).one()
+        row, told = write(session, asker.person_id, "能改到周日吗")
+        key = row.id
+    assert told == 0
+    capsys.readouterr()
+    answer = ["contacts", "--answer", key]
+    for refused in (
+        answer,
+        [*answer, "--by", "1000000002"],
+        [*answer, "--by", "1000000002", "--text", " "],
+        [*answer, "--by", "1000000002", "--text", "字" * 1001],
+        [*answer, "--by", "1000000001", "--text", "自己答自己"],
+        [*answer, "--by", "1000000003", "--text", "别处的专员"],
+        [*answer, "--by", "1000000004", "--text", "没有角色"],
+        ["contacts", "--answer", "nonsense", "--by", "1000000002", "--text", "写错编号"],
+        ["contacts", "--by", "1000000002"],
+    ):
+        assert run(refused) == 1, refused
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert run([*answer, "--by", "1000000002", "--text", "可以，周日上午"]) == 0
+    assert key in capsys.readouterr().out
+    assert [subject for _actor, subject in reads(here, "contact.answered")] == [key]
+    with on_database(here) as database, database.read() as session:
+        kinds = [row.kind for row in session.exec(select(OutboxMessage))]
+        assert kinds.count("notice.contact_answer") == 1
+    assert run(["contacts"]) == 0
+    assert "没有等待答复" in capsys.readouterr().out
+
+
+def test_where_somebody_is_responsible_an_organiser_of_elsewhere_answers_nothing(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(here, "1000000001", "1000000002", "1000000003")
+    run(["grant", "1000000002", "organiser", "--region", "31", "--first"])
+    duty_of(here, "1000000003")
+    with on_database(here) as database, database.write() as session:
+        asker = session.exec(select(Volunteer).where(Volunteer.number == "1000000001")).one()
+        key = write(session, asker.person_id, "能改到周日吗")[0].id
+    capsys.readouterr()
+    assert run(["contacts", "--answer", key, "--by", "1000000002", "--text", "可以"]) == 1
+    assert "负责对方所在地" in capsys.readouterr().err
+    assert run(["contacts", "--answer", key, "--by", "1000000003", "--text", "可以"]) == 0
 
 
 def cry(folder: Path, number: str, words: str = "救命，有人打我") -> str:
@@ -205,7 +256,7 @@ def test_of_several_notices_of_a_cry_for_help_the_newest_counts(here: Path, caps
     key = cry(here, "1000000001")
     end_notices(here, "sent")
     with on_database(here) as database, database.write() as session:
-        assert add_words(session, session.get_one(Alert, key), "在后门")
+        add_words(session, session.get_one(Alert, key), "在后门")
     assert run(["alerts"]) == 0
     assert capsys.readouterr().out.endswith("\t-\t等待送出 1\n")
 
@@ -239,7 +290,20 @@ def test_whoever_comes_back_is_confirmed_or_refused_by_somebody_responsible(
     assert heads == ["编号", "时间", "志愿者", "所在地", "请求保留到"]
     assert [line[2:4] for line in lines] == [["1000000002", "440106"], ["1000000003", "440106"]]
     assert "林小青" not in listed
+    assert reads(here, "phone.read") == []
+    phones = ["+8613800138002", "+8613800138003"]
+    with on_database(here) as database, database.write() as session:
+        people = session.exec(
+            select(Volunteer).where(Volunteer.number != "1000000001").order_by(Volunteer.number)
+        ).all()
+        for each, phone in zip(people, phones, strict=True):
+            set_phone(session, each, phone)
+    assert run(["recognitions", "--phones"]) == 0
+    heads, *lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert (heads[-1], [line[-1] for line in lines]) == ("登记的电话", phones)
+    assert reads(here, "phone.read") == [("machine", each.person_id) for each in people]
     for refused in (
+        ["recognitions", "--phones", "--confirm", mine, "--by", "1000000001"],
         ["recognitions", "--confirm", mine],
         ["recognitions", "--by", "1000000001"],
         ["recognitions", "--confirm", mine, "--refuse", mine, "--by", "1000000001"],

@@ -151,13 +151,14 @@ async def test_menus_go_up_for_everybody_and_by_tag_for_the_others(api: Api, acc
     menus = {"specialist": SPECIALIST, "volunteer": VOLUNTEER, "organiser": SPECIALIST}
     assert await account.install_menu(menus) == Outcome("sent")
     assert [path for path, _ in api.calls] == [
+        "menu/delete",
         "menu/create",
         "tags/get",
         "menu/addconditional",
         "tags/create",
         "menu/addconditional",
     ]
-    assert api.calls[0][1]["button"][0] == {
+    assert api.calls[1][1]["button"][0] == {
         "name": "去服务",
         "sub_button": [{"type": "click", "name": "签到签退", "key": "checkin"}],
     }
@@ -170,7 +171,10 @@ async def test_menus_go_up_for_everybody_and_by_tag_for_the_others(api: Api, acc
 async def test_a_menu_that_is_refused_ends_the_installation_with_its_outcome(api: Api, account: WeChat) -> None:
     api.answers("menu/create", {"errcode": 48001, "errmsg": "api unauthorized"})
     assert (await account.install_menu({"volunteer": VOLUNTEER, "specialist": SPECIALIST})).name == "stopped"
-    assert len(api.calls) == 1
+    assert len(api.calls) == 2
+    api.answers("menu/delete", {"errcode": 48001, "errmsg": "api unauthorized"})
+    assert (await account.install_menu({"volunteer": VOLUNTEER, "specialist": SPECIALIST})).name == "stopped"
+    assert len(api.calls) == 3
     del api.behaviours["menu/create"]
     api.answers("tags/get", {"tags": []})
     api.answers("tags/create", {"errcode": 45056, "errmsg": "too many tags"})

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from bot.platforms.base import Outcome
+from bot.platforms.wechat import WeChat
 from bot.sandbox.wechat_limits import WeChatLimits
+from config.settings import WeChatAccount
+from handlers import menu
+from tests.sandbox.conftest import AES_KEY, APPID, SECRET, TOKEN
 from tests.sandbox.wechat_calls import PNG, code, upload
 
 
@@ -89,6 +95,23 @@ async def test_a_conditional_menu_is_seen_by_the_holders_of_its_tag(play: Any) -
         assert await code(ground, "menu/delconditional", {"menuid": added["menuid"]}) == 65301
         assert await code(ground, "menu/delete") == 0
         assert await code(ground, "menu/get") == 46003
+
+
+async def test_menus_put_up_a_second_time_leave_one_of_each_hanging(play: Any) -> None:
+    async with play() as ground:
+        played = WeChatAccount(
+            appid=APPID,
+            secret=SecretStr(SECRET),
+            token=SecretStr(TOKEN),
+            encoding_aes_key=SecretStr(AES_KEY),
+            api_base=f"{ground.base}/sandbox/wechat-api",
+        )
+        account = WeChat("sandbox", played, lambda: ground.http)
+        for _version in range(2):
+            assert await account.install_menu(menu.menus()) == Outcome("sent")
+        await account.stop()
+        hanging = await ground.wx("menu/get")
+        assert len(hanging["conditionalmenu"]) == len(menu.menus()) - 1
 
 
 async def test_a_qr_code_is_a_picture_and_a_temporary_one_ends(play: Any) -> None:
