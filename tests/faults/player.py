@@ -57,6 +57,7 @@ class Found:
     late: int = 0
     slowest: float = 0.0
     numbers: list[str] = field(default_factory=list)
+    calls: dict[str, int] = field(default_factory=dict)  # messages by their words, and how often each came
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Player:
     """The platforms' side of the wire."""
 
     def __init__(self, target: str, log: Path, seed: int, pace: float) -> None:
-        self.target, self.pace = target, pace
+        self.target, self.pace, self.busy = target, pace, 0.0
         self.found = Found()
         self.people: dict[str, Person] = {}
         self._crypto = WeChatCrypto(TOKEN, AES_KEY, APPID)
@@ -110,6 +111,7 @@ class Player:
             kind = body["msgtype"]
             text = body[kind].get("content") or body[kind].get("head_content", "")
             self.call(body["touser"], text)
+            await self._take_time()
         if path == "tags/get":
             return web.json_response({"tags": []})
         if path == "tags/create":
@@ -122,6 +124,7 @@ class Player:
         body = dict(await request.post()) if request.content_type != "application/json" else await request.json()
         if method == "sendMessage":
             self.call(str(body["chat_id"]), str(body["text"]))
+            await self._take_time()
             chat = {"id": int(str(body["chat_id"])), "type": "private"}
             sent = {"message_id": self._next(), "date": int(time.time()), "chat": chat}
             return web.json_response({"ok": True, "result": sent})
@@ -131,8 +134,14 @@ class Player:
     def call(self, sender: str, text: str) -> None:
         """A message that came by the API and not as an answer."""
         self.note("call", sender=sender, text=text)
+        self.found.calls[text] = self.found.calls.get(text, 0) + 1
         if sender in self.people:
             self.people[sender].hear(text, self.found)
+
+    async def _take_time(self) -> None:
+        """What a platform takes until it answers; a process that dies meanwhile never learns the outcome."""
+        if self.busy:
+            await asyncio.sleep(self._random.uniform(0, self.busy))
 
     def _next(self) -> int:
         self._number += 1
@@ -264,13 +273,15 @@ async def main() -> None:
     """Serve the API at a port that is printed; begin when the address of the product comes on standard input."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--people", type=int, required=True)
+    parser.add_argument("--people", type=int, default=0, help="0 = nobody writes; what comes is counted until `end`")
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--pace", type=float, default=0.2)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--stragglers", type=float, default=2.0, help="seconds to wait at the end for what comes late")
+    parser.add_argument("--busy", type=float, default=0.0, help="seconds that an answer of the platforms takes at most")
     asked = parser.parse_args()
     player = Player("", asked.log, asked.seed, asked.pace)
+    player.busy = asked.busy
     app = web.Application()
     app.router.add_route("*", "/wechat/cgi-bin/{tail:.+}", player.wechat)
     app.router.add_route("*", "/telegram/bot{token}/{method}", player.telegram)
@@ -279,9 +290,12 @@ async def main() -> None:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
     player.target = (await asyncio.to_thread(sys.stdin.readline)).strip()
-    found = await player.play(asked.people, asked.at_once)
-    await asyncio.sleep(asked.stragglers)
-    print(json.dumps(found.__dict__), flush=True)
+    if asked.people:
+        await player.play(asked.people, asked.at_once)
+        await asyncio.sleep(asked.stragglers)
+    else:
+        await asyncio.to_thread(sys.stdin.readline)
+    print(json.dumps(player.found.__dict__), flush=True)
     await runner.cleanup()
 
 

@@ -130,6 +130,11 @@ class Played:
         found: dict[str, Any] = json.loads(line or b"{}")
         return found
 
+    def end(self) -> None:
+        """Nobody writes: it is enough."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"end\n")
+
     @property
     def done(self) -> bool:
         """Whether everybody has said everything."""
