@@ -39,7 +39,7 @@ test: install-dev ## all tests but the long ones (under 5 minutes on 2 cores)
 test-long: install-dev ## all tests in their full sizes
 	$(BIN)/python -m pytest -n 4 --dist worksteal tests
 
-lint: install-dev ## ruff, mypy, import-linter, missing texts
+lint: install-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -76,7 +76,7 @@ def run(arguments: list[str]) -> int:
 
 def build() -> typer.Typer:
     """The application; help texts are made here, in the terminal's language."""
-    from bot.commands import chat, db, doctor, duty, inbox, keys, roles, serve
+    from bot.commands import chat, db, doctor, duty, inbox, keys, roles, serve, why
 
     app = typer.Typer(
         name="nuanyang",
@@ -88,7 +88,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for group in (serve, db, keys, roles, duty, inbox, doctor, chat):
+    for group in (serve, db, keys, roles, duty, inbox, why, doctor, chat):
         group.add(app)
     return app
 

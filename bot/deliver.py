@@ -136,23 +136,33 @@ class Deliverer:
             return outbox.claim(session, self.name, mine, BATCH)
 
     async def _send_in_order(self, rows: list[outbox.Claimed], mine: list[Account], claimed_at: float) -> None:
-        """One person's messages, the most urgent first, then as they were due."""
+        """One person's messages, the most urgent first, then as they were due. Where one waits to be tried again, the
+        replies after it wait with it: an answer must not come before the one that it builds on."""
+        behind = False
         for row in rows:
-            await self._send(row, mine, claimed_at)
+            if behind and row.priority == outbox.REPLY:
+                await asyncio.to_thread(self._wait_behind, row)
+            elif not await self._send(row, mine, claimed_at) and row.priority == outbox.REPLY:
+                behind = True
 
-    async def _send(self, row: outbox.Claimed, mine: list[Account], claimed_at: float) -> None:
+    def _wait_behind(self, row: outbox.Claimed) -> None:
+        with self._database.write() as session:
+            outbox.put_back(session, row.id, self.name, 0.0, "behind another")
+
+    async def _send(self, row: outbox.Claimed, mine: list[Account], claimed_at: float) -> bool:
+        """Whether the row is done with for now: False when it is to be tried again."""
         tried: set[str] = set()
         while True:
             call = await asyncio.to_thread(self._prepare, row, mine, tried)
             if call is None:
-                return
+                return True
             outcome = await self._call(call, claimed_at)
             self._observe(call.account[0], outcome.name if outcome else "late")
             again = await asyncio.to_thread(self._end, call, outcome)
             if outcome is not None and outcome.name == "sent" and call.reply.options and row.kind != "reply":
                 await asyncio.to_thread(self._arrived, call)  # an answer's options were remembered in its turn
             if not again:
-                return
+                return outcome is not None and outcome.name in ("sent", "refused", "closed", "left")
             tried.add(call.door_id)
 
     async def _call(self, call: _Call, claimed_at: float) -> Outcome | None:

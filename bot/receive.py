@@ -40,7 +40,6 @@ SHORT = 200  # characters
 URGENT_SECONDS = 1.0
 ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
 HANDED_EVERY = 0.5
-ORDER_WITHIN = timedelta(minutes=1)  # an older reply that still waits has met a fault, and holds up nothing more
 SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
 TURNS_AT_ONCE = 2  # transactions with turns under way on PostgreSQL; more cost more than they bring
 TOGETHER_SECONDS = 0.1  # after which a transaction takes no further turn
@@ -316,7 +315,7 @@ class Receiver:
     def _leaves_now(self, session: Session, inbound: Inbound, person: str | None) -> bool:
         """Whether the reply may be this call's answer on a platform that drops answers without a word: not before an
         earlier one that still waits in the outbox, and not faster than the platform takes them."""
-        if person is not None and outbox.reply_waits(session, person, ORDER_WITHIN):
+        if person is not None and outbox.reply_waits(session, person, outbox.ORDER_WITHIN):
             return False
         return self._answers_now(inbound)
 

@@ -17,6 +17,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberTyp
 from config.catalogue import rules
 from config.texts import _, simplified
 from handlers.dialogue import Invalid
+from handlers.numerals import number as numeral
 from models.volunteer import OLDEST, age_on
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇"
@@ -70,7 +71,11 @@ _DAY_FIRST = re.compile(
     rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)?[\s\-]*{_MONTH}(?![a-z])[.,]?[\s\-]*(\d{{4}})\b", re.IGNORECASE
 )
 _MONTH_FIRST = re.compile(rf"\b{_MONTH}(?![a-z])\.?\s*(\d{{1,2}})(?:st|nd|rd|th)?\b[,\s]+(\d{{4}})\b", re.IGNORECASE)
-_YEAR_LAST = re.compile(r"(?<!\d)\d{1,2}\s*[-/. ]\s*\d{1,2}\s*[-/. ]\s*\d{4}(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s*[-/. ]\s*(\d{1,2})\s*[-/. ]\s*(\d{4})(?!\d)")
+_SPELLED = re.compile(
+    r"([〇零一二三四五六七八九]{4})年([一二三四五六七八九十]{1,2})月([一二三四五六七八九十]{1,3})[日号號]"
+)
+_AREA = re.compile(r"^\(\+?(852|853|886|86)\)\s*")
 
 
 def person_name(words: str) -> str:
@@ -107,7 +112,7 @@ def mobile_number(words: str) -> str:
     letters = _("请只写数字，不要写字母。") + hint if re.search("[A-Za-z]", plain[:LONGEST]) else ""
     if len(found) != 1 or len(plain) > LONGEST:
         raise Invalid(letters or hint if len(found) < 2 else _("请只写一个手机号。") + hint)
-    number = re.sub(r"^00(?!0)", "+", found[0].strip().lstrip("("))
+    number = re.sub(r"^00(?!0)", "+", _AREA.sub(r"+\1 ", found[0].strip()).lstrip("("))
     try:
         parsed = phonenumbers.parse(number, "CN")
     except NumberParseException:
@@ -179,13 +184,15 @@ def birth_date(today: str) -> Callable[[str], date]:
 
 def calendar_day(words: str) -> date:
     """A day written with the year first (2005-08-13, 2005年8月13日, 2005/8/13, 20050813) or with the month's English
-    name (13 Aug 2005, August 13th, 2005); what could be read in two ways is refused.
+    name (13 Aug 2005, August 13th, 2005), in Chinese numerals too; with the year last (13/8/2005) where one figure can
+    only be the day. What could be read in two ways is refused.
     """
-    plain = words.translate(_DASHES)[:LONGEST]
+    plain = _SPELLED.sub(_in_figures, words.translate(_DASHES)[:LONGEST])
     hint = _("请按“年-月-日”写公历生日，例如 2005-08-13 或 2005年8月13日。")
     if re.search("农历|農曆|阴历|陰曆", plain):
         raise Invalid(_("这里要公历生日。") + hint)
     found = _DAY.findall(plain) or [(*parts, "", "", "") for parts in _EIGHT.findall(plain)] or _in_english(plain)
+    found = found or _year_last(plain)
     if len(found) != 1:
         if _YEAR_LAST.search(plain):
             raise Invalid(_("这样写分不清月和日。") + hint)
@@ -195,6 +202,19 @@ def calendar_day(words: str) -> date:
         return date(year, month, day)
     except ValueError:
         raise Invalid(_("日历上没有这一天，请检查一下。") + hint) from None
+
+
+def _in_figures(spelled: re.Match[str]) -> str:
+    return "-".join(str(numeral(part)) for part in spelled.groups())
+
+
+def _year_last(plain: str) -> list[tuple[str, ...]]:
+    """Days with the year last whose day is over 12, each as year, month, day."""
+    return [
+        (year, second, first) if int(first) > 12 else (year, first, second)
+        for first, second, year in _YEAR_LAST.findall(plain)
+        if (int(first) > 12) != (int(second) > 12)
+    ]
 
 
 def _in_english(plain: str) -> list[tuple[str, ...]]:

@@ -21,6 +21,7 @@ from models.sealed import sealed_columns
 
 EMERGENCY, REPLY, REMINDER, CAMPAIGN = 0, 1, 2, 3
 CLAIM_SECONDS = 12  # a call ends within 10 s (platforms.md)
+ORDER_WITHIN = timedelta(minutes=1)  # what still waits after that has met a fault, and holds up nothing more
 STATES = ("waiting", "sending", "held", "sent", "uncertain", "refused", "superseded", "expired", "withdrawn")
 
 
@@ -184,7 +185,7 @@ def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit:
     ready = (
         select(_T.c.id)
         .where(_T.c.state == "waiting", _T.c.due_at <= now, or_(_T.c.not_before.is_(None), _T.c.not_before <= machine))
-        .where(here)
+        .where(here, or_(_T.c.priority != REPLY, ~_follows_another(now)))
         .order_by(_T.c.priority, _T.c.due_at, _T.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=_T)
@@ -211,6 +212,19 @@ def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit:
         for row in found
     ]
     return sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))
+
+
+def _follows_another(now: datetime) -> Any:
+    """Whether an earlier reply to the same person is under way or waits to be tried again: nothing overtakes it."""
+    earlier = _T.alias("earlier")
+    return (
+        select(earlier.c.id)
+        .where(earlier.c.person_id == _T.c.person_id, earlier.c.priority == REPLY, earlier.c.id != _T.c.id)
+        .where(or_(earlier.c.state == "sending", and_(earlier.c.state == "waiting", earlier.c.not_before.is_not(None))))
+        .where(earlier.c.created_at > now - ORDER_WITHIN)
+        .where(or_(earlier.c.due_at < _T.c.due_at, and_(earlier.c.due_at == _T.c.due_at, earlier.c.id < _T.c.id)))
+        .exists()
+    )
 
 
 def _at(door: Any, account: tuple[str, str]) -> Any:

@@ -58,7 +58,10 @@ def ring(settings: Settings) -> Vault:
     if not keys and KEY_FILE.is_file():
         keys = read_key_file(KEY_FILE)
     if not keys:
-        raise UnsafeSetting("NUANYANG_KEYS", _("还没有设置；用 nuanyang keys new 生成一个，并妥善备份"))
+        raise UnsafeSetting(
+            "NUANYANG_KEYS",
+            _("还没有设置；nuanyang run 的数据要进它的文件夹再运行，新部署用 nuanyang keys new 生成并备份"),
+        )
     return Vault(keys)
 
 
