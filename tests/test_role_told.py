@@ -106,7 +106,7 @@ def test_what_was_kept_before_anybody_was_responsible_is_handed_over_once(
     assert hand_over(database) == HandedOver(contacts=1, alerts=1)
     assert hand_over(database) == HandedOver(contacts=0, alerts=0)
     sent = {one.kind: one for one in deliver(database)}
-    assert sent["notice.contact"].text.endswith("在吗")
+    assert "：\n在吗\n" in sent["notice.contact"].text
     assert sent["notice.alert"].priority == EMERGENCY
     assert "救命" in sent["notice.alert"].text
     assert jobs.hand_over(database) == 0

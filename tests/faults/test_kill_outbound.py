@@ -25,8 +25,8 @@ SMALL, FULL = (160, 2, (0.3, 1.2)), (10_000, 100, (0.3, 2.0))  # receivers, kill
 
 
 def fill(database: Database, people: int) -> None:
-    """Everybody is owed one message: a quarter are reminders, which are sent once more where it is uncertain, the others
-    campaigns, which never are. Nobody has quiet hours, whatever time it is now."""
+    """Everybody is owed one message: a quarter are reminders, which are sent once more where it is uncertain; the
+    others are campaigns, which never are. Nobody has quiet hours, whatever time it is now."""
     for begin in range(0, people, 500):
         with database.write() as session:
             for number in range(begin, min(begin + 500, people)):
@@ -47,10 +47,14 @@ def states(database: Database) -> dict[str, str]:
 
 
 @pytest.mark.timeout(3_000)
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize(
-    ("size", "seed"),
-    [pytest.param(SMALL, 20261122, id="small"), pytest.param(FULL, 1, id="full", marks=pytest.mark.long)],
+    ("kind", "size", "seed"),
+    [
+        pytest.param("sqlite", SMALL, 20261122, id="sqlite-small", marks=pytest.mark.long),
+        pytest.param("postgresql", SMALL, 20261122, id="postgresql-small"),
+        pytest.param("sqlite", FULL, 1, id="sqlite-full", marks=pytest.mark.long),
+        pytest.param("postgresql", FULL, 2, id="postgresql-full", marks=pytest.mark.long),
+    ],
 )
 async def test_messages_of_a_killed_sender_are_neither_lost_nor_doubled_in_silence(
     request: pytest.FixtureRequest,
