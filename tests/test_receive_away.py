@@ -186,7 +186,7 @@ async def test_words_that_call_for_help_do_not_wait_for_a_slow_turn(
     switch.slow.add(DANGER)
     began = time.monotonic()
     received = await receiver.receive(message(DANGER, "1"))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 4  # the turn itself would take ten
     assert received.reply is not None
     again = await receiver.receive(message(DANGER, "1"))
     assert again.reply == received.reply

@@ -105,7 +105,7 @@ def test_while_it_is_half_done_both_keys_together_still_find_everything(database
     both.dispose()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 def test_killed_at_any_slice_and_run_again_it_ends_right(
     database: Database, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ async def test_the_clock_moves_forward(screen: Screen, fake: FakeSandbox, button
     await expect(screen.page.locator(".clock-lead")).to_contain_text("比真实时间快")
 
 
+@pytest.mark.long
 async def test_yesterdays_messages_are_named_so_after_the_clock_moved(screen: Screen) -> None:
     await screen.open()
     dividers = screen.phone(1).locator(".divider")
@@ -40,6 +41,7 @@ async def test_yesterdays_messages_are_named_so_after_the_clock_moved(screen: Sc
     await expect(screen.phone(2).locator(".divider").first).to_have_text("昨天")
 
 
+@pytest.mark.long
 async def test_the_protocol_log_says_in_words_what_went_wrong(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     fake.wire()
@@ -80,6 +82,7 @@ async def test_the_protocol_log_speaks_the_language_of_the_page_and_changes_with
     await expect(lines.nth(3)).to_have_text("回答里的 sendMessage → 成功")
 
 
+@pytest.mark.long
 async def test_the_protocol_log_survives_a_reload_and_old_messages_do_not_come_twice(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -119,6 +122,7 @@ async def test_starting_over_asks_first_and_then_empties_the_chats(screen: Scree
     await expect(page.locator("#toast")).to_have_text("沙盒已清空")
 
 
+@pytest.mark.long
 async def test_a_lost_connection_is_said_mended_and_nothing_comes_twice(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     before = await screen.bubbles(1).count()
@@ -146,6 +150,7 @@ async def test_it_reconnects_by_itself(screen: Screen, fake: FakeSandbox) -> Non
     await expect(screen.page.locator(".connection")).to_have_text("已连接")
 
 
+@pytest.mark.long
 async def test_a_chat_that_is_slow_says_so_and_then_opens(screen: Screen, fake: FakeSandbox) -> None:
     fake.slow_chats = asyncio.Event()
     await screen.open()
@@ -156,6 +161,7 @@ async def test_a_chat_that_is_slow_says_so_and_then_opens(screen: Screen, fake: 
     await expect(screen.phone(1).locator("[data-id=m2]")).to_have_count(1)
 
 
+@pytest.mark.long
 async def test_a_sandbox_that_is_not_there_is_said_in_words_and_tried_again(screen: Screen, fake: FakeSandbox) -> None:
     await screen.page.route("**/sandbox/api/state", lambda route: route.abort())
     await screen.page.goto(f"{fake.base}/sandbox?lang=zh")

@@ -21,6 +21,7 @@ async def test_enter_sends_what_was_written_and_the_answer_appears(screen: Scree
     await expect(screen.phone(1).locator(".write")).to_have_value("")
 
 
+@pytest.mark.long
 async def test_enter_does_not_send_while_an_input_method_is_choosing_a_word(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.write(1, "ni")
@@ -30,6 +31,7 @@ async def test_enter_does_not_send_while_an_input_method_is_choosing_a_word(scre
     assert fake.acts == []
 
 
+@pytest.mark.long
 async def test_words_that_could_not_be_sent_come_back_with_the_reason(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     fake.failing = (409, "请先关注公众号。", "not_following")
@@ -39,6 +41,7 @@ async def test_words_that_could_not_be_sent_come_back_with_the_reason(screen: Sc
     screen.tolerated.append("409")  # the browser itself notes it
 
 
+@pytest.mark.long
 async def test_what_the_sandbox_itself_says_is_said_in_the_language_of_the_page(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -102,6 +105,7 @@ async def test_the_menu_of_the_account_is_used_by_keyboard_alone(screen: Screen,
     assert fake.acts == [("wechat", "p1", {"do": "menu", "key": "menu.近期活动"})]
 
 
+@pytest.mark.long
 async def test_a_menu_page_opens_in_a_tab_of_its_own_and_the_account_hears_of_it(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -132,6 +136,7 @@ async def test_a_one_time_page_opens_inside_the_phone_and_esc_leads_back(screen:
     await expect(link).to_be_focused()
 
 
+@pytest.mark.long
 async def test_a_one_time_page_can_still_be_opened_in_a_tab(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.phone(1).get_by_role("link", name="服务须知").click()
@@ -148,6 +153,7 @@ async def test_a_telegram_command_is_chosen_from_the_list(screen: Screen, fake: 
     assert fake.acts == [("telegram", "p1", {"do": "text", "text": "/register"})]
 
 
+@pytest.mark.long
 async def test_the_reply_keyboard_types_for_the_person_and_goes_away_with_the_bots_word(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -168,6 +174,7 @@ async def test_a_key_that_asks_for_the_place_opens_the_list_of_places(screen: Sc
     assert fake.acts == [("telegram", "p1", place)]
 
 
+@pytest.mark.long
 async def test_coordinates_typed_by_hand_are_checked_before_they_are_sent(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.tool(1, "位置")
@@ -221,6 +228,7 @@ async def test_the_next_action_alone_is_repeated_by_the_platform(screen: Screen,
     assert [act for _, _, act in fake.acts] == [{"do": "text", "text": "一", "repeat": 2}, {"do": "text", "text": "二"}]
 
 
+@pytest.mark.long
 async def test_how_a_delivery_stands_is_said_in_words(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await expect(screen.phone(1).locator("[data-id=m12] .under")).to_have_text(
@@ -235,6 +243,7 @@ async def test_how_a_delivery_stands_is_said_in_words(screen: Screen, fake: Fake
     await expect(screen.phone(1).locator("[data-id=m7] .via")).to_have_text("模板消息")
 
 
+@pytest.mark.long
 async def test_typing_is_shown_until_the_bot_speaks(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     title = screen.phone(1).locator(".top-title")
@@ -244,6 +253,7 @@ async def test_typing_is_shown_until_the_bot_speaks(screen: Screen, fake: FakeSa
     await expect(title).to_have_text("暖阳（沙盒）")
 
 
+@pytest.mark.long
 async def test_a_deleted_message_disappears(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     fake.push("message_deleted", "telegram", message_id="t4")
@@ -281,6 +291,7 @@ async def test_a_button_with_a_dangerous_address_cannot_be_pressed(screen: Scree
     await expect(screen.phone(2).get_by_role("button", name="别点")).to_be_disabled()
 
 
+@pytest.mark.long
 async def test_reading_old_messages_is_not_disturbed_by_a_new_one(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     log = screen.phone(1).get_by_role("log")
@@ -291,6 +302,7 @@ async def test_reading_old_messages_is_not_disturbed_by_a_new_one(screen: Screen
     assert await log.evaluate("(node) => node.scrollHeight - node.scrollTop - node.clientHeight") < 2
 
 
+@pytest.mark.long
 async def test_the_newest_message_stays_in_sight_when_the_keyboard_opens(screen: Screen) -> None:
     await screen.open()
     await screen.tool(2, "平台重发")

@@ -163,6 +163,7 @@ async def test_the_language_is_switched_in_place_and_remembered(screen: Screen, 
     await expect(page.get_by_role("heading", name="Nuanyang sandbox")).to_be_visible()
 
 
+@pytest.mark.long
 async def test_the_log_is_a_polite_live_region_in_the_right_language(screen: Screen) -> None:
     await screen.open(lang="en")
     log = screen.page.get_by_role("log", name="Chat with 暖阳（沙盒）")
@@ -234,6 +235,7 @@ async def test_the_focus_can_be_seen_wherever_tab_leads(screen: Screen, page: Pa
     assert len(seen) > 20
 
 
+@pytest.mark.long
 async def test_people_who_want_no_motion_get_none(browser: Browser, fake: FakeSandbox) -> None:
     context = await browser.new_context(reduced_motion="reduce", locale="zh-CN")
     screen = Screen(await context.new_page(), fake)

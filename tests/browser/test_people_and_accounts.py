@@ -51,6 +51,7 @@ async def test_a_bot_is_started_stopped_and_started_again(screen: Screen, fake: 
     assert [act["do"] for _, _, act in fake.acts] == ["follow", "unfollow", "follow"]
 
 
+@pytest.mark.long
 async def test_a_deep_link_takes_only_what_telegram_allows(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     await screen.phone(2).get_by_role("button", name="更多操作").click()
@@ -94,6 +95,7 @@ async def test_a_new_person_is_added_and_takes_the_phone(screen: Screen, fake: F
     assert fake.people[-1]["note"] == "大二学生"
 
 
+@pytest.mark.long
 async def test_a_person_added_on_the_english_page_has_english_apps_and_commands(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -111,12 +113,14 @@ async def test_a_person_added_on_the_english_page_has_english_apps_and_commands(
     assert (await asked.value).post_data_json == {"name": "Sunny", "note": "", "language": "en"}
 
 
+@pytest.mark.long
 async def test_one_person_open_on_both_phones_is_the_same_chat(screen: Screen) -> None:
     await screen.open(first="wechat:p1", second="wechat:p1")
     await screen.send(1, "两边都看得到")
     await expect(screen.bubbles(2).last).to_have_text("收到：两边都看得到")
 
 
+@pytest.mark.long
 async def test_what_arrives_for_somebody_unseen_is_counted_until_looked_at(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -130,6 +134,7 @@ async def test_what_arrives_for_somebody_unseen_is_counted_until_looked_at(
     await expect(page.get_by_role("menu")).not_to_contain_text("新消息")
 
 
+@pytest.mark.long
 async def test_esc_closes_a_sheet_and_the_focus_goes_back(screen: Screen, page: Page) -> None:
     await screen.open()
     more = screen.phone(1).get_by_role("button", name="公众号资料与取消关注")

@@ -152,6 +152,7 @@ async def test_a_reply_keyboard_that_changes_under_the_finger_waits_for_the_pres
     await expect(screen.phone(2).get_by_role("group", name="回复键盘")).to_have_text("别的")
 
 
+@pytest.mark.long
 async def test_a_word_being_composed_is_left_alone_by_what_happens_meanwhile(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -196,6 +197,7 @@ async def test_both_phones_may_write_into_one_chat_at_once(screen: Screen) -> No
         assert (await screen.bubbles(number).all_inner_texts())[before:] == said
 
 
+@pytest.mark.long
 async def test_a_restarted_sandbox_is_read_anew_and_nothing_is_doubled_or_lost(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -277,6 +279,7 @@ async def test_an_answer_older_than_the_events_does_not_take_them_back(screen: S
     await expect(screen.bubbles(1).filter(has_text="到了")).to_have_count(1)
 
 
+@pytest.mark.long
 async def test_turning_to_the_line_closes_the_things_to_send(screen: Screen, page: Page) -> None:
     await screen.open()
     for number in (1, 2):

@@ -50,8 +50,8 @@ def states(database: Database) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("kind", "size", "seed"),
     [
-        pytest.param("sqlite", SMALL, 20261122, id="sqlite-small", marks=pytest.mark.long),
-        pytest.param("postgresql", SMALL, 20261122, id="postgresql-small"),
+        pytest.param("sqlite", SMALL, 20261122, id="sqlite-small"),
+        pytest.param("postgresql", SMALL, 20261122, id="postgresql-small", marks=pytest.mark.long),
         pytest.param("sqlite", FULL, 1, id="sqlite-full", marks=pytest.mark.long),
         pytest.param("postgresql", FULL, 2, id="postgresql-full", marks=pytest.mark.long),
     ],

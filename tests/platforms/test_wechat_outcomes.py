@@ -109,22 +109,24 @@ HALF = truncates(b'{"errcode":0}')
 async def test_an_answer_that_does_not_come_leaves_the_message_uncertain(
     api: Api, account: WeChat, behaviour: Answer
 ) -> None:
+    assert (await sent(account)).name == "sent"
     api.behaviours[SEND] = behaviour
     began = time.monotonic()
-    assert (await sent(account, within=0.5)).name == "uncertain"
-    assert time.monotonic() - began < 2
-    assert len(api.calls) == 1
+    assert (await sent(account, within=1.0)).name == "uncertain"
+    assert time.monotonic() - began < 4
+    assert len(api.calls) == 2
 
 
 async def test_no_call_outlasts_ten_seconds_whatever_the_deadline(
     api: Api, account: WeChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert wechat_api.LONGEST == 10.0
-    monkeypatch.setattr(wechat_api, "LONGEST", 0.3)
+    assert (await sent(account)).name == "sent"  # the token is there, and the time is the call's own
+    monkeypatch.setattr(wechat_api, "LONGEST", 1.0)
     api.behaviours[SEND] = hangs
     began = time.monotonic()
     assert (await sent(account, within=3600)).name == "uncertain"
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4
 
 
 async def test_a_deadline_that_has_passed_sends_nothing(api: Api, account: WeChat) -> None:
