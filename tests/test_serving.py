@@ -159,7 +159,9 @@ async def test_a_person_talks_with_a_served_bot_and_a_kill_loses_and_doubles_not
         await ground.act("telegram", do="text", text="林小满")
         await shows(ground, "telegram", said("请写你的手机号"))
         bot = [message["text"] for message in await ground.chat("telegram") if message["from"] == "bot"]
-        assert len(bot) == 4, bot
+        # Whether the last answer before the kill arrived may be uncertain: then it comes once more, and says so.
+        marked = [text for text in bot if text.startswith("（补发，如已收到请忽略）")]
+        assert len(bot) - len(marked) == 4 and len(marked) <= 1, bot
         assert await served.stop() == 0
 
 

@@ -54,6 +54,7 @@ async def test_the_protocol_log_says_in_words_what_went_wrong(screen: Screen, fa
     await expect(screen.page.locator(".panel")).to_contain_text("还没有往来")
 
 
+@pytest.mark.long
 async def test_the_protocol_log_speaks_the_language_of_the_page_and_changes_with_it(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
@@ -95,6 +96,7 @@ async def test_the_protocol_log_survives_a_reload_and_old_messages_do_not_come_t
     await expect(screen.bubbles(1).filter(has_text="只说一次")).to_have_count(1)
 
 
+@pytest.mark.long
 async def test_a_fault_is_set_for_the_next_calls(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     panel = screen.page.locator(".panel")
@@ -110,6 +112,7 @@ async def test_a_fault_is_set_for_the_next_calls(screen: Screen, fake: FakeSandb
     assert fake.faults == [{"platform": "telegram", "kind": "5xx", "times": 3}]
 
 
+@pytest.mark.long
 async def test_starting_over_asks_first_and_then_empties_the_chats(screen: Screen, page: Page) -> None:
     await screen.open()
     await page.locator(".panel").get_by_text("重来", exact=True).click()
@@ -141,6 +144,7 @@ async def test_a_lost_connection_is_said_mended_and_nothing_comes_twice(screen: 
     screen.tolerated.append("503")  # the browser notes the refused stream
 
 
+@pytest.mark.long
 async def test_it_reconnects_by_itself(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     fake.cut()

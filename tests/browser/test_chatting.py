@@ -65,6 +65,7 @@ async def test_a_choice_of_a_wechat_message_is_pressed(screen: Screen, fake: Fak
     assert fake.acts == [("wechat", "p1", {"do": "press", "message_id": "m4", "button_id": "b1"})]
 
 
+@pytest.mark.long
 async def test_a_key_below_a_telegram_message_is_pressed_and_its_toast_is_shown(
     screen: Screen, fake: FakeSandbox
 ) -> None:
@@ -145,6 +146,7 @@ async def test_a_one_time_page_can_still_be_opened_in_a_tab(screen: Screen, fake
     assert (await opened.value).url == f"{fake.base}/p/notes"
 
 
+@pytest.mark.long
 async def test_a_telegram_command_is_chosen_from_the_list(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     await screen.phone(2).get_by_role("button", name="命令菜单").click()
@@ -165,6 +167,7 @@ async def test_the_reply_keyboard_types_for_the_person_and_goes_away_with_the_bo
     await expect(screen.phone(2).get_by_role("group", name="回复键盘")).to_have_count(0)
 
 
+@pytest.mark.long
 async def test_a_key_that_asks_for_the_place_opens_the_list_of_places(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.phone(2).get_by_role("button", name="发送我的位置").click()
@@ -208,6 +211,7 @@ async def test_every_tool_sends_its_sample(screen: Screen, fake: FakeSandbox) ->
     assert fake.acts == [(where[number], "p1", {"do": does}) for number, _, does in tools]
 
 
+@pytest.mark.long
 async def test_a_code_seen_in_the_chat_can_be_scanned(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.tool(1, "扫一扫")

@@ -20,6 +20,7 @@ async def test_somebody_who_does_not_follow_sees_the_account_and_can_follow(scre
     assert fake.acts == [("wechat", "p3", {"do": "follow"})]
 
 
+@pytest.mark.long
 async def test_a_qr_code_followed_by_scanning_carries_its_scene(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open(first="wechat:p3")
     await screen.phone(1).get_by_role("button", name="扫码关注").click()
@@ -29,6 +30,7 @@ async def test_a_qr_code_followed_by_scanning_carries_its_scene(screen: Screen, 
     assert fake.acts == [("wechat", "p3", {"do": "scan", "scene": "team-7"})]
 
 
+@pytest.mark.long
 async def test_leaving_the_account_leads_back_to_its_page(screen: Screen, fake: FakeSandbox) -> None:
     await screen.open()
     await screen.phone(1).get_by_role("button", name="公众号资料与取消关注").click()
@@ -37,6 +39,7 @@ async def test_leaving_the_account_leads_back_to_its_page(screen: Screen, fake: 
     assert fake.acts == [("wechat", "p1", {"do": "unfollow"})]
 
 
+@pytest.mark.long
 async def test_a_bot_is_started_stopped_and_started_again(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open(second="telegram:p2")
     phone = screen.phone(2)
@@ -81,6 +84,7 @@ async def test_another_person_and_platform_are_chosen_and_remembered(
     await expect(screen.phone(1).get_by_role("radio", name="Telegram")).to_be_checked()
 
 
+@pytest.mark.long
 async def test_a_new_person_is_added_and_takes_the_phone(screen: Screen, fake: FakeSandbox, page: Page) -> None:
     await screen.open()
     await screen.phone(1).get_by_role("button", name="选择机主").click()

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 HOUR, DAY = 3600, 86_400
 
 
+@pytest.mark.long
 async def test_quick_presses_on_the_clock_add_up_and_show_how_far_they_are(
     screen: Screen, fake: FakeSandbox, page: Page
 ) -> None:
