@@ -13,35 +13,22 @@ from handlers import onpage
 from handlers.emergency import emergency_text
 from handlers.message import Written
 from models.contact import ContactMessage, answers_for, may_read, open_contacts, write
-from models.database import Database, now_of
+from models.database import Database
 from models.outbox import claim, end, hold
 from models.page import open_page
 from models.person import Person
-from models.role import RoleGrant, grants
+from models.role import RoleGrant
 from models.volunteer import volunteer_of
 from scheduler import jobs
 from tests import outgoing
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import ACCOUNTS, Sent, deliver
-from tests.test_account import follow, grant, unfollow
+from tests.people import alin as alin
+from tests.people import end_role, follow, grant, unfollow
+from tests.people import specialist as specialist
 
 HOW = "\n要答复，请先选“回复”，再写要说的话。"
-
-
-@pytest.fixture
-def alin(database: Database) -> Chat:
-    chat = Chat(database)
-    chat.register()
-    return chat
-
-
-@pytest.fixture
-def specialist(database: Database) -> Chat:
-    chat = Chat(database, "specialist")
-    follow(chat)
-    grant(database, chat, "specialist", "440106")
-    return chat
 
 
 def test_words_go_to_the_specialist_and_the_answer_comes_back(alin: Chat, specialist: Chat, database: Database) -> None:
@@ -279,21 +266,8 @@ def test_whoever_answered_and_holds_a_role_in_a_team_only_hears_and_reads_no_mor
     (going_on,) = deliver(database, far)
     assert going_on.sender == "2001"
     assert written_on(database, going_on) is not None
-    with database.write() as session:
-        person = far.person().id
-        (held,) = grants(session, person)
-        held.ended_at = now_of(session)
-        session.add(held)
-        session.add(
-            RoleGrant(
-                person_id=person,
-                role="specialist",
-                scope_kind="team",
-                scope="sun",
-                granted_by="machine",
-                granted_at=now_of(session),
-            )
-        )
+    end_role(database, far)
+    grant(database, far, "specialist", "sun", kind="team")
     assert written_on(database, asked) is None
     assert written_on(database, going_on) is None
     far.press("回复")

@@ -13,26 +13,12 @@ from models.database import Database
 from models.outbox import claim
 from tests.chatting import Chat
 from tests.outgoing import ACCOUNTS, deliver
-from tests.test_account import follow, grant
+from tests.people import alin as alin
+from tests.people import specialist as specialist
 
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 
 Work = Callable[[Session], object]
-
-
-@pytest.fixture
-def alin(database: Database) -> Chat:
-    chat = Chat(database)
-    chat.register()
-    return chat
-
-
-@pytest.fixture
-def specialist(database: Database) -> Chat:
-    chat = Chat(database, "specialist")
-    follow(chat)
-    grant(database, chat, "specialist", "440106")
-    return chat
 
 
 @pytest.fixture

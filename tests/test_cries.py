@@ -12,16 +12,15 @@ from sqlmodel import select
 from models.alert import holder, open_alerts, words_of
 from models.audit import AuditEntry
 from models.conversation import Prompt
-from models.database import Database, now_of
+from models.database import Database
 from models.outbox import EMERGENCY
-from models.role import grants
 from scheduler import jobs
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import StoppedClock
 from tests.guarded import app as app
 from tests.guarded import web as web
 from tests.outgoing import Sent, deliver
-from tests.test_account import follow, grant
+from tests.people import end_role, two_on_duty
 from tests.test_on_duty import TAKE, duty, who_has_it
 from tests.test_on_duty import alin as alin
 from tests.test_on_duty import chen as chen
@@ -39,13 +38,6 @@ def page_of(chat: Chat) -> str:
 def readings(database: Database) -> list[str]:
     with database.read() as session:
         return list(session.exec(select(AuditEntry.actor).where(AuditEntry.action == "phone.read")))
-
-
-def end_role(database: Database, chat: Chat) -> None:
-    with database.write() as session:
-        (held,) = grants(session, chat.person().id)
-        held.ended_at = now_of(session)
-        session.add(held)
 
 
 def to_alin(sent: list[Sent]) -> list[Sent]:
@@ -240,10 +232,7 @@ def test_the_name_of_an_entry_a_question_refuses_does_not_join_and_what_tells_so
 def test_a_deletion_leaves_a_cry_with_whoever_has_it_and_tells_nobody_anew(
     alin: Chat, database: Database, clock: StoppedClock
 ) -> None:
-    near, boss = Chat(database, "near"), Chat(database, "boss")
-    for chat, role, scope in ((near, "specialist", "440106"), (boss, "organiser", "44")):
-        follow(chat)
-        grant(database, chat, role, scope)
+    near, _boss = two_on_duty(database)
     alin.register()
     alin.say("救命")
     deliver(database, near)

@@ -15,7 +15,7 @@ from models.role import RoleGrant
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import deliver
-from tests.test_account import follow, grant, unfollow
+from tests.people import follow, grant, unfollow
 
 HOW = "\n要答复，请先选“回复”，再写要说的话。"
 WORDS = "下周考试，探访能改到周日吗？还有一件事想问，不急，等你方便的时候再说"

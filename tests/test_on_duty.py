@@ -19,7 +19,7 @@ from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import ACCOUNTS, Sent, deliver
-from tests.test_account import bind, follow, grant, unfollow
+from tests.people import bind, follow, grant, two_on_duty, unfollow
 
 TAKE = "收到，我来处理"
 
@@ -224,10 +224,7 @@ def test_whoever_bound_another_account_still_has_it(alin: Chat, chen: Chat, data
 def test_what_somebody_has_is_not_handed_further_up_whatever_the_platform_said(
     alin: Chat, database: Database, clock: StoppedClock
 ) -> None:
-    near, boss = Chat(database, "near"), Chat(database, "boss")
-    for chat, role, scope in ((near, "specialist", "440106"), (boss, "organiser", "44")):
-        follow(chat)
-        grant(database, chat, role, scope)
+    near, _boss = two_on_duty(database)
     alin.register()
     alin.say("救命")
     with database.write() as session:

@@ -17,7 +17,7 @@ from models.outbox import OutboxMessage
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import deliver
-from tests.test_account import follow, get_code, grant, unfollow
+from tests.people import follow, get_code, grant, unfollow
 from tests.test_guardian import agree, child
 from tests.test_privacy import delete
 from tests.test_recognition import search

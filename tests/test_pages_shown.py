@@ -18,7 +18,7 @@ from tests.guarded import KEEP_OUT, post
 from tests.guarded import app as app
 from tests.guarded import web as web
 from tests.outgoing import deliver
-from tests.test_account import follow, grant
+from tests.people import follow, grant
 
 
 def asker_with_a_specialist(database: Database) -> Chat:

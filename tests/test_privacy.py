@@ -31,7 +31,7 @@ from models.sealed import SEALED
 from models.volunteer import ACTIVE, ENDED, Volunteer, find_by_phone
 from tests.chatting import Chat
 from tests.outgoing import deliver
-from tests.test_account import bind, follow, grant
+from tests.people import bind, follow, grant
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from models.role import RoleGrant
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import deliver
-from tests.test_account import bind, follow, grant, unfollow
+from tests.people import bind, follow, grant, unfollow
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import Sent, deliver
-from tests.test_account import bind, follow, grant, unfollow
+from tests.people import bind, unfollow
+from tests.people import specialist as specialist
 
 OVER = OPEN_FOR + timedelta(minutes=1)
 
@@ -23,14 +24,6 @@ OVER = OPEN_FOR + timedelta(minutes=1)
 @pytest.fixture
 def alin(database: Database) -> Chat:
     return Chat(database)
-
-
-@pytest.fixture
-def specialist(database: Database) -> Chat:
-    chat = Chat(database, "specialist")
-    follow(chat)
-    grant(database, chat, "specialist", "440106")
-    return chat
 
 
 def search(chat: Chat, born: str = "2005-08-13") -> str:

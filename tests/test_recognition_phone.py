@@ -17,7 +17,7 @@ from tests.chatting import PUBLIC, Chat
 from tests.guarded import app as app
 from tests.guarded import web as web
 from tests.outgoing import deliver
-from tests.test_account import follow, grant, unfollow
+from tests.people import follow, grant, unfollow
 from tests.test_recognition import search
 
 

@@ -21,7 +21,7 @@ from models.person import Person, door_of
 from scheduler import jobs
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import START, StoppedClock
-from tests.test_account import bind, follow
+from tests.people import bind, follow
 from tests.test_guardian import child, row_of
 from tests.test_review_security import TOLD, rows
 

@@ -29,7 +29,7 @@ from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import START, StoppedClock
 from tests.outgoing import ACCOUNTS, deliver
-from tests.test_account import bind, follow
+from tests.people import bind, follow
 from tests.test_guardian import child
 from tests.test_recognition import search
 from tests.test_review_security import rows

@@ -32,7 +32,8 @@ from models.vault import Vault
 from tests.chatting import Chat
 from tests.conftest import START, StoppedClock
 from tests.outgoing import deliver
-from tests.test_account import bind, code_in, follow, get_code, grant, unfollow
+from tests.people import bind, code_in, follow, get_code, grant, unfollow
+from tests.people import specialist as specialist
 from tests.test_guardian import agree, child, row_of
 from tests.test_recognition import search
 
@@ -185,14 +186,6 @@ def test_a_join_of_joined_people_comes_apart_as_it_was_put_together(database: Da
 
 
 # --- who may read ---
-
-
-@pytest.fixture
-def specialist(database: Database) -> Chat:
-    chat = Chat(database, "specialist")
-    follow(chat)
-    grant(database, chat, "specialist", "440106")
-    return chat
 
 
 def dismiss(database: Database) -> None:

@@ -23,7 +23,7 @@ from models.role import GrantError, RoleGrant, end_grant
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.outgoing import Sent, deliver
-from tests.test_account import bind, follow, unfollow
+from tests.people import bind, follow, unfollow
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from models.outbox import EMERGENCY
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import deliver
-from tests.test_account import follow, grant
+from tests.people import follow, grant
 
 
 @pytest.fixture

@@ -7,36 +7,22 @@ from datetime import timedelta
 import pytest
 
 from models.alert import CannotClose, close_alert, open_alerts
-from models.database import Database, now_of
+from models.database import Database
 from models.outbox import claim, end, hold
 from models.person import doors
-from models.role import RoleGrant, grants
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import ACCOUNTS, deliver
-from tests.test_account import follow, grant, unfollow
+from tests.people import end_role, follow, grant, unfollow
 from tests.test_on_duty import TAKE
 from tests.test_safeguarding import alin as alin
 
 
 def end_role_in_the_county(database: Database, chat: Chat) -> None:
     """They keep a role in a team."""
-    with database.write() as session:
-        person = chat.person().id
-        (held,) = grants(session, person)
-        held.ended_at = now_of(session)
-        session.add(held)
-        session.add(
-            RoleGrant(
-                person_id=person,
-                role="organiser",
-                scope_kind="team",
-                scope="sun",
-                granted_by="machine",
-                granted_at=now_of(session),
-            )
-        )
+    end_role(database, chat)
+    grant(database, chat, "organiser", "sun", kind="team")
 
 
 @pytest.mark.parametrize("registered", [True, False])

@@ -20,7 +20,7 @@ from models.person import doors
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.outgoing import ACCOUNTS, deliver
-from tests.test_account import follow, grant
+from tests.people import follow, grant
 
 
 @pytest.fixture

@@ -8,25 +8,11 @@ from models.contact import open_contacts
 from models.database import Database
 from tests.chatting import Chat
 from tests.outgoing import deliver
-from tests.test_account import follow, grant
+from tests.people import alin as alin
+from tests.people import specialist as specialist
 from tests.test_guardian import child
 
 WAITS = "刚才的问题还等着你：直接回答就行，或回复“取消”。"
-
-
-@pytest.fixture
-def alin(database: Database) -> Chat:
-    chat = Chat(database)
-    chat.register()
-    return chat
-
-
-@pytest.fixture
-def specialist(database: Database) -> Chat:
-    chat = Chat(database, "specialist")
-    follow(chat)
-    grant(database, chat, "specialist", "440106")
-    return chat
 
 
 def waiting(database: Database) -> list[str]:
