@@ -1,54 +1,55 @@
 """A message out: claim → words → platform call → named outcome → one update.
 
-Each call is written down before it is made. One sender per account by a lease; one call in flight per chat.
+Calls run side by side, as many as an account has places (sending_line.py). One thread looks for what may leave
+(sending_choice.py) and writes (sending_books.py): how the calls ended that came back meanwhile, and the next claims, in
+one transaction. One sender per account by a lease, which a task of its own renews.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
-from weakref import WeakValueDictionary
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
-from aiolimiter import AsyncLimiter
 
+from bot.last_moment import Ticket, steady, ticket
 from bot.platforms.base import Outcome, Platform
+from bot.sending_books import Booked, Books, Ended, sends
+from bot.sending_choice import Chooser, Picks, View
+from bot.sending_line import Account, Call, Limits, Line
+from bot.ways import Ways
 from config.texts import speaking
-from handlers import late, notices
+from handlers import late
 from handlers.here import Here
-from handlers.message import Reply
-from models import lease, outbox
-from models.database import Database, DatabaseAway, is_away
-from models.person import Door, Person, doors, mark_blocked, rests_until
+from models import claiming, lease
+from models.database import Database, DatabaseAway
+from models.person import Door
 
 log = structlog.get_logger(__name__)
 
-BATCH = 15  # half a second of work at the slower rate
-IDLE_SECONDS = 0.3
-CALL_SECONDS = 9.5  # every call ends within 10 s
-RENEW_SECONDS = 3.0
-# Messages a second of an account: (1, 1/30) never bursts, unlike (30, 1) which lets 59 through in the first second.
-RATES = {"telegram": (1, 1 / 30), "wechat": (1, 1 / 50)}
-STOPPED_SECONDS = 300.0
-BACKOFF_SECONDS = 5.0
-NO_WORDS_SECONDS = 60.0
+T = TypeVar("T")
 
-Account = tuple[str, str]
+IDLE_SECONDS = 0.3  # between two looks when there was nothing
+CALL_SECONDS = 9.5  # every call ends within 10 s
+LEAST_SECONDS = 1.0  # a call is not begun when less is left for it
+RENEW_SECONDS = 3.0
+TOGETHER_SECONDS = 0.03  # outcomes of an account with a pace wait so long for others, to share their commit
+STOP_SECONDS = 4.0  # for the calls under way when the process stops
+AWAY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One call about to be made: the row, its words and the door."""
+class _Held:
+    """Leases as they stand: mine, those of others that are not paused, and paused chats by door."""
 
-    row: outbox.Claimed
-    reply: Reply
-    door_id: str
-    account: Account
-    sender: str
-    attempt: str
+    mine: frozenset[Account]
+    others: frozenset[Account]
+    chats: dict[str, datetime]
+    until: float
 
 
 class Deliverer:
@@ -61,236 +62,343 @@ class Deliverer:
         here: Callable[[str, str], Here],
         name: str,
         *,
+        limits: Mapping[Account, Limits] | None = None,
         observe: Callable[[str, str], None] = lambda platform, outcome: None,
     ) -> None:
         self._database = database
         self._platforms = platforms
-        self._here = here
         self.name = name
         self._observe = observe
-        self._limits = {account: AsyncLimiter(*RATES.get(account[0], (1, 1 / 30))) for account in platforms}
-        self._chats: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self.leases: dict[Account, float] = {}
+        self._lines = {account: Line((limits or {}).get(account, Limits())) for account in platforms}
+        ways = Ways({account: platform.channels for account, platform in platforms.items()})
+        self._books, self._chooser = Books(name, here, ways), Chooser(ways)
+        self._writer = ThreadPoolExecutor(1, "deliver")
+        self._renewer = ThreadPoolExecutor(1, "lease")
+        self._saver = ThreadPoolExecutor(1, "arrived")
+        self.leases: dict[Account, float] = {}  # until when (steady seconds) calls may begin
+        self._others: frozenset[Account] = frozenset()
+        self._chats: dict[str, datetime] = {}
         self._renew_at = 0.0
+        self._look_at = 0.0
+        self._ended: list[Ended] = []
+        self._arriving: set[str] = set()  # people of whom it is being written down what they have on their screen
+        self._wake = asyncio.Event()
+        self._timers: dict[Account, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken = False  # the last transaction may have been committed without an answer
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Until `stopping`; gives the leases up at the end."""
-        while not stopping.is_set():
-            worked = 0
-            try:
-                worked = await self.once()
-            except DatabaseAway:
-                log.warning("database_away", doing="deliver")
-            except Exception:
-                # The loop that carries everybody's messages goes on; the row itself is swept by its deadline.
-                log.exception("deliver_failed")
-            if not worked:
-                try:
-                    await asyncio.wait_for(stopping.wait(), IDLE_SECONDS)
-                except TimeoutError:
-                    continue
+        """Until `stopping`; then what has not begun goes back, calls under way end, and the leases are given up."""
+        renewing = asyncio.create_task(self._keep_leases())
+        waking = asyncio.create_task(self._wake_at(stopping))
         try:
-            await asyncio.to_thread(self._give_up)
-        except DatabaseAway:
-            log.warning("database_away", doing="give_up_leases")
+            while not stopping.is_set():
+                await self._turn(stopping)
+            await self._drain()
+        finally:
+            waking.cancel()
+            renewing.cancel()
+            for timer in self._timers.values():
+                timer.cancel()
+        await self._leave()
 
     async def once(self) -> int:
-        """Claim one batch and send it; returns how many rows were worked on."""
-        if time.monotonic() >= self._renew_at:
-            self._renew_at = time.monotonic() + RENEW_SECONDS
-            await asyncio.to_thread(self._renew)
-        mine = [account for account, until in self.leases.items() if until > time.monotonic()]
-        if not mine:
-            return 0
-        claimed_at = time.monotonic()
-        rows = await asyncio.to_thread(self._claim, mine)
-        people: dict[str, list[outbox.Claimed]] = {}
-        for row in rows:
-            people.setdefault(row.person_id, []).append(row)
-        results = await asyncio.gather(
-            *(self._send_in_order(theirs, mine, claimed_at) for theirs in people.values()), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, DatabaseAway):
-                raise result
-            if isinstance(result, BaseException):
-                log.error("send_failed", exc_info=result)
-        return len(rows)
+        """Claim what there is room for, send it and wait for it; returns how many rows were worked on. Not beside
+        `run`. Raises DatabaseAway."""
+        if steady() >= self._renew_at:
+            await self._renew()
+        self._chooser.begin_anew()
+        worked = await self._cycle(look=True)
+        while any(line.held for line in self._lines.values()) or self._arriving:
+            self._wake.clear()
+            if not self._ended:
+                await self._wake.wait()
+            await self._cycle(look=False)
+        return worked
 
-    def _renew(self) -> None:
-        with self._database.write() as session:
-            now = time.monotonic()
-            for account in self._platforms:
-                if lease.hold(session, _lease(account), self.name) is None or lease.paused(session, _lease(account)):
-                    self.leases.pop(account, None)
-                else:
-                    self.leases[account] = now + lease.LEASE_SECONDS - 1
+    # The loop
 
-    def _give_up(self) -> None:
-        with self._database.write() as session:
-            lease.give_up(session, self.name)
-
-    def _claim(self, mine: list[Account]) -> list[outbox.Claimed]:
-        with self._database.write() as session:
-            outbox.hold_homeless(session)
-            return outbox.claim(session, self.name, mine, BATCH)
-
-    async def _send_in_order(self, rows: list[outbox.Claimed], mine: list[Account], claimed_at: float) -> None:
-        """One person's messages, the most urgent first, then as they were due. Where one waits to be tried again, the
-        replies after it wait with it: an answer must not come before the one that it builds on."""
-        behind = False
-        for row in rows:
-            if behind and row.priority == outbox.REPLY:
-                await asyncio.to_thread(self._wait_behind, row)
-            elif not await self._send(row, mine, claimed_at) and row.priority == outbox.REPLY:
-                behind = True
-
-    def _wait_behind(self, row: outbox.Claimed) -> None:
-        with self._database.write() as session:
-            outbox.put_back(session, row.id, self.name, 0.0, "behind another")
-
-    async def _send(self, row: outbox.Claimed, mine: list[Account], claimed_at: float) -> bool:
-        """Whether the row is done with for now: False when it is to be tried again."""
-        tried: set[str] = set()
-        while True:
-            call = await asyncio.to_thread(self._prepare, row, mine, tried)
-            if call is None:
-                return True
-            outcome = await self._call(call, claimed_at)
-            self._observe(call.account[0], outcome.name if outcome else "late")
-            again = await asyncio.to_thread(self._end, call, outcome)
-            if outcome is not None and outcome.name == "sent" and call.reply.options and row.kind != "reply":
-                await asyncio.to_thread(self._arrived, call)  # an answer's options were remembered in its turn
-            if not again:
-                return outcome is not None and outcome.name in ("sent", "refused", "closed", "left")
-            tried.add(call.door_id)
-
-    async def _call(self, call: _Call, claimed_at: float) -> Outcome | None:
-        """The platform's outcome; None when the claim's deadline came before the call could begin."""
-        chat = self._chats.get(call.door_id)
-        if chat is None:
-            chat = self._chats[call.door_id] = asyncio.Lock()
-        async with chat, self._limits[call.account]:
-            deadline = min(
-                asyncio.get_running_loop().time() + CALL_SECONDS, _loop_time(claimed_at) + outbox.CLAIM_SECONDS
-            )
-            if deadline - asyncio.get_running_loop().time() < 1.0:
-                return None
-            platform = self._platforms[call.account]
-            with speaking(call.reply.language):
-                return await platform.send(call.sender, call.reply, key=call.row.id, deadline=deadline)
-
-    def _prepare(self, row: outbox.Claimed, mine: list[Account], tried: set[str]) -> _Call | None:
-        """Choose the door and make the words; ends the row where there is nothing to send (any more)."""
-        with self._database.write() as session:
-            person = session.get(Person, row.person_id)
-            if row.expires_at is not None and row.expires_at < self._database.clock.now():
-                outbox.end(session, row.id, self.name, "expired", "too old to send")
-                return None
-            found = [d for d in doors(session, row.person_id) if row.door_id in (None, d.id) and d.id not in tried]
-            if person is None or not found:
-                outbox.hold(session, row.id, self.name, "no open door")
-                return None
-            rest = rests_until(person, self._database.clock.now()) if row.priority >= outbox.REMINDER else None
-            if rest is not None:
-                outbox.postpone(session, row.id, self.name, rest, "quiet hours or a pause")
-                return None
-            usable = [d for d in found if (d.platform, d.account) in mine]
-            # The doors take turns only where a doubled message is better than none: in an emergency.
-            turn = row.resends % len(usable) if usable and row.priority == outbox.EMERGENCY else 0
-            door = usable[turn] if usable else None
-            if door is None:
-                outbox.put_back(session, row.id, self.name, 1.0, "another sender's account")
-                return None
-            pause = lease.paused(session, _chat(door.id))
-            if pause:
-                outbox.put_back(session, row.id, self.name, pause, "chat paused")
-                return None
-            session.info["here"] = replace(self._here(door.platform, door.account), door_id=door.id)
+    async def _turn(self, stopping: asyncio.Event) -> None:
+        """Wait until there is something to do, and do it."""
+        if not self._ended and steady() < self._look_at:
+            self._wake.clear()
             try:
-                with session.begin_nested():
-                    reply = notices.words(session, person, row.kind, row.params, again=row.resends > 0)
-            except Exception as error:
-                if is_away(error):
-                    raise
-                # A fault of ours, or a deploy that went backwards: nothing was sent, so it waits for one that can.
-                log.exception("no_words", kind=row.kind)
-                outbox.put_back(session, row.id, self.name, NO_WORDS_SECONDS, "no words")
-                return None
-            if reply is None:
-                outbox.end(session, row.id, self.name, "superseded", "no longer true")
-                return None
-            attempt = outbox.begin_attempt(session, row.id, door.id)
-            return _Call(row, reply, door.id, (door.platform, door.account), door.sender, attempt)
-
-    def _end(self, call: _Call, outcome: Outcome | None) -> bool:
-        """Write down how the call ended; True when the next door is to be tried."""
-        row = call.row
-        with self._database.write() as session:
-            if outcome is None:
-                outbox.end_attempt(session, call.attempt, "late", "", "")
-                outbox.put_back(session, row.id, self.name, 0.0, "claim ran out before the call")
-                return False
-            outbox.end_attempt(session, call.attempt, outcome.name, outcome.code, outcome.reference)
-            return self._rule(session, call, outcome)
-
-    def _arrived(self, call: _Call) -> None:
-        """The options are on the screen. A transaction of its own: that it was sent must not wait for a turn."""
+                async with asyncio.timeout(self._look_at - steady()):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            if stopping.is_set():
+                return
+        if all(line.limits.a_second for line in self._lines.values()):
+            await asyncio.sleep(TOGETHER_SECONDS)
         try:
+            had = bool(self._ended)
+            worked = await self._cycle(look=True)
+        except DatabaseAway:
+            log.warning("database_away", doing="deliver")
+            await asyncio.sleep(AWAY_SECONDS)
+        except Exception:
+            # The loop that carries everybody's messages goes on; a row in doubt is swept by its deadline.
+            log.exception("deliver_failed")
+            await asyncio.sleep(AWAY_SECONDS)
+        else:
+            self._look_at = steady() + (0.0 if had or worked else IDLE_SECONDS)
+
+    async def _wake_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._wake.set()
+
+    async def _cycle(self, *, look: bool) -> int:
+        """Write down how calls ended, claim more and begin them; returns how many rows were found."""
+        ended, self._ended = self._ended, []
+        view = self._view(ended, look=look)
+        known = [row for line in self._lines.values() for row in line.held]
+        try:
+            picks, booked = await self._in(self._writer, lambda: self._work(ended, view, known))
+        except DatabaseAway:
+            self._ended[:0] = ended
+            self._broken = True
+            raise
+        except Exception:
+            if not ended:
+                raise
+            log.exception("outcomes_not_written")
+            picks, booked = Picks(), await self._one_by_one(ended, view)
+        self._broken = False
+        for one in ended:
+            self._lines[one.call.way.account].release(one.call)
+        for account in booked.paused:
+            self.leases.pop(account, None)
+        self._chats |= booked.chats
+        for call in (*booked.calls, *booked.instead):
+            self._lines[call.way.account].add(call)
+        for call in booked.arrived:
+            self._begin(self._arrived(call))
+        for account in self._lines:
+            self._dispatch(account)
+        return len(picks)
+
+    def _work(self, ended: list[Ended], view: View, known: list[str]) -> tuple[Picks, Booked]:
+        """In the writer's thread."""
+        if self._broken:
             with self._database.write() as session:
-                door = session.get(Door, call.door_id)
+                claiming.stranded(session, self.name, known)
+        picks = Picks()
+        if view.rooms:
+            with self._database.read() as session:
+                picks = self._chooser.pick(session, view, steady())
+        if not picks and not ended:
+            return picks, Booked()
+        began = steady()
+        with self._database.write() as session:
+            return picks, self._books.write(session, ended, picks, view, began)
+
+    async def _one_by_one(self, ended: list[Ended], view: View) -> Booked:
+        """One of these outcomes cannot be written, through a fault of ours: the others must not suffer from it."""
+        booked = Booked()
+        for one in ended:
+
+            def write(one: Ended = one) -> Booked:
+                with self._database.write() as session:
+                    return self._books.write(session, [one], Picks(), view, steady())
+
+            try:
+                done = await self._in(self._writer, write)
+            except DatabaseAway:
+                raise
+            except Exception:
+                log.exception("outcome_not_written", outcome=one.outcome.name if one.outcome else "late")
+                continue  # its row is swept by its deadline
+            booked.instead += done.instead
+            booked.arrived += done.arrived
+            booked.paused += done.paused
+            booked.chats |= done.chats
+        return booked
+
+    def _view(self, ended: list[Ended], *, look: bool) -> View:
+        now, machine = steady(), self._database.clock.machine()
+        leaving = dict.fromkeys(self._lines, 0)
+        for one in ended:
+            if one.outcome is None or one.outcome.name not in ("closed", "left"):  # those may have another door
+                leaving[one.call.way.account] += 1
+        mine = {account for account, until in self.leases.items() if until > now}
+        held = [call for line in self._lines.values() for call in line.held.values()]
+        return View(
+            rooms={account: self._lines[account].room(now, leaving[account]) for account in mine} if look else {},
+            mine=mine,
+            others=self._others,
+            busy={call.row.person_id for call in held} | self._arriving,
+            busy_doors={call.way.door.id for call in held},
+            resting=set().union(*(line.resting(now) for line in self._lines.values())),
+            paused={door: until for door, until in self._chats.items() if until > machine},
+        )
+
+    # Calls
+
+    def _dispatch(self, account: Account) -> None:
+        """Begin the calls whose turn it is."""
+        line = self._lines[account]
+        while (step := line.next(steady())) is not None:
+            if isinstance(step, Call):
+                self._begin(self._make(account, step))
+                continue
+            if account not in self._timers:
+                self._timers[account] = asyncio.get_running_loop().call_later(step, self._fire, account)
+            break
+
+    def _fire(self, account: Account) -> None:
+        self._timers.pop(account, None)
+        self._dispatch(account)
+        if self._lines[account].wants_more(steady()):
+            self._look_at = 0.0
+            self._wake.set()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _make(self, account: Account, call: Call) -> None:
+        """One call. Its outcome is None when the claim or the lease ran out before it began."""
+        outcome: Outcome | None = None
+        try:
+            outcome = await self._send(account, call)
+        except asyncio.CancelledError:
+            outcome = Outcome("uncertain", "cut")
+            raise
+        except Exception as error:
+            log.exception("send_failed", platform=account[0])
+            outcome = Outcome("uncertain", type(error).__name__)
+        finally:
+            self._finish(account, call, outcome)
+
+    async def _send(self, account: Account, call: Call) -> Outcome | None:
+        now = steady()
+        left = call.until - now
+        begins_until = min(call.until - LEAST_SECONDS, self.leases.get(account, 0.0))
+        if begins_until <= now:
+            return None
+        mine = Ticket(begins_until)
+        ticket.set(mine)  # of this task alone
+        deadline = asyncio.get_running_loop().time() + min(CALL_SECONDS, left)
+        with speaking(call.reply.language):
+            outcome = await self._platforms[account].send(
+                call.way.door.sender,
+                call.reply,
+                key=call.row.id,
+                deadline=deadline,
+                channel=call.way.channel.name,
+            )
+        return None if mine.stopped else outcome
+
+    def _finish(self, account: Account, call: Call, outcome: Outcome | None) -> None:
+        self._lines[account].ended(call)
+        self._ended.append(Ended(call, outcome))
+        self._observe(account[0], outcome.name if outcome else "late")
+        self._wake.set()
+
+    async def _arrived(self, call: Call) -> None:
+        """The options are on the screen. A transaction of its own: that it was sent must not wait for a turn."""
+
+        def save() -> None:
+            with self._database.write() as session:
+                door = session.get(Door, call.way.door.id)
                 if door is not None:
                     late.saw(session, door.person_id, call.reply.options)
+
+        self._arriving.add(call.row.person_id)
+        try:
+            await self._in(self._saver, save)
         except DatabaseAway:
             log.warning("database_away", doing="arrived")
+        except Exception:
+            log.exception("arrived_failed", kind=call.row.kind)
+        finally:
+            self._arriving.discard(call.row.person_id)
+            self._look_at = 0.0
+            self._wake.set()
 
-    def _rule(self, session: Any, call: _Call, outcome: Outcome) -> bool:
-        row, name, why = call.row, self.name, f"{outcome.name} {outcome.code}".strip()
-        if outcome.name in ("closed", "left"):
-            if outcome.name == "left":
-                mark_blocked(session, call.door_id)
-            if session.get(Door, call.door_id) is not None and row.door_id is None:
-                return True
-            outbox.hold(session, row.id, name, why)
-        elif outcome.name == "sent":
-            outbox.end(session, row.id, name, "sent", "")
-        elif outcome.name == "retry":
-            outbox.put_back(session, row.id, name, max(outcome.retry_after, BACKOFF_SECONDS), why)
-            if outcome.whole_account:
-                self._pause(session, call.account, outcome.retry_after)
-            elif outcome.retry_after:
-                lease.pause(session, _chat(call.door_id), outcome.retry_after)
-        elif outcome.name == "uncertain":
-            once_more = row.priority == outbox.EMERGENCY or (row.priority < outbox.CAMPAIGN and row.resends == 0)
-            if once_more:
-                # An emergency is sent until it is certain, but not every five seconds for hours.
-                later = min(BACKOFF_SECONDS * 2**row.resends, STOPPED_SECONDS)
-                outbox.put_back(session, row.id, name, later, why, resend=True)
-            else:
-                outbox.end(session, row.id, name, "uncertain", why)
-        elif outcome.name == "refused":
-            log.error(
-                "message_refused", platform=call.account[0], account=call.account[1], code=outcome.code, kind=row.kind
-            )
-            outbox.end(session, row.id, name, "refused", why)
-        else:
-            log.error("account_stopped", platform=call.account[0], account=call.account[1], code=outcome.code)
-            outbox.put_back(session, row.id, name, STOPPED_SECONDS, why)
-            self._pause(session, call.account, STOPPED_SECONDS)
-        return False
+    # Leases
 
-    def _pause(self, session: Any, account: Account, seconds: float) -> None:
-        lease.pause(session, _lease(account), seconds)
-        self.leases.pop(account, None)
+    async def _keep_leases(self) -> None:
+        """Beside everything else: a lease must not wait for a batch."""
+        while True:
+            try:
+                await self._renew()
+            except DatabaseAway:
+                log.warning("database_away", doing="renew")
+            except Exception:
+                log.exception("renew_failed")
+            await asyncio.sleep(RENEW_SECONDS)
 
+    async def _renew(self) -> None:
+        self._renew_at = steady() + RENEW_SECONDS
+        held = await self._in(self._renewer, self._hold)
+        for account in self._lines:
+            if account not in held.mine:
+                self.leases.pop(account, None)
+                continue
+            if account not in self.leases:
+                self._lines[account].pace.begin_full(steady())
+            self.leases[account] = held.until
+        self._others, self._chats = held.others, held.chats
+        self._wake.set()
 
-def _lease(account: Account) -> str:
-    return f"send:{account[0]}:{account[1]}"
+    def _hold(self) -> _Held:
+        until = steady() + lease.LEASE_SECONDS - 1
+        with self._database.write() as session:
+            taken = {account for account in self._platforms if lease.hold(session, sends(account), self.name)}
+            pauses = lease.pauses(session)
+            holders = lease.holders(session)
+        mine = frozenset(account for account in taken if sends(account) not in pauses)
+        names = {name for name, holder in holders.items() if holder != self.name and name not in pauses}
+        parts = [name.split(":", 2) for name in names if name.startswith("send:")]
+        chats = {name[len("chat:") :]: until for name, until in pauses.items() if name.startswith("chat:")}
+        return _Held(mine, frozenset((kind, account) for _send, kind, account in parts), chats, until)
 
+    # The end
 
-def _chat(door_id: str) -> str:
-    return f"chat:{door_id}"
+    async def _drain(self) -> None:
+        """What has not begun goes back; calls under way have a few seconds, and are in doubt after that."""
+        for account, line in self._lines.items():
+            for call in line.clear():
+                self._finish(account, call, None)
+        ends = steady() + STOP_SECONDS
+        while (self._tasks or self._ended) and steady() < ends:
+            await self._last_cycle()
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=max(0.0, ends - steady()), return_when="FIRST_COMPLETED")
+        cut = list(self._tasks)
+        for task in cut:
+            task.cancel()
+        if cut:
+            await asyncio.wait(cut, timeout=0.5)
+        await self._last_cycle()
 
+    async def _last_cycle(self) -> None:
+        if not self._ended:
+            return
+        try:
+            await self._cycle(look=False)
+        except DatabaseAway:
+            log.warning("database_away", doing="deliver")
+            await asyncio.sleep(AWAY_SECONDS)
+        for account, line in self._lines.items():
+            for call in line.clear():  # a next door that will not be tried any more
+                self._finish(account, call, None)
 
-def _loop_time(monotonic: float) -> float:
-    return monotonic - time.monotonic() + asyncio.get_running_loop().time()
+    async def _leave(self) -> None:
+        def give_up() -> None:
+            with self._database.write() as session:
+                lease.give_up(session, self.name)
+
+        try:
+            await self._in(self._renewer, give_up)
+        except DatabaseAway:
+            log.warning("database_away", doing="give_up_leases")
+        for pool in (self._writer, self._renewer, self._saver):
+            pool.shutdown(wait=False)
+
+    @staticmethod
+    async def _in(pool: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(pool, work)

@@ -148,14 +148,14 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
 
 def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) -> View:
     """A person's own copy, or one thing about somebody else that is theirs to read."""
-    if not {"message", "alert", "alert_phone", "recognition"} & page.facts.keys():
+    if not {"message", "alert", "alert_phone", "call", "recognition"} & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})
         return View("data.html", 200, language, {"sections": onpage.data(session, page)})
     written = onpage.message(session, page, reading=pressed)
     if written is None:
         return View("gone.html", 404, language, {})
-    template = "phone.html" if {"recognition", "alert_phone"} & page.facts.keys() else "message.html"
+    template = "phone.html" if {"recognition", "alert_phone", "call"} & page.facts.keys() else "message.html"
     return View(template, 200, language, {"written": written if pressed else None})
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from aiohttp import web
 
@@ -21,7 +20,7 @@ from scheduler.ticker import Ticker
 
 @dataclass(slots=True)
 class Parts:
-    """`name` is the process's own, as its leases hold it; `started_at` is machine time, None before the start.
+    """`name` is the process's own, as its leases hold it.
 
     `operator` and `operator_contact` name who answers for the deployment.
     """
@@ -34,7 +33,6 @@ class Parts:
     spool: Spool
     metrics: Metrics
     ticker: Ticker
-    started_at: datetime | None = None
     operator: str = ""
     operator_contact: str = ""
 

@@ -7,6 +7,7 @@ inbox, or in the spool, or the platform is told to come again.
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,19 +19,15 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
-from sqlmodel import Session
 
-from bot.received import Key, Received, Unavailable, found_by, is_gone, is_held, queue_reply, urgent_words
+from bot.hearing import Hearing
+from bot.received import Key, Received, Unavailable, found_by, is_gone, is_held, key_of, urgent_words
 from bot.spool import Spool
 from bot.together import Left, Together
 from config.catalogue import rules
-from config.texts import language_for, speaking
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from handlers.turn import is_urgent, stuck, turn
-from models import inbox, outbox
 from models.database import Database, DatabaseAway, Part, is_away
-from models.person import Person, door_of
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +35,15 @@ _T = TypeVar("_T")
 
 SHORT = 200  # characters
 URGENT_SECONDS = 1.0
-ANSWER_SECONDS = 4.0  # from arrival; WeChat cuts at 5 s (platforms.md)
+ANSWER_SECONDS = 3.5  # from arrival; the spool's fsync comes after it, and 4 s are promised (WeChat cuts at 5)
+HANGS_AFTER = 3.3  # seconds; a lock is waited for at most three
 HANDED_EVERY = 0.5
-SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
 TURNS_AT_ONCE = 2  # transactions with turns under way on PostgreSQL; more cost more than they bring
 TOGETHER_SECONDS = 0.1  # after which a transaction takes no further turn
 TOGETHER_LOCK_MS = 200  # for a row that somebody holds; after that its turn waits alone
 AWAY_SECONDS = 1.0  # after a database was found gone, nobody waits for it again for so long
 ASIDE_EVERY = 3_600.0
+STUCK_TIMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +70,23 @@ class Receiver:
     ) -> None:
         self._database = database
         self._spool = spool
-        self._here = here
-        self._answers_now = answers_now
         self._observe = observe
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="turn")
         # SQLite has one writer: more threads would only wait for its lock instead of sharing a commit.
-        self._together = Together(self._pool, self._turns, threads=1 if database.is_sqlite else TURNS_AT_ONCE)
+        self._threads = 1 if database.is_sqlite else TURNS_AT_ONCE
+        self._together = Together(self._pool, self._turns, threads=self._threads)
         # What must go on while the database hangs, and so never waits behind anything that asks it.
         self._quick = ThreadPoolExecutor(4, thread_name_prefix="quick")
         self._queues: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._running: dict[Key, asyncio.Task[Received]] = {}
         self._given_up: set[Key] = set()  # answered without their reply, which leaves by the outbox
         self._late: set[asyncio.Task[None]] = set()
+        self._hearing = Hearing(database, here, answers_now, self._given_up.__contains__)
         self._handed: list[str] = []
+        self._not_handed: list[str] = []
         self._replaying = asyncio.Lock()
+        self._at_work: dict[int, float] = {}  # since time.monotonic(), by thread
+        self._stuck = ("", 0)  # the spool's first file, and how often it could not become a turn
         self._away_until = 0.0  # time.monotonic(); 0 = the database answered last time
         self._closed = False
 
@@ -95,7 +96,7 @@ class Receiver:
         Raises Unavailable when nothing could keep the update.
         """
         began = arrived if arrived is not None else time.monotonic()
-        key = (inbound.platform, inbound.account, inbound.key)
+        key = key_of(inbound)
         task = self._running.get(key)
         if task is None and key not in self._given_up:
             task = asyncio.create_task(self._ordered(inbound, passive))
@@ -133,6 +134,11 @@ class Receiver:
         if row:
             self._handed.append(row)
 
+    def not_handed(self, row: str) -> None:
+        """The answer that this reply should have left in was cut."""
+        if row:
+            self._not_handed.append(row)
+
     async def keep_up(self, stopping: asyncio.Event) -> None:
         """Beside the turns: write down what was handed over, sweep what was not, replay the spool."""
         next_sweep, next_aside = time.monotonic() + 5, time.monotonic()
@@ -142,7 +148,7 @@ class Receiver:
                 await self.replay()
                 if time.monotonic() >= next_sweep:
                     next_sweep = time.monotonic() + 10
-                    await self._in_thread(self._sweep)
+                    await self._in_thread(self._hearing.sweep)
                 if time.monotonic() >= next_aside:
                     next_aside = time.monotonic() + ASIDE_EVERY
                     await asyncio.to_thread(self._spool.forget_aside, timedelta(days=rules().messages.retention_days))
@@ -165,11 +171,9 @@ class Receiver:
             for spooled in await asyncio.to_thread(self._spool.scan):
                 try:
                     await self._ordered(spooled.inbound, passive=False, replaying=True)
-                    await self._in_thread(partial(self._move_to_outbox, *found_by(spooled.inbound)))
-                except DatabaseAway:
-                    break
+                    await self._in_thread(partial(self._hearing.move_to_outbox, *found_by(spooled.inbound)))
                 except Exception as error:
-                    if self._closed or is_away(error):
+                    if self._closed or (is_away(error) and not await self._never_a_turn(error, spooled.path)):
                         break
                     # The database takes updates, but not this one: nobody else waits behind it.
                     log.exception("spool_file_set_aside", file=spooled.path.name)
@@ -178,6 +182,18 @@ class Receiver:
                 self._spool.remove(spooled.path)
                 done += 1
             return done
+
+    async def _never_a_turn(self, error: Exception, path: Path) -> bool:
+        """Whether the database answers, but has not taken the first file of the spool however often it was tried."""
+        if isinstance(error, DatabaseAway) and is_held(error):
+            return False
+        try:
+            await self._in_thread(self._hearing.ask)
+        except DatabaseAway:
+            return False
+        times = self._stuck[1] + 1 if self._stuck[0] == path.name else 1
+        self._stuck = (path.name, times)
+        return times >= STUCK_TIMES
 
     async def stop(self, seconds: float) -> None:
         """Let turns under way finish within so many seconds."""
@@ -219,10 +235,21 @@ class Receiver:
 
     def _is_away(self) -> bool:
         """Whether the database was found gone a moment ago, or the replay is asking it anew: then each update would
-        only wait for its own time-out."""
-        return self._away_until > 0 and (time.monotonic() < self._away_until or self._replaying.locked())
+        only wait for its own time-out. So it is while every thread hangs in a statement that nothing answers."""
+        now = time.monotonic()
+        if self._away_until > 0 and (now < self._away_until or self._replaying.locked()):
+            return True
+        return sum(now - since > HANGS_AFTER for since in list(self._at_work.values())) >= self._threads
 
     def _turns(self, asked: list[_Asked]) -> list[Left[Received]]:
+        thread = threading.get_ident()
+        self._at_work[thread] = time.monotonic()
+        try:
+            return self._heard(asked)
+        finally:
+            del self._at_work[thread]
+
+    def _heard(self, asked: list[_Asked]) -> list[Left[Received]]:
         """Some updates in one transaction. Where something of the database's own keeps it from ending, nothing of it
         stands, and each is tried alone: one of them may be what the others fell with. Runs in a worker thread."""
         if len(asked) == 1:
@@ -247,7 +274,7 @@ class Receiver:
     def _beside_others(self, part: Part, update: _Asked) -> Left[Received]:
         """One turn of a shared transaction; for a row that somebody holds it waits alone, and nobody with it."""
         try:
-            return Left(self._heard(part, update.inbound, update.passive))
+            return Left(self._hearing.heard(part, update.inbound, update.passive))
         except Exception as error:
             if not is_held(error):
                 raise
@@ -274,94 +301,8 @@ class Receiver:
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
     def transact(self, inbound: Inbound, *, passive: bool) -> Received:
-        """The one transaction: dedupe, turn, effects, outgoing rows, stored reply. Runs in a worker thread."""
-        with self._database.share() as part:
-            return self._heard(part, inbound, passive)
-
-    def _heard(self, part: Part, inbound: Inbound, passive: bool) -> Received:
-        """The turn, or what stands for one that failed: that rolls back itself and nothing else (§9)."""
-        try:
-            with part() as session:
-                return self._hear(session, inbound, passive)
-        except Exception as error:
-            if is_away(error):
-                raise  # no fault of this message: the whole transaction is tried again from the spool
-            log.exception("turn_failed", kind=inbound.kind)
-        with part() as session:
-            row = self._enter(session, inbound)
-            return self._repeated(session, inbound) if row is None else self._set_aside(session, inbound, row, passive)
-
-    def _enter(self, session: Session, inbound: Inbound) -> str | None:
-        platform, account, key, sender = found_by(inbound)
-        return inbox.enter(session, platform, account, key, sender, inbound.kind, inbound.as_json())
-
-    def _hear(self, session: Session, inbound: Inbound, passive: bool) -> Received:
-        here = self._here(inbound)
-        row = self._enter(session, inbound)
-        if row is None:
-            return self._repeated(session, inbound)
-        reply, person = turn(session, inbound, here)
-        passive = passive and (here.sure_answers or self._leaves_now(session, inbound, person))
-        door = "none" if reply is None else "passive" if passive else "outbox"
-        inbox.finish(session, row, person, reply.as_json() if reply else None, door)
-        if inbound.kind == "unfollow":
-            inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
-        if reply is not None and door == "outbox" and person is not None:
-            where = door_of(session, inbound.platform, inbound.account, inbound.sender)
-            urgent = outbox.EMERGENCY if is_urgent(inbound) else outbox.REPLY
-            queue_reply(session, row, person, reply, where.id if where else None, priority=urgent)
-        return Received(reply if passive else None, row if passive and reply else "")
-
-    def _leaves_now(self, session: Session, inbound: Inbound, person: str | None) -> bool:
-        """Whether the reply may be this call's answer on a platform that drops answers without a word: not before an
-        earlier one that still waits in the outbox, and not faster than the platform takes them."""
-        if person is not None and outbox.reply_waits(session, person, outbox.ORDER_WITHIN):
-            return False
-        return self._answers_now(inbound)
-
-    def _set_aside(self, session: Session, inbound: Inbound, row: str, passive: bool) -> Received:
-        """After a turn that failed and was rolled back: the message is kept, and its person gets an apology."""
-        where = door_of(session, inbound.platform, inbound.account, inbound.sender)
-        person = session.get(Person, where.person_id) if where is not None else None
-        if inbound.kind in ("unfollow", "other"):
-            inbox.set_aside(session, row, person.id if person else None, None, "none")
-            return Received(None)
-        with speaking(person.language if person else language_for(inbound.language)):
-            reply = stuck()
-        door = "passive" if passive else "outbox" if where is not None else "none"
-        inbox.set_aside(session, row, person.id if person else None, reply.as_json(), door)
-        if where is not None and door == "outbox":
-            queue_reply(session, row, where.person_id, reply, where.id)
-        return Received(reply, row) if passive else Received(None)
-
-    def _repeated(self, session: Session, inbound: Inbound) -> Received:
-        found = inbox.stored(session, inbound.platform, inbound.account, inbound.key)
-        if found is None or found.reply is None or found.door != "passive":
-            return Received(None)
-        return Received(Reply.from_json(found.reply), found.id)
-
-    def _move_to_outbox(self, platform: str, account: str, key: str, sender: str, *, again: bool = False) -> None:
-        """The answer's call was given up or the process had died: one conditional update moves the reply.
-
-        `again` = it may have been handed over all the same, and says so.
-        """
-        with self._database.write() as session:
-            if not inbox.take_to_outbox(session, platform, account, key):
-                return
-            found = inbox.stored(session, platform, account, key)
-            door = door_of(session, platform, account, sender)
-            # After a deletion the row names no sender any more; whoever talks there now gets the reply all the same.
-            person = door.person_id if door is not None else found.person_id if found is not None else None
-            if found is not None and found.reply is not None and person is not None:
-                where = door.id if door is not None else None
-                queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
-
-    def _sweep(self) -> None:
-        with self._database.read() as session:
-            rows = inbox.never_handed(session, SWEEP_AFTER)
-        for row in rows:
-            log.info("reply_swept", platform=row[0], account=row[1])
-            self._move_to_outbox(*row, again=True)
+        """The one transaction of an update. Runs in a worker thread."""
+        return self._hearing.alone(inbound, passive)
 
     async def _give_up(self, task: asyncio.Task[Received], inbound: Inbound, key: Key) -> None:
         """The turn takes too long for an answer: the update into the spool, its reply later by the outbox."""
@@ -379,8 +320,10 @@ class Receiver:
         """After a late turn: its reply goes by the outbox, and its spool file is done with."""
         try:
             received = await task
+            if received.claimed:
+                await self._in_thread(lambda: self._hearing.mark([], [received.row]))
             if not received.spooled:
-                await self._in_thread(lambda: self._move_to_outbox(*found_by(inbound)))
+                await self._in_thread(lambda: self._hearing.move_to_outbox(*found_by(inbound)))
                 self._spool.remove(path)
         except DatabaseAway:
             return  # the spool's replay does it when the database is back
@@ -390,7 +333,7 @@ class Receiver:
             self._given_up.discard(key)
 
     async def _to_spool(self, inbound: Inbound, why: str) -> Received:
-        if (inbound.platform, inbound.account, inbound.key) not in self._given_up:
+        if key_of(inbound) not in self._given_up:
             await self._put(inbound, why)
         return Received(None, spooled=True)
 
@@ -405,15 +348,11 @@ class Receiver:
         return path
 
     async def _flush_handed(self) -> None:
-        if not self._handed:
+        if not (self._handed or self._not_handed):
             return
-        rows, self._handed = self._handed, []
+        rows, not_rows, self._handed, self._not_handed = self._handed, self._not_handed, [], []
         try:
-            await self._in_thread(lambda: self._mark(rows))
+            await self._in_thread(lambda: self._hearing.mark(rows, not_rows))
         except DatabaseAway:
-            self._handed = [*rows, *self._handed]
+            self._handed, self._not_handed = [*rows, *self._handed], [*not_rows, *self._not_handed]
             raise
-
-    def _mark(self, rows: list[str]) -> None:
-        with self._database.write() as session:
-            inbox.mark_handed(session, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlmodel import Session
@@ -29,12 +29,14 @@ class Unavailable(Exception):
 class Received:
     """What to answer the platform now; `row` is the inbox row whose reply this is, empty if it leaves otherwise.
 
-    `spooled` = the update is no turn yet, and waits in the spool.
+    `spooled` = the update is no turn yet, and waits in the spool. `claimed` = the reply of a repeat, which counts as
+    handed over already.
     """
 
     reply: Reply | None
     row: str = ""
     spooled: bool = False
+    claimed: bool = field(default=False, compare=False)
 
 
 def queue_reply(
@@ -70,6 +72,11 @@ def is_held(error: BaseException) -> bool:
     """Whether somebody else holds a row (PostgreSQL), or both waited for each other: the database itself is there."""
     asked = error.__cause__ if isinstance(error, DatabaseAway) else error
     return getattr(getattr(asked, "orig", None), "sqlstate", None) in _HELD
+
+
+def key_of(inbound: Inbound) -> Key:
+    """What an update is the same by, however often it comes."""
+    return inbound.platform, inbound.account, inbound.key
 
 
 def found_by(inbound: Inbound) -> tuple[str, str, str, str]:

@@ -21,6 +21,7 @@ from bot import preflight, server
 from bot.app import App
 from bot.commands.shared import KEY_FILE, Problem, connect, read_key_file, say, with_played_operator
 from bot.sandbox.sandbox import Sandbox, SandboxOptions
+from config.cards import CARDS, Once, Template
 from config.settings import Settings, TelegramAccount, WeChatAccount
 from config.texts import _
 from models import migrate
@@ -126,6 +127,9 @@ def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None
         token=SecretStr(secrets.token_hex(16)),
         encoding_aes_key=SecretStr(base64.b64encode(os.urandom(32)).decode().rstrip("=")),
         api_base=f"{base}/sandbox/wechat-api",
+        templates=_played_templates("tm"),
+        subscriptions=_played_templates("sub"),
+        once=Once("once", 1000),
     )
     telegram = TelegramAccount(
         token=SecretStr(f"1000000001:{secrets.token_urlsafe(24)}"),
@@ -137,6 +141,12 @@ def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None
     if data is not None or "spool" not in settings.model_fields_set:
         changed["spool"] = folder / "spool"
     return with_played_operator(settings.model_copy(update=changed))
+
+
+def _played_templates(kind: str) -> dict[str, Template]:
+    """A template for every card, as the played account has them: what goes out by them is seen on the phone."""
+    fields = {"state": "phrase1", "thing": "thing2", "time": "time3"}
+    return {card: Template(f"{kind}_{card}", fields) for card in CARDS}
 
 
 def _database_url(settings: Settings, data: Path | None) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.deliver import Deliverer
-from bot.platforms.base import Features, Outcome, Rejected
+from bot.platforms.base import ONE_CHANNEL, Features, Outcome, Rejected
 from bot.receive import Receiver
 from bot.spool import Spool
 from config.settings import Settings
@@ -59,6 +59,7 @@ class Terminal:
 
     name = PLATFORM
     features = FEATURES
+    channels = ONE_CHANNEL
 
     def __init__(self, account: str, show: Callable[[str], None]) -> None:
         self.account = account
@@ -83,7 +84,7 @@ class Terminal:
     async def acknowledge(self, inbound: Inbound, raw: bytes, reply: Reply | None = None) -> None:
         """See the port: there is nothing to finish."""
 
-    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
+    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float, channel: str = "") -> Outcome:
         """Print it."""
         self._show(words(reply))
         return Outcome("sent", reference=key)
@@ -176,7 +177,8 @@ class Chat:
 
     async def deliver(self) -> None:
         """Print what waits in the outbox for this person."""
-        await self._deliverer.once()
+        while await self._deliverer.once():
+            pass
 
     async def stop(self) -> None:
         """Give the lease up, so that the same name can talk again at once."""

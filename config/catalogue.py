@@ -56,6 +56,21 @@ class Messages(_Part):
     quiet_until: time
 
 
+class Channels(_Part):
+    """What a platform's channels allow: WeChat's windows and quotas, and how long its keys are good for."""
+
+    window_hours: Count
+    window_messages: Count
+    click_seconds: Count
+    click_messages: Count
+    custom_daily: Count
+    template_daily: Count
+    mass_daily: Count
+    mass_monthly: Count
+    key_minutes: Count
+    card_hours: Count
+
+
 class Safety(_Part):
     """Numbers to call, the words that are answered with them at once, how much one record takes, and after how many
     minutes a cry for help that has not certainly arrived goes farther."""
@@ -79,6 +94,7 @@ class Rules(_Part):
     registration: Registration
     doors: Doors
     messages: Messages
+    channels: Channels
     safety: Safety
 
 

@@ -26,11 +26,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.cards import Once, Template, read_once, read_templates
 from config.texts import N_, _
 
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 WECHAT_API = "https://api.weixin.qq.com"
 TELEGRAM_API = "https://api.telegram.org"
+
+# Messages a second that an account may send, 0 = no limit (paid broadcasts, tests); calls of it under way at once.
+SendsASecond = Annotated[float, Field(ge=0, le=10_000, allow_inf_nan=False)]
+SendsAtOnce = Annotated[int, Field(ge=1, le=500)]
 
 
 class UnsafeSetting(Exception):
@@ -62,6 +67,15 @@ class WeChatAccount(BaseModel):
     encoding_aes_key: SecretStr
     previous_aes_key: SecretStr | None = None
     api_base: str = WECHAT_API
+    sends_a_second: SendsASecond = 50.0
+    sends_at_once: SendsAtOnce = 30
+    # Ways to people who have not written for two days; see config/cards.py and docs/operating.md.
+    templates: Annotated[dict[str, Template], NoDecode] = {}
+    subscriptions: Annotated[dict[str, Template], NoDecode] = {}
+    once: Annotated[Once | None, NoDecode] = None
+
+    _cards = field_validator("templates", "subscriptions", mode="before")(read_templates)
+    _scene = field_validator("once", mode="before")(read_once)
 
     @field_validator("secret", "token")
     @classmethod
@@ -89,6 +103,8 @@ class TelegramAccount(BaseModel):
     secret_token: SecretStr | None = None
     api_base: str = TELEGRAM_API
     mode: Literal["webhook", "polling"] = "webhook"
+    sends_a_second: SendsASecond = 30.0
+    sends_at_once: SendsAtOnce = 30
 
     @field_validator("token")
     @classmethod

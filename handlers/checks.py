@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
@@ -103,6 +104,7 @@ def _latin(name: str) -> bool:
     return all(not c.isalpha() or c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in name)
 
 
+@lru_cache(maxsize=256)  # a talk is replayed at each of its turns; what is refused is not kept
 def mobile_number(words: str) -> str:
     """A mobile number as E.164; the mainland's without a country code, every other with + or 00 in front."""
     plain = words.translate(_DASHES)

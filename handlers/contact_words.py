@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -67,7 +67,12 @@ def number(session: Session, person_id: str) -> str:
 
 def age(session: Session, row: ContactMessage | Alert) -> str:
     """How long ago a message or a cry for help came, in words."""
-    since = now_of(session) - row.at
+    return age_of(session, row.at)
+
+
+def age_of(session: Session, at: datetime) -> str:
+    """How long ago something was, in words."""
+    since = now_of(session) - at
     if since < timedelta(minutes=1):
         return _("刚刚")
     if since < timedelta(hours=1):

@@ -10,7 +10,8 @@ from sqlmodel import Session
 from config.texts import _
 from handlers.contact_words import age
 from handlers.message import Option, Reply
-from handlers.on_duty import holder_line, kind, phone_button, take_button, take_now, who
+from handlers.on_duty import holder_line, kind, phone_button, take_button, take_now
+from handlers.somebody import who
 from models.alert import Alert, holder, open_for, untaken_for
 from models.person import Person
 from models.role import grants

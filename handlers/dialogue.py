@@ -163,12 +163,13 @@ def value_of(ask: Ask, answer: Answer) -> Any:
     return (choice.value,) if ask.many else choice.value
 
 
-def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> Waiting | Finished:
+def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer], *, given: str = "") -> Waiting | Finished:
     """Run the talk over the answers up to the first question without a valid one, or to its end.
 
     An answer that drops others is carried out when the run reaches it, and goes with them. Answers that the finished
     talk did not ask for (of branches that died by a correction) are discarded there and at every question that offers
-    corrections. Raises TalkError when a key comes twice.
+    corrections. `given` is the key of an answer that has just come: where it does not fit, that is raised as Invalid
+    and not asked again. Raises TalkError when a key comes twice.
     """
     answers = dict(answers)
     visited: list[str] = []
@@ -185,12 +186,14 @@ def replay(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> 
             try:
                 value = value_of(ask, answers[ask.key])
             except Invalid as refusal:
+                if ask.key == given:
+                    raise
                 del answers[ask.key]
                 return Waiting(ask, answers, tuple(visited), str(refusal))
             dropped = drops_of(ask, answers[ask.key])
             if dropped:
                 kept = {key: given for key, given in answers.items() if key not in (*dropped, ask.key)}
-                return replay(dialogue, facts, kept)
+                return replay(dialogue, facts, kept, given=given)
             visited.append(ask.key)
             ask = talk.send(value)
     except StopIteration as end:
@@ -207,10 +210,7 @@ def advance(
     Where a deploy has put another question before the one that was shown, the answer is kept and that question
     comes first. Raises Invalid when the answer does not fit the question that it was given to.
     """
-    at = replay(dialogue, facts, {key: value for key, value in answers.items() if key != waiting})
-    if isinstance(at, Waiting) and at.ask.key == waiting:
-        value_of(at.ask, given)
-    return replay(dialogue, facts, {**answers, waiting: given})
+    return replay(dialogue, facts, {**answers, waiting: given}, given=waiting)
 
 
 def back(dialogue: Dialogue, facts: BaseModel, answers: dict[str, Answer]) -> Waiting | Finished | None:

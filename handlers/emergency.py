@@ -6,7 +6,7 @@ Several talks say these numbers, and the turn and the receiver look for these wo
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from config import regions
 from config.catalogue import rules
@@ -22,11 +22,17 @@ def is_danger(words: str) -> bool:
     Suspicion suffices; only what plainly means something else (救命恩人) is taken out before. Some words call only
     when nothing stands beside them (“help me!”).
     """
+    safety = rules().safety
+    return _is_danger(words, safety.danger_messages, safety.harmless_phrases, safety.danger_words)
+
+
+@lru_cache(maxsize=64)  # the receiver and the turn ask the same of the same words
+def _is_danger(words: str, messages: tuple[str, ...], phrases: tuple[str, ...], calls: tuple[str, ...]) -> bool:
     spoken = _plain(words)
-    if _bare(spoken) in _alone(rules().safety.danger_messages):
+    if _bare(spoken) in _alone(messages):
         return True
     tight = "".join(spoken.split())
-    harmless, dangers = _lists(rules().safety.harmless_phrases, rules().safety.danger_words)
+    harmless, dangers = _lists(phrases, calls)
     for phrase in harmless:
         spoken, tight = spoken.replace(phrase, "。"), tight.replace(phrase, "。")
     return any(word in (spoken if word.isascii() else tight) for word in dangers)

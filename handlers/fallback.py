@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from config.texts import _
-from handlers import cries, menu, talk
+from handlers import asking, cries, menu, talk
 from handlers.message import Reply
 from models.conversation import State
 from models.person import Person
@@ -16,21 +16,21 @@ def unknown(session: Session, person: Person, state: State, words: str) -> Reply
     if menu.acknowledged(words):
         waiting = cries.not_taken_yet(session, person)
         if waiting is not None:
-            return talk.show(state, waiting)
-        return talk.show(state, Reply(_("好的。想做什么，回复“菜单”。")), keep=True)
+            return asking.show(state, waiting)
+        return asking.show(state, Reply(_("好的。想做什么，回复“菜单”。")), keep=True)
     if state.ended_now:
         # It answered the talk that has just been ended for want of time: the way back to it says enough.
-        return talk.show(state, Reply("", menu.options(*menu.keys_of(state.parked), "contact")))
+        return asking.show(state, Reply("", menu.options(*menu.keys_of(state.parked), "contact")))
     if menu.greets(words):
-        return talk.show(state, menu.greeting(session, person))
+        return asking.show(state, menu.greeting(session, person))
     text = _("这句我没看懂。回复“菜单”看看能做什么；要找人，回复“联系专员”留言。")
-    return talk.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
+    return asking.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
 
 
 def no_such_code(state: State) -> Reply:
     """A code by itself that nobody was given."""
     text = _("没有这个码，请对照收到的消息再发一次。监护码和绑定码都是 8 位字母和数字。")
-    return talk.show(state, Reply(text, menu.options("my", "contact")))
+    return asking.show(state, Reply(text, menu.options("my", "contact")))
 
 
 def empty(session: Session, person: Person, state: State) -> Reply:
@@ -52,16 +52,16 @@ def media(session: Session, person: Person, state: State, kind: str) -> Reply:
 def location(session: Session, person: Person, state: State) -> Reply:
     """A location that nobody asked for: it is not kept."""
     text = _("收到一个位置。现在没有问题需要位置，所以没有保存。")
-    return talk.show(state, Reply(text, menu.options("my", "contact")))
+    return asking.show(state, Reply(text, menu.options("my", "contact")))
 
 
 def unknown_code(state: State) -> Reply:
     """A QR code or link that is not ours, or too old."""
     text = _("这个二维码或链接我不认识，可能已经过期。回复“菜单”看看能做什么，或回复“联系专员”。")
-    return talk.show(state, Reply(text, menu.options("contact")))
+    return asking.show(state, Reply(text, menu.options("contact")))
 
 
 def _gently(session: Session, person: Person, state: State, said: str) -> Reply:
     if state.current is not None:
         return talk.ask_again(session, person, state, said)
-    return talk.show(state, Reply(said + _("想做什么，回复“菜单”。"), menu.options("my", "contact")))
+    return asking.show(state, Reply(said + _("想做什么，回复“菜单”。"), menu.options("my", "contact")))

@@ -10,12 +10,14 @@ from sqlmodel import Session
 from config.texts import LANGUAGES, N_, SOURCE, _, language_for, speaking
 from handlers import (
     account,
+    calls,
     contact,
     guardian,
     guardian_record,
     messages,
     on_duty,
     preferences,
+    preferred_door,
     privacy,
     profile,
     recognition,
@@ -45,6 +47,7 @@ DIALOGUES: dict[str, Dialogue] = {
         preferences.QUIET,
         preferences.PAUSE,
         preferences.ADDRESS,
+        preferred_door.PREFERRED_DOOR,
         account.BIND,
         account.UNBIND,
         recognition.RECOGNITION,
@@ -60,6 +63,8 @@ DIALOGUES: dict[str, Dialogue] = {
         safeguarding.TELL_MORE,
         on_duty.TAKE_ALERT,
         on_duty.ALERT_PHONE,
+        calls.CALLS,
+        calls.CALL,
     )
 }
 
@@ -105,6 +110,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("worried", N_("我很担心TA"), say=safeguarding.worried),
         Entry("sos", N_("紧急求助"), say=safeguarding.sos),
         Entry("messages", N_("留言"), messages.MESSAGES),
+        Entry("calls", N_("要打电话的人"), calls.CALLS),
         Entry("todo", N_("待办清单")),
         Entry("unpaired", N_("待结对")),
         Entry("unvisited", N_("未探访")),
@@ -121,6 +127,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("language", N_("语言 Language"), preferences.LANGUAGE),
         Entry("quiet_hours", N_("免打扰时段"), preferences.QUIET),
         Entry("pause", N_("暂停到某天"), preferences.PAUSE),
+        Entry("preferred_door", N_("优先渠道"), preferred_door.PREFERRED_DOOR),
         Entry("bind", N_("绑定另一个账号"), account.BIND),
         Entry("unbind", N_("解除绑定"), account.UNBIND),
         Entry("recognise", N_("我以前注册过"), recognition.RECOGNITION),

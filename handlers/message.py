@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from handlers.cards import Card
+
 InboundKind = Literal[
     "text",  # typed words; a button of Telegram's reply keyboard arrives like this too
     "choice",  # a button under a message: `choice` holds its opaque id
@@ -87,6 +89,7 @@ class Reply:
     `numbered` = the words speak of the options' numbers, so buttons carry them as well.
     `menu` names the menu the person should now see ("volunteer", "specialist", "organiser"), empty = unchanged.
     `language` is that of the words; a platform adds its own (such as “回复数字选择”) in the same.
+    `card` is how it looks where a channel carries no words; it is made when it is sent and never kept.
     """
 
     text: str
@@ -96,6 +99,7 @@ class Reply:
     menu: str = ""
     language: str = ""
     numbered: bool = False
+    card: Card | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The reply as plain values, for the inbox and the outbox."""

@@ -21,6 +21,7 @@ from handlers.emergency import is_danger
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
+from handlers.somebody import who
 from models import audit
 from models.alert import (
     Alert,
@@ -29,7 +30,6 @@ from models.alert import (
     deals_with,
     has_phone,
     holder,
-    is_deleted,
     is_repeated,
     phone_to_call,
     take,
@@ -39,8 +39,6 @@ from models.alert import (
 from models.contact import county_of
 from models.page import issue_page
 from models.person import Person, address_form
-from models.volunteer import volunteer_of
-from models.wards import first_ward
 
 MAX_TOLD = 450  # of a record in one notice; WeChat takes 2,048 bytes
 
@@ -300,17 +298,6 @@ def _said(words: str) -> str:
 
 def _police() -> str:
     return _("有人身危险就先报警（{police}）。").format(police=rules().safety.emergency_police)
-
-
-def who(session: Session, person_id: str) -> str:
-    """Who cried for help, by number alone, which every platform may carry."""
-    registered = volunteer_of(session, person_id)
-    if registered is not None:
-        return _("志愿者 {number}").format(number=registered.number)
-    ward = first_ward(session, person_id)
-    if ward is not None:
-        return _("志愿者 {number} 的监护人").format(number=ward.number)
-    return _("已删除资料的人") if is_deleted(session, person_id) else _("还没有注册的人")
 
 
 def _who(session: Session, person_id: str, *, in_full: bool) -> list[str]:

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from config.regions import place_name
 from config.texts import _, speaking
-from handlers import contact_words, menu, on_duty, recognition, talk
+from handlers import calls, contact_words, menu, on_duty, recognition, talk
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
 from handlers.turn import plain
@@ -61,6 +61,8 @@ def message(session: Session, page: OpenPage, *, reading: bool = False) -> Writt
         return on_duty.written(session, page.person_id, str(page.facts["alert"]), reading=reading)
     if "alert_phone" in page.facts:
         return on_duty.phone_page(session, page.person_id, str(page.facts["alert_phone"]), reading=reading)
+    if "call" in page.facts:
+        return calls.phone_page(session, page.person_id, str(page.facts["call"]), reading=reading)
     if "recognition" in page.facts:
         return recognition.phone_page(session, page.person_id, str(page.facts["recognition"]), reading=reading)
     return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)

@@ -17,7 +17,7 @@ from handlers.invitation import invitation
 from handlers.items import ITEMS, todo
 from handlers.message import Option, Reply
 from models import audit
-from models.person import Person, local_now
+from models.person import Person, doors, local_now
 from models.volunteer import ACTIVE, ENDED, PAUSED, WAITING, Volunteer, VolunteerError, called, volunteer_of
 
 
@@ -140,6 +140,7 @@ def my(session: Session, person: Person) -> Reply:
         Option("m:language", _("语言 Language")),
         Option("m:quiet_hours", _("免打扰时段")),
         Option("m:pause", _("暂停到某天")),
+        *([Option("m:preferred_door", _("优先渠道"))] if len(doors(session, person.id)) > 1 else []),
         Option("m:bind", _("绑定另一个账号")),
         Option("m:privacy", _("隐私授权")),
     )

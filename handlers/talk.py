@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from config.texts import _, speaking
 from handlers import late, leaving, menu
+from handlers.asking import ask, show
 from handlers.dialogue import (
     Answer,
     Dialogue,
@@ -25,12 +26,10 @@ from handlers.dialogue import (
 from handlers.here import here
 from handlers.idle import put_away
 from handlers.menu_words import COMMAND_WORDS
-from handlers.message import Link, Option, Reply
+from handlers.message import Reply
 from handlers.typed import DONE, SKIP, STOP, is_tick, shown, shown_late, typed
 from models.conversation import Run, State
 from models.database import now_of
-from models.ids import new_token
-from models.page import issue_page
 from models.person import Door, Person
 
 
@@ -87,8 +86,16 @@ def scene(session: Session, person: Person, state: State, value: str) -> Reply |
     return begin(session, person, state, begun.dialogue, begun.answers) if begun else None
 
 
-def press(session: Session, person: Person, state: State, pressed: str, answer: str) -> Reply:
-    """A button by its opaque id, or an answer from a one-time page (`answer`)."""
+def press(
+    session: Session,
+    person: Person,
+    state: State,
+    pressed: str,
+    answer: str,
+    at: Waiting | Finished | None = None,
+) -> Reply:
+    """A button by its opaque id, or an answer from a one-time page (`answer`). `at` = where the current talk stands,
+    where that is known already."""
     if pressed.startswith("m:"):
         return entry(session, person, state, pressed[2:])
     prompt, _colon, index = pressed.partition(":")
@@ -99,7 +106,7 @@ def press(session: Session, person: Person, state: State, pressed: str, answer: 
         return hear(session, person, state, answer, on_page=True) or _again(session, person, state)
     if not index.isdecimal() or len(index) > 3 or int(index) >= len(run.values):
         return _stale(session, person, state)
-    return _chosen(session, person, state, run, run.values[int(index)])
+    return _chosen(session, person, state, run, run.values[int(index)], at)
 
 
 def _late(session: Session, person: Person, state: State, prompt: str, index: str) -> Reply | None:
@@ -146,7 +153,7 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
     option = None if asked and asked.numeric and words.rstrip(".。、 ").isdecimal() else shown(state, words)
     # Typed, the choices of a question with many are a whole answer; pressed, they are ticked one by one.
     if option is not None and not (asked and asked.many and is_tick(run, option)):
-        return press(session, person, state, option, "")
+        return press(session, person, state, option, "", at)
     try:
         given = typed(run, asked, words)
         if (
@@ -204,13 +211,6 @@ def takes_location(state: State) -> str:
     return dialogue.name if dialogue is not None and isinstance(at, Waiting) and at.ask.location else ""
 
 
-def show(state: State, reply: Reply, *, keep: bool = False) -> Reply:
-    """Remember the options as the person sees them, so that a typed number means what was shown."""
-    if reply.options or not keep:
-        state.shown = [(option.id, option.label) for option in reply.options]
-    return reply
-
-
 def ask_again(session: Session, person: Person, state: State, before: str) -> Reply:
     """Say something and put the waiting question once more."""
     return _again(session, person, state, before + "\n\n")
@@ -221,11 +221,18 @@ def replay_run(dialogue: Dialogue, run: Run) -> Waiting | Finished:
     return replay(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
 
 
-def _chosen(session: Session, person: Person, state: State, run: Run, value: str) -> Reply:
+def _chosen(
+    session: Session,
+    person: Person,
+    state: State,
+    run: Run,
+    value: str,
+    at: Waiting | Finished | None = None,
+) -> Reply:
     dialogue = menu.dialogue(run.dialogue)
     if dialogue is None:
         return _stale(session, person, state)
-    at = replay_run(dialogue, run)
+    at = at or replay_run(dialogue, run)
     if value == SKIP:
         return _give(session, person, state, dialogue, run, {"s": True}, at)
     if value == STOP:
@@ -273,7 +280,7 @@ def _step(
 ) -> Reply:
     """Ask the next question, or carry out what the talk came to."""
     if isinstance(at, Waiting):
-        return _ask(session, person, state, run, at)
+        return ask(session, person, state, run, at)
     if at.command is None:
         state.runs.remove(run)
         return _resume(session, person, state, Reply(_("好的，没有做任何改动。")))
@@ -287,14 +294,14 @@ def _step(
         again = replay_run(dialogue, run)
         if isinstance(again, Finished):
             raise
-        return _ask(session, person, state, run, replace(again, note=refusal.text))
+        return ask(session, person, state, run, replace(again, note=refusal.text))
     if isinstance(reply, Further):
         run.facts = reply.facts.model_dump(mode="json")
         run.answers = at.answers
         onward = replay_run(dialogue, run)
         if isinstance(onward, Finished):
             raise TalkError(f"{dialogue.name}: nothing is left to ask")
-        return _ask(session, person, state, run, replace(onward, note=reply.note))
+        return ask(session, person, state, run, replace(onward, note=reply.note))
     state.runs.remove(run)
     if _elsewhere(session, person):
         return show(state, reply)
@@ -306,53 +313,6 @@ def _elsewhere(session: Session, person: Person) -> bool:
     """Whether the talk led this door to another person (binding, unbinding, deletion): nothing is resumed here."""
     door = session.get(Door, here(session).door_id)
     return door is None or door.person_id != person.id
-
-
-def _ask(session: Session, person: Person, state: State, run: Run, at: Waiting) -> Reply:
-    ask = at.ask
-    run.answers = at.answers
-    run.touched_at = now_of(session).isoformat()
-    pairs = [(choice.value, choice.label) for choice in ask.choices if not choice.later]
-    words, offered = ask.text, [value for value, _label in pairs]
-    if ask.again and run.read.get(ask.key) == offered:
-        pairs += [(choice.value, choice.label) for choice in ask.choices if choice.later]
-        words = ask.again
-    elif ask.again:
-        run.read[ask.key] = offered
-    text = f"{at.note}\n\n{words}" if at.note else words
-    if ask.many:
-        text += "\n" + _("可以选几项，例如回复：1 3")
-        if run.draft:
-            picked = _("、").join(choice.label for choice in ask.choices if choice.value in run.draft)
-            text += "\n" + _("已选：{picked}").format(picked=picked)
-    if ask.skippable and ask.numeric:
-        text += "\n" + _("不想填可以回复“跳过”。")
-    elif ask.skippable:
-        pairs.append((SKIP, _("跳过")))
-    if ask.stoppable:
-        pairs.append((STOP, _("先到这里")))
-    if ask.many and run.draft:
-        pairs.append((DONE, _("选好了")))
-    values = [value for value, _label in pairs]
-    # Asked once more (after a sticker, or with something ticked) the buttons shown before stay good: they mean the
-    # same values at the same places.
-    longer, shorter = sorted((values, run.values), key=len, reverse=True)
-    if run.waiting != ask.key or longer[: len(shorter)] != shorter:
-        run.prompt = new_token()
-    run.waiting, run.values = ask.key, values
-    place = here(session)
-    if ask.sensitive and not place.sensitive_in_chat:
-        return show(state, _on_page(session, person, run, text))
-    options = tuple(Option(f"{run.prompt}:{number}", label) for number, (_value, label) in enumerate(pairs))
-    return show(state, Reply(text, options, asks_location=ask.location, numbered=ask.numbered or ask.many))
-
-
-def _on_page(session: Session, person: Person, run: Run, text: str) -> Reply:
-    if not here(session).public_url:
-        return Reply(_("这个问题涉及隐私，不能在这里回答。请到微信公众号里继续，或回复“联系专员”。"))
-    token = issue_page(session, person.id, "answer", {"prompt": run.prompt}, door_id=here(session).door_id)
-    link = Link(here(session).page(token), _("打开一次性网页填写"))
-    return Reply(text + "\n\n" + _("这个问题涉及隐私，请点下面的链接，在网页上填写（30 分钟内有效）。"), links=(link,))
 
 
 def _again(session: Session, person: Person, state: State, before: str = "") -> Reply:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import codes, cries, fallback, menu, safeguarding, talk
+from handlers import asking, codes, cries, fallback, granted, menu, safeguarding, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -20,28 +20,27 @@ from handlers.message import Inbound, Reply
 from handlers.ordinary import is_ordinary
 from handlers.typed import shown
 from models import erasure
+from models.arrival import Met
 from models.conversation import State, lock, save
 from models.outbox import release_held
-from models.person import Person, door_of, open_door
+from models.person import Door, Person, door_of, open_door
 
 MAX_TEXT = 4_000
 
 
-def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, str | None]:
-    """Hear one message inside the caller's transaction; returns the reply to give and whose it is.
+def turn(session: Session, inbound: Inbound, here: Here, met: Met | None = None) -> tuple[Reply | None, str | None]:
+    """Hear one message inside the caller's transaction; returns the reply to give and whose it is. `met` = who wrote
+    it, where that is known already.
 
     None = nothing is to be said (an event, or somebody who just left).
     """
     if inbound.kind == "unfollow":
         return None, _leave(session, inbound)
     if inbound.kind == "other":
+        granted.heard(session, inbound)
         return None, None
-    door, person = open_door(
-        session, inbound.platform, inbound.account, inbound.sender, menu.language_of(inbound), zone=here.zone
-    )
+    door, person, state = (met.door, met.person, met.state) if met is not None else _meet(session, inbound, here)
     session.info["here"] = replace(here, door_id=door.id)
-    state = lock(session, person.id)
-    release_held(session, person.id)
     with speaking(person.language):
         # Nothing stands before the words that call for help.
         ended = "" if is_urgent(inbound) else end_idle(session, state)
@@ -55,11 +54,21 @@ def turn(session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, 
     return replace(reply, language=reply.language or person.language), door.person_id
 
 
+def _meet(session: Session, inbound: Inbound, here: Here) -> tuple[Door, Person, State]:
+    """Who wrote, made where they are new, and their talk."""
+    door, person = open_door(
+        session, inbound.platform, inbound.account, inbound.sender, menu.language_of(inbound), zone=here.zone
+    )
+    state = lock(session, person.id)
+    release_held(session, person.id)
+    return door, person, state
+
+
 def answer(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
     """What to say to one message; changes `state`."""
     words = plain(inbound.text)
     if calls_for_help(inbound):
-        return talk.show(state, safeguarding.emergency(session, person, inbound.text), keep=True)
+        return asking.show(state, safeguarding.emergency(session, person, inbound.text), keep=True)
     if inbound.kind == "follow":
         return _follow(session, person, state, inbound)
     if inbound.kind == "scan":
@@ -85,10 +94,10 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return talk.global_word(session, person, state, word)
     duty = cries.heard(session, person, words, talking=state.current is not None)
     if duty is not None:
-        return talk.show(state, duty) if duty.options else _joined(session, person, state, duty) or duty
+        return asking.show(state, duty) if duty.options else _joined(session, person, state, duty) or duty
     begun = menu.begins(words)
     if isinstance(begun, menu.Entry) and begun.key == "worried":
-        return talk.show(state, safeguarding.worried(session, person, typed))
+        return asking.show(state, safeguarding.worried(session, person, typed))
     pressed = shown(state, words) or ""  # 撤回留言 means the button on the screen, where there is one
     if begun is not None and menu.always(begun) and (not pressed or pressed.startswith("m:")):
         return talk.open_found(session, person, state, begun)
@@ -104,7 +113,7 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     # (“FLAT 7B22”), which must count neither as one nor as a wrong one.
     more = None if is_ordinary(words) else safeguarding.told_more(session, person, typed)
     if more is not None:
-        return talk.show(state, more, keep=True)
+        return asking.show(state, more, keep=True)
     code = codes.bare_code(words)
     belongs = menu.behind_code(session, person, code) if code else None
     if belongs is not None:
@@ -160,7 +169,7 @@ def _location(session: Session, person: Person, state: State, inbound: Inbound) 
 def _joined(session: Session, person: Person, state: State, more: Reply | None) -> Reply | None:
     """What has just joined a record is answered, and the talk under way goes on."""
     if more is None or state.current is None:
-        return talk.show(state, more, keep=True) if more else None
+        return asking.show(state, more, keep=True) if more else None
     return talk.ask_again(session, person, state, more.text)
 
 
@@ -170,7 +179,7 @@ def _follow(session: Session, person: Person, state: State, inbound: Inbound) ->
         opened = talk.scene(session, person, state, inbound.scene)
         if opened is not None:
             return replace(opened, text=f"{greeting.text}\n\n{opened.text}", menu=greeting.menu)
-    return talk.show(state, greeting)
+    return asking.show(state, greeting)
 
 
 def _leave(session: Session, inbound: Inbound) -> str | None:

@@ -276,7 +276,7 @@ def untaken_for(session: Session, person_id: str) -> list[Alert]:
 def phone_to_call(session: Session, alert: Alert, reader: str) -> str:
     """The number (E.164) of whoever cried for help, for somebody who reads it now ("machine" = by the command line),
     which leaves a line in the audit trail; empty where none is registered."""
-    number = _number(session, alert.person_id)
+    number = number_of(session, alert.person_id)
     if number:
         audit.note(session, reader, "phone.read", alert.person_id, alert=alert.id)
     return number
@@ -284,10 +284,10 @@ def phone_to_call(session: Session, alert: Alert, reader: str) -> str:
 
 def has_phone(session: Session, alert: Alert) -> bool:
     """Whether there is a number to call."""
-    return bool(_number(session, alert.person_id))
+    return bool(number_of(session, alert.person_id))
 
 
-def _number(session: Session, person_id: str) -> str:
+def number_of(session: Session, person_id: str) -> str:
     """Of a volunteer the registered one, of a guardian the one that was given with the consent."""
     registered = volunteer_of(session, person_id)
     if registered is not None:

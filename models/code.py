@@ -191,14 +191,20 @@ def close_codes(session: Session, person_id: str, kind: str | None = None) -> No
     session.execute(statement.values(expires_at=machine_now_of(session)))
 
 
-def forget_codes(session: Session, older_than: timedelta) -> int:
-    """Retention: codes that ended so long ago, with their places in the index, and counted tries; returns how many
-    codes. Until then a late one is told why it does not count."""
-    before = machine_now_of(session) - older_than
-    old = select(OneTimeCode.id).where(OneTimeCode.expires_at < before)
+def forget_codes(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: codes that ended so long ago, with their places in the index; returns how many, at most `limit`.
+    Until then a late one is told why it does not count."""
+    old = select(OneTimeCode.id).where(OneTimeCode.expires_at < machine_now_of(session) - older_than)
+    ids = session.exec(old.limit(limit).with_for_update(skip_locked=True)).all()
     session.execute(
-        delete(sealed.BlindIndex).where(col(sealed.BlindIndex.kind) == "code", col(sealed.BlindIndex.row_id).in_(old))
+        delete(sealed.BlindIndex).where(col(sealed.BlindIndex.kind) == "code", col(sealed.BlindIndex.row_id).in_(ids))
     )
-    session.execute(delete(CodeTry).where(col(CodeTry.at) < before))
-    result = session.execute(delete(OneTimeCode).where(col(OneTimeCode.expires_at) < before))
+    session.execute(delete(OneTimeCode).where(col(OneTimeCode.id).in_(ids)))
+    return len(ids)
+
+
+def forget_tries(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: wrong codes that were counted so long ago; returns how many, at most `limit`."""
+    old = select(CodeTry.id).where(CodeTry.at < machine_now_of(session) - older_than).limit(limit)
+    result = session.execute(delete(CodeTry).where(col(CodeTry.id).in_(old)))
     return int(getattr(result, "rowcount", 0))

@@ -140,7 +140,12 @@ def lock(session: Session, person_id: str) -> State:
         found = _LOCK.first(session, person=person_id)
         if found is None:
             raise LookupError("a conversation was neither made nor found")
-    return State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, found[0]))
+    return opened(session, person_id, found[0])
+
+
+def opened(session: Session, person_id: str, sealed: bytes) -> State:
+    """The state as the row holds it. Raises VaultError."""
+    return State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, sealed))
 
 
 def save(session: Session, person_id: str, state: State) -> None:
@@ -183,9 +188,10 @@ def _is_left_off(run: Run, dialogues: Mapping[str, timedelta], now: datetime) ->
     return age is not None and (not run.touched_at or datetime.fromisoformat(run.touched_at) <= now - age)
 
 
-def forget_prompts(session: Session, older_than: timedelta) -> int:
-    """Retention: questions whose time to be answered ended so long ago; returns how many."""
-    result = session.execute(delete(Prompt).where(col(Prompt.expires_at) < now_of(session) - older_than))
+def forget_prompts(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: questions whose time to be answered ended so long ago; returns how many, at most `limit`."""
+    old = select(col(Prompt.id)).where(col(Prompt.expires_at) < now_of(session) - older_than).limit(limit)
+    result = session.execute(delete(Prompt).where(col(Prompt.id).in_(old)))
     return int(getattr(result, "rowcount", 0))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from models import audit, consent, contact, guardian, recognition, sealed, volunteer
+from models import audit, consent, contact, guardian, recognition, sealed, unreachable, volunteer
+from models.channel import forget_grants
 from models.code import OneTimeCode, close_codes
 from models.conversation import Conversation, Prompt
 from models.database import now_of
@@ -26,8 +28,9 @@ class LastOrganiser(Exception):
 
 def leave(session: Session, door: Door) -> None:
     """Unfollowed: the link and the chat go at once, and nothing is sent any more. With the last door gone, what was
-    written to a specialist goes too, since no answer can reach the person."""
+    written to a specialist goes too, since no answer can reach the person, and whoever is responsible is told."""
     person_id = door.person_id
+    forget_grants(session, door.id)
     close_door(session, door)
     if doors(session, person_id):
         return
@@ -36,14 +39,19 @@ def leave(session: Session, door: Door) -> None:
     close_codes(session, person_id)
     close_pages(session, person_id)
     contact.forget_words(session, person_id)
+    unreachable.tell(session, door)
 
 
-def leave_blocked(session: Session, older_than: timedelta, limit: int = 100) -> int:
-    """Doors of which a platform said long ago that the person left, without an event that says so: closed as if they
-    had unfollowed. Returns how many, at most `limit`."""
+def long_blocked(session: Session, older_than: timedelta) -> list[str]:
+    """Doors of which a platform said that long ago that the person left, without an event that says so."""
     before = now_of(session) - older_than
-    left = session.exec(select(Door).where(col(Door.blocked_at) < before).order_by(col(Door.blocked_at)).limit(limit))
-    found = list(left)
+    return list(session.exec(select(Door.id).where(col(Door.blocked_at) < before).order_by(col(Door.blocked_at))))
+
+
+def leave_blocked(session: Session, older_than: timedelta, among: Sequence[str]) -> int:
+    """Close those of these doors that are `long_blocked` still, as if the people had unfollowed; returns how many."""
+    query = select(Door).where(col(Door.id).in_(among), col(Door.blocked_at) < now_of(session) - older_than)
+    found = list(session.exec(query.order_by(col(Door.id)).with_for_update(skip_locked=True)))
     for door in found:
         leave(session, door)
     return len(found)
@@ -127,6 +135,7 @@ def _new_owner(session: Session, person: Person) -> Person:
     session.flush()
     for door in session.exec(select(Door).where(Door.person_id == person.id)).all():
         forget_messages(session, door.platform, door.account, door.sender)
+        forget_grants(session, door.id)
         # A new id too: past attempts and joins name the old one, and may not lead from the record to the account.
         door.id, door.person_id = new_id(), fresh.id
         session.add(door)

@@ -6,10 +6,13 @@ programme §3). The tables stand in models/volunteer.py and models/guardianship.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from config.catalogue import rules
 from models import audit, consent
@@ -162,19 +165,24 @@ def take_back(session: Session, guardian: Person, guardianship_id: str) -> None:
         _tell(session, volunteer, "withdrew", erased=False)
 
 
-def drop_pending(session: Session) -> int:
-    """Erase registrations that waited longer than pending_minor_days for a guardian and were never active.
+def overdue(session: Session) -> list[str]:
+    """Registrations of which `drop_pending` may erase some."""
+    return list(session.exec(select(Volunteer.id).where(*_overdue(session)).order_by(Volunteer.id)))
 
-    One who ended the registration while waiting is no exception. Returns how many. A job calls it; twice changes
-    nothing.
+
+def drop_pending(session: Session, among: Sequence[str] | None = None) -> int:
+    """Erase registrations that waited longer than pending_minor_days for a guardian and were never active; all of
+    them, or those of these ids.
+
+    One who ended the registration while waiting is no exception. Who had come of age before that time ran out waited
+    for nobody any more, however late this runs (`come_of_age`). Returns how many. A job calls it; twice
+    changes nothing.
     """
-    before = now_of(session) - timedelta(days=rules().registration.pending_minor_days)
-    query = select(Volunteer).where(
-        col(Volunteer.status).in_((WAITING, ENDED)),
-        col(Volunteer.active_since).is_(None),
-        col(Volunteer.waiting_since) < before,
-    )
-    rows = session.exec(query.with_for_update(skip_locked=True, key_share=True)).all()
+    query = select(Volunteer).where(*_overdue(session))
+    if among is not None:
+        query = query.where(col(Volunteer.id).in_(among))
+    found = session.exec(query.with_for_update(skip_locked=True, key_share=True)).all()
+    rows = [row for row in found if row.status == ENDED or _needs(session, row, _given_up_at(row))]
     for row in rows:
         audit.note(session, "programme", "guardian.never_answered", row.id)
         _drop(session, row)
@@ -182,14 +190,20 @@ def drop_pending(session: Session) -> int:
     return len(rows)
 
 
-def come_of_age(session: Session) -> int:
-    """Lift the need for a guardian from who has grown out of it; returns how many. A job calls it daily."""
-    youngest = rules().registration.self_supporting_from
-    # A day of grace, since the last time zone has its birthday before UTC.
-    born_by = _years_before((now_of(session) + timedelta(days=1)).date(), youngest)
-    query = select(Volunteer).where(col(Volunteer.status).in_((WAITING, PAUSED)), col(Volunteer.birth_date) <= born_by)
+def growing(session: Session) -> list[str]:
+    """Registrations of which `come_of_age` may lift the need for a guardian from some."""
+    return list(session.exec(select(Volunteer.id).where(*_growing(session)).order_by(Volunteer.id)))
+
+
+def come_of_age(session: Session, among: Sequence[str] | None = None) -> int:
+    """Lift the need for a guardian from who has grown out of it, of all or of these ids; returns how many. A job calls
+    it. A registration whose waiting time had run out before the birthday is `drop_pending`'s, however late this runs.
+    """
+    query = select(Volunteer).where(*_growing(session))
+    if among is not None:
+        query = query.where(col(Volunteer.id).in_(among))
     locked = query.with_for_update(skip_locked=True, key_share=True)
-    grown = [row for row in session.exec(locked).all() if not _needs(session, row)]
+    grown = [row for row in session.exec(locked).all() if not _needs(session, row, _given_up_at(row))]
     for row in grown:
         activate(session, row)
         audit.note(session, "programme", "volunteer.of_age", row.id)
@@ -251,10 +265,41 @@ def _tell(session: Session, volunteer: Volunteer, news: str, *, erased: bool) ->
     enqueue(session, volunteer.person_id, "notice.guardian", params, unique_key=f"guardian:{volunteer.id}:{new_id()}")
 
 
-def _needs(session: Session, volunteer: Volunteer) -> bool:
+def _overdue(session: Session) -> tuple[Any, ...]:
+    before = now_of(session) - timedelta(days=rules().registration.pending_minor_days)
+    return (
+        col(Volunteer.status).in_((WAITING, ENDED)),
+        col(Volunteer.active_since).is_(None),
+        col(Volunteer.waiting_since) < before,
+    )
+
+
+def _growing(session: Session) -> tuple[Any, ...]:
+    # A day of grace, since the last time zone has its birthday before UTC.
+    tomorrow = (now_of(session) + timedelta(days=1)).date()
+    limits = rules().registration
+    born = col(Volunteer.birth_date)
+    adult = born <= _years_before(tomorrow, limits.guardian_consent_below)
+    earning = and_(
+        col(Volunteer.self_supporting).is_(True), born <= _years_before(tomorrow, limits.self_supporting_from)
+    )
+    return col(Volunteer.status).in_((WAITING, PAUSED)), or_(adult, earning)
+
+
+def _given_up_at(volunteer: Volunteer) -> datetime | None:
+    """Until when a registration that was never active waits for a guardian; None where nothing runs out."""
+    if volunteer.active_since is not None or volunteer.waiting_since is None:
+        return None
+    return volunteer.waiting_since + timedelta(days=rules().registration.pending_minor_days)
+
+
+def _needs(session: Session, volunteer: Volunteer, until: datetime | None = None) -> bool:
+    """Whether the need for a guardian stands now, or stood at `until` if that is past."""
     person = session.get_one(Person, volunteer.person_id)
+    at = now_of(session) if until is None else min(until, now_of(session))
+    day = at.astimezone(ZoneInfo(person.zone)).date()
     born = volunteer.birth_date
-    return born is not None and needs_guardian(born, volunteer.self_supporting, local_now(session, person).date())
+    return born is not None and needs_guardian(born, volunteer.self_supporting, day)
 
 
 def _years_before(day: date, years: int) -> date:

@@ -12,13 +12,14 @@ from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import Dialect
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import class_mapper, make_transient_to_detached
+from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.sql import Executable
 from sqlmodel import Session, SQLModel
+
+from models.database import run_on
 
 T = TypeVar("T", bound=SQLModel)
 _Processor = Callable[[Any], Any]
@@ -62,29 +63,14 @@ class Hot:
         )
 
     def _run(self, session: Session, values: dict[str, Any]) -> tuple[DBAPICursor, _Compiled]:
-        cursor = cursor_of(session)
-        dialect = session.get_bind().dialect
+        connection, cursor = _under(session)
+        dialect = connection.dialect
         compiled = self._compiled.get(dialect.name) or self._compile(dialect)
         for name, process in compiled.binds.items():
             values[name] = process(values[name])
         values.update(compiled.constants)
         parameters: Any = values if compiled.names is None else tuple(values[name] for name in compiled.names)
-        try:
-            cursor.execute(compiled.sql, parameters)
-        except dialect.loaded_dbapi.Error as error:
-            connection = session.connection()
-            lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, cursor)
-            if lost:
-                connection.invalidate(error)  # or the session's end would meet the dead connection and fail anew
-            raise DBAPIError.instance(
-                compiled.sql,
-                None,
-                error,
-                dialect.loaded_dbapi.Error,
-                hide_parameters=True,
-                connection_invalidated=lost,
-                dialect=dialect,
-            ) from error
+        run_on(connection, cursor, compiled.sql, parameters)
         return cursor, compiled
 
     def _compile(self, dialect: Dialect) -> _Compiled:
@@ -111,14 +97,23 @@ class Hot:
 def loaded(session: Session, table: type[T], values: tuple[Any, ...]) -> T:
     """The object of a row that was read past the session (all columns, in the table's order), as if that had read it.
 
-    Only for a session that does not hold the row yet: what it holds would stay as it is.
+    Only for a session that does not hold the row yet. Whoever wants it to stay must hold it, as everything loaded.
     """
-    made: T = class_mapper(table).class_manager.new_instance()
+    mapper = class_mapper(table)
+    made: T = mapper.class_manager.new_instance()
     state = instance_state(made)
     state.dict.update(zip(_names(table), values, strict=True))
-    make_transient_to_detached(made)
-    session.add(made)
+    # As SQLAlchemy's own loading does it: make_transient_to_detached and Session.add ask ten times as many questions.
+    state.key = mapper.identity_key_from_primary_key((state.dict[_key(table)],))
+    state.session_id = session.hash_key
+    session.identity_map.add(state)
     return made
+
+
+@cache
+def _key(table: type[SQLModel]) -> str:
+    mapper = class_mapper(table)
+    return mapper.get_property_by_column(mapper.primary_key[0]).key
 
 
 @cache
@@ -129,9 +124,22 @@ def _names(table: type[SQLModel]) -> tuple[str, ...]:
 
 def cursor_of(session: Session) -> DBAPICursor:
     """The cursor of the session's transaction, which begins here if it has not begun."""
-    transaction, cursor = session.info.get("cursor", (None, None))
+    return _under(session)[1]
+
+
+def dialect_of(session: Session) -> str:
+    """ "sqlite" or "postgresql"."""
+    return _under(session)[0].dialect.name
+
+
+def _under(session: Session) -> tuple[Connection, DBAPICursor]:
+    """The connection and cursor under a session: of the transaction that it was made for, or of its own one now."""
+    made: tuple[Connection, DBAPICursor] | None = session.info.get("hot")
+    if made is not None:
+        return made
+    transaction, connection, cursor = session.info.get("cursor", (None, None, None))
     if cursor is None or transaction is not session.get_transaction():
-        cursor = session.connection().connection.cursor()
-        session.info["cursor"] = session.get_transaction(), cursor
-    found: DBAPICursor = cursor
-    return found
+        connection = session.connection()
+        cursor = connection.connection.cursor()
+        session.info["cursor"] = session.get_transaction(), connection, cursor
+    return connection, cursor

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, select, text, update
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
@@ -151,6 +151,23 @@ def mark_handed(session: Session, rows: list[str]) -> None:
         session.execute(
             update(_T).where(_T.c.id.in_(rows), _T.c.handed_at.is_(None)).values(handed_at=machine_now_of(session))
         )
+
+
+def claim_reply(session: Session, row: str) -> bool:
+    """Count a passive reply as handed over before it is; False when it has gone to the outbox meanwhile. Whoever claims
+    it holds the row until its transaction ends, so that `take_to_outbox` decides after it."""
+    result = session.execute(
+        update(_T)
+        .where(_T.c.id == row, _T.c.door == "passive")
+        .values(handed_at=func.coalesce(_T.c.handed_at, machine_now_of(session)))
+    )
+    return bool(getattr(result, "rowcount", 0))
+
+
+def mark_not_handed(session: Session, rows: list[str]) -> None:
+    """The answers that these replies were claimed for did not leave."""
+    if rows:
+        session.execute(update(_T).where(_T.c.id.in_(rows), _T.c.door == "passive").values(handed_at=None))
 
 
 def never_handed(session: Session, older_than: timedelta, limit: int = 100) -> list[tuple[str, str, str, str]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import and_, case, delete, or_, select, update
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of
 
 LEASE_SECONDS = 10
+_AHEAD = timedelta(seconds=3 * LEASE_SECONDS)  # no honest lease lies so far ahead: the machine's clock was set back
 
 
 class Lease(SQLModel, table=True):
@@ -33,7 +34,7 @@ def hold(session: Session, name: str, holder: str) -> int | None:
     session.execute(insert_once(session, Lease).values(name=name, holder="", fence=0, until=now))
     taken = session.execute(
         update(_T)
-        .where(_T.c.name == name, or_(_T.c.holder == holder, _T.c.until <= now))
+        .where(_T.c.name == name, or_(_T.c.holder == holder, _T.c.until <= now, _T.c.until > now + _AHEAD))
         .values(
             holder=holder,
             until=now + timedelta(seconds=LEASE_SECONDS),
@@ -60,6 +61,18 @@ def paused(session: Session, name: str) -> float:
     """For how many seconds the duty is still paused; zero = it is not."""
     until = session.execute(select(_T.c.paused_until).where(_T.c.name == name)).scalar()
     return max(0.0, (until - machine_now_of(session)).total_seconds()) if until is not None else 0.0
+
+
+def pauses(session: Session) -> dict[str, datetime]:
+    """Which duties are paused now, and until when (machine time)."""
+    rows = session.execute(select(_T.c.name, _T.c.paused_until).where(_T.c.paused_until > machine_now_of(session)))
+    return {row.name: row.paused_until for row in rows}
+
+
+def forget_pauses(session: Session, start: str) -> int:
+    """Drop what begins so, whose pause is over and which nobody holds; returns how many."""
+    old = and_(_T.c.name.startswith(start, autoescape=True), _T.c.paused_until < machine_now_of(session))
+    return int(getattr(session.execute(delete(_T).where(old, _T.c.holder == "")), "rowcount", 0))
 
 
 def holders(session: Session) -> dict[str, str]:

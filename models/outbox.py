@@ -7,22 +7,29 @@ after a certain failure; a row that no door takes waits with `held` for the pers
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, and_, bindparam, literal, or_, select, update
+from sqlalchemy import CheckConstraint, Index, and_, bindparam, func, literal, literal_column, or_, select, text, update
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of, now_of, vault_of
 from models.hot import Hot
 from models.ids import new_id
+from models.many import Many, Rows
 from models.sealed import sealed_columns
 
 EMERGENCY, REPLY, REMINDER, CAMPAIGN = 0, 1, 2, 3
 CLAIM_SECONDS = 12  # a call ends within 10 s (platforms.md)
 ORDER_WITHIN = timedelta(minutes=1)  # what still waits after that has met a fault, and holds up nothing more
+SWEPT = "worker gone"  # why a row waits or is uncertain whose worker did not write down how its call ended
 STATES = ("waiting", "sending", "held", "sent", "uncertain", "refused", "superseded", "expired", "withdrawn")
+
+
+def _partial(name: str, where: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class OutboxMessage(SQLModel, table=True):
@@ -36,6 +43,9 @@ class OutboxMessage(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
+        _partial("ix_outbox_ready", "state = 'waiting'", "priority", "due_at", "id"),
+        _partial("ix_outbox_open", "state IN ('waiting', 'sending', 'held')", "person_id"),
+        _partial("ix_outbox_sending", "state = 'sending'", "deadline"),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     unique_key: str = Field(unique=True)
@@ -46,7 +56,7 @@ class OutboxMessage(SQLModel, table=True):
     priority: int
     due_at: datetime
     expires_at: datetime | None = None
-    state: str = Field(default="waiting", index=True)
+    state: str = "waiting"
     not_before: datetime | None = None
     deadline: datetime | None = None
     claimed_by: str | None = None
@@ -57,9 +67,14 @@ class OutboxMessage(SQLModel, table=True):
 
 
 class Attempt(SQLModel, table=True):
-    """One call through one door, written before it is made and completed after it. Times are the machine's."""
+    """One call through one door, written before it is made and completed after it. Times are the machine's.
+
+    `channel` names the way that the platform offers there (models/channel.py); `passed` the ways that were closed
+    before it, with their reasons (models/ladder.py).
+    """
 
     __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_door", "door_id", "started_at"),)
     id: str = Field(default_factory=new_id, primary_key=True)
     outbox_id: str = Field(foreign_key="outbox.id", index=True)
     door_id: str
@@ -68,27 +83,13 @@ class Attempt(SQLModel, table=True):
     outcome: str = ""
     code: str = ""
     reference: str = ""
+    channel: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    passed: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
 
 
 sealed_columns("outbox", "id", "params_sealed")
 _T: Any = SQLModel.metadata.tables["outbox"]
 _A: Any = SQLModel.metadata.tables["attempt"]
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A row that this worker may send now."""
-
-    id: str
-    unique_key: str
-    person_id: str
-    door_id: str | None
-    kind: str
-    params: dict[str, Any]
-    priority: int
-    due_at: datetime
-    expires_at: datetime | None
-    resends: int
 
 
 def enqueue(
@@ -171,107 +172,79 @@ def _named(kind: str, key_start: str) -> Any:
     return and_(_T.c.kind == kind, _T.c.unique_key.startswith(key_start, autoescape=True))
 
 
-def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:
-    """Take due rows for people with an open door at one of these (platform, account) as `sending` with a deadline,
-    the most urgent first; other workers pass over them."""
-    now, machine = now_of(session), machine_now_of(session)
-    door: Any = SQLModel.metadata.tables["door"]
-    here = (
-        select(door.c.id)
-        .where(door.c.person_id == _T.c.person_id, or_(_T.c.door_id.is_(None), door.c.id == _T.c.door_id))
-        .where(door.c.blocked_at.is_(None), or_(*(_at(door, account) for account in accounts)))
-        .exists()
-    )
-    ready = (
-        select(_T.c.id)
-        .where(_T.c.state == "waiting", _T.c.due_at <= now, or_(_T.c.not_before.is_(None), _T.c.not_before <= machine))
-        .where(here, or_(_T.c.priority != REPLY, ~_follows_another(now)))
-        .order_by(_T.c.priority, _T.c.due_at, _T.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True, of=_T)
-    )
-    found = session.execute(
-        update(_T)
-        .where(_T.c.id.in_(ready))
-        .values(state="sending", claimed_by=worker, deadline=machine + timedelta(seconds=CLAIM_SECONDS))
-        .returning(_T)
-    ).all()
-    rows = [
-        Claimed(
-            id=row.id,
-            unique_key=row.unique_key,
-            person_id=row.person_id,
-            door_id=row.door_id,
-            kind=row.kind,
-            params=vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed),
-            priority=row.priority,
-            due_at=row.due_at,
-            expires_at=row.expires_at,
-            resends=row.resends,
-        )
-        for row in found
-    ]
-    return sorted(rows, key=lambda row: (row.priority, row.due_at, row.id))
-
-
-def _follows_another(now: datetime) -> Any:
-    """Whether an earlier reply to the same person is under way or waits to be tried again: nothing overtakes it."""
-    earlier = _T.alias("earlier")
-    return (
-        select(earlier.c.id)
-        .where(earlier.c.person_id == _T.c.person_id, earlier.c.priority == REPLY, earlier.c.id != _T.c.id)
-        .where(or_(earlier.c.state == "sending", and_(earlier.c.state == "waiting", earlier.c.not_before.is_not(None))))
-        .where(earlier.c.created_at > now - ORDER_WITHIN)
-        .where(or_(earlier.c.due_at < _T.c.due_at, and_(earlier.c.due_at == _T.c.due_at, earlier.c.id < _T.c.id)))
-        .exists()
-    )
-
-
-def _at(door: Any, account: tuple[str, str]) -> Any:
-    return and_(door.c.platform == account[0], door.c.account == account[1])
-
-
-def hold_homeless(session: Session) -> int:
-    """Due rows of people without an open door wait for their next message; returns how many."""
-    door: Any = SQLModel.metadata.tables["door"]
-    reachable = (
-        select(door.c.id)
-        .where(door.c.person_id == _T.c.person_id, or_(_T.c.door_id.is_(None), door.c.id == _T.c.door_id))
-        .where(door.c.blocked_at.is_(None))
-        .exists()
-    )
-    result = session.execute(
-        update(_T)
-        .where(_T.c.state == "waiting", _T.c.due_at <= now_of(session), ~reachable)
-        .values(state="held", why="no open door")
-    )
-    return int(getattr(result, "rowcount", 0))
-
-
 def begin_attempt(session: Session, row: str, door_id: str) -> str:
     """Write down that a call is about to be made; returns the attempt's id."""
     attempt = new_id()
-    session.execute(
-        _A.insert().values(
-            id=attempt,
-            outbox_id=row,
-            door_id=door_id,
-            started_at=machine_now_of(session),
-            outcome="",
-            code="",
-            reference="",
-        )
-    )
+    begin_attempts(session, [(attempt, row, door_id, "", "")])
     return attempt
+
+
+_BEGIN_ATTEMPTS = Rows(
+    "INSERT INTO attempt (id, outbox_id, door_id, channel, passed, started_at, outcome, code, reference) "
+    "SELECT attempt, message, door, channel, passed, :at, '', '', '' FROM {rows}",
+    ("attempt", "message", "door", "channel", "passed"),
+    at=_A.c.started_at.type,
+)
+
+
+def begin_attempts(session: Session, calls: Sequence[tuple[str, str, str, str, str]]) -> None:
+    """Write down that these calls are about to be made: (attempt, row, door, channel, ways passed over) of each."""
+    _BEGIN_ATTEMPTS.run(session, calls, at=machine_now_of(session))
 
 
 def end_attempt(session: Session, attempt: str, outcome: str, code: str, reference: str) -> None:
     """Write down how the call ended."""
-    session.execute(
-        update(_A)
-        .where(_A.c.id == attempt)
-        .values(ended_at=machine_now_of(session), outcome=outcome, code=code, reference=reference)
+    end_attempts(session, [(attempt, outcome, code, reference)])
+
+
+_END_ATTEMPTS = Rows(
+    "UPDATE attempt SET ended_at = :at, outcome = rows.outcome, code = rows.code, reference = rows.reference "
+    "FROM {rows} WHERE attempt.id = rows.attempt",
+    ("attempt", "outcome", "code", "reference"),
+    at=_A.c.ended_at.type,
+)
+
+
+def end_attempts(session: Session, calls: Sequence[tuple[str, str, str, str]]) -> None:
+    """Write down how these calls ended: (attempt, outcome, code, reference) of each."""
+    _END_ATTEMPTS.run(session, calls, at=machine_now_of(session))
+
+
+def calls_refused(session: Session, row: str) -> int:
+    """How many calls for a row the platform has certainly not taken, for now."""
+    query = select(func.count()).where(_A.c.outbox_id == row, _A.c.outcome == "retry")
+    return int(session.execute(query).scalar_one())
+
+
+_SENT = Many(
+    lambda among, _dialect: (
+        update(_T)
+        .where(among(_T.c.id))
+        .where(
+            or_(
+                and_(_T.c.state == "sending", _T.c.claimed_by == bindparam("worker")),
+                and_(_T.c.state.in_((literal_column("'waiting'"), literal_column("'uncertain'"))), _T.c.why == SWEPT),
+            )
+        )
+        .values(state="sent", why="", ended_at=bindparam("at"), params_sealed=None, deadline=None, claimed_by=None)
     )
+)
+
+
+def sent(session: Session, rows: Sequence[str], worker: str) -> None:
+    """Give claimed rows that have arrived their final state; also those that were swept meanwhile and that nobody has
+    taken since: that they have arrived is known now."""
+    if rows:
+        _SENT.run(session, rows, worker=worker, at=now_of(session))
+
+
+def still_claimed(session: Session, row: str, worker: str, seconds: float) -> bool:
+    """The next door is tried: so many seconds more for a claimed row. False when the claim was lost meanwhile."""
+    until = machine_now_of(session) + timedelta(seconds=seconds)
+    result = session.execute(
+        update(_T).where(_T.c.id == row, _T.c.state == "sending", _T.c.claimed_by == worker).values(deadline=until)
+    )
+    return bool(getattr(result, "rowcount", 0))
 
 
 def end(session: Session, row: str, worker: str, state: str, why: str) -> bool:
@@ -305,37 +278,19 @@ def _leave(session: Session, row: str, worker: str, **values: Any) -> bool:
     return bool(getattr(result, "rowcount", 0))
 
 
-def sweep(session: Session) -> int:
-    """Claims whose worker died: the call may have been made, so replies are resent once (marked), reminders too;
-    campaigns stay uncertain. Returns how many rows were swept."""
-    machine = machine_now_of(session)
-    dead = and_(_T.c.state == "sending", _T.c.deadline < machine)
-    again = session.execute(
-        update(_T)
-        .where(dead, or_(_T.c.priority == EMERGENCY, and_(_T.c.priority < CAMPAIGN, _T.c.resends == 0)))
-        .values(state="waiting", resends=_T.c.resends + 1, claimed_by=None, deadline=None, why="worker gone")
-    )
-    lost = session.execute(
-        update(_T)
-        .where(dead)
-        .values(
-            state="uncertain",
-            claimed_by=None,
-            deadline=None,
-            why="worker gone",
-            ended_at=now_of(session),
-            params_sealed=None,
-        )
-    )
-    return int(getattr(again, "rowcount", 0)) + int(getattr(lost, "rowcount", 0))
-
-
-def expire(session: Session) -> int:
-    """Rows that are too old to send end as expired."""
+def expire(session: Session, limit: int = 500) -> int:
+    """Rows that are too old to send end as expired; at most `limit`, returns how many."""
     now = now_of(session)
+    old = (
+        select(_T.c.id)
+        .where(_T.c.state.in_((literal_column("'waiting'"), literal_column("'held'"))))
+        .where(_T.c.expires_at.is_not(None), _T.c.expires_at < now)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
     result = session.execute(
         update(_T)
-        .where(_T.c.state.in_(("waiting", "held")), _T.c.expires_at.is_not(None), _T.c.expires_at < now)
+        .where(_T.c.id.in_(old))
         .values(state="expired", ended_at=now, why="too old to send", params_sealed=None)
     )
     return int(getattr(result, "rowcount", 0))

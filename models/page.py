@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import CheckConstraint, delete, update
-from sqlmodel import Field, Session, SQLModel, col
+from sqlmodel import Field, Session, SQLModel, col, select
 
 from config.catalogue import rules
 from models.database import machine_now_of, vault_of
@@ -22,7 +22,7 @@ class Page(SQLModel, table=True):
     """The token itself is not kept, only its SHA-256. Times are the machine's.
 
     `answer`: a sensitive question is answered there, once. `data`: something to read until it expires: a person's
-    own copy, or one thing about somebody else (`message`, `alert` or `recognition` in the facts).
+    own copy, or one thing about somebody else (`message`, `alert`, `recognition` or `call` in the facts).
     `guardian`: what a guardian is asked to agree to, with the way into the guardian's own chat.
     """
 
@@ -108,7 +108,9 @@ def close_pages(session: Session, person_id: str, kind: str | None = None) -> No
     session.execute(statement.values(used_at=machine_now_of(session)))
 
 
-def forget_pages(session: Session, older_than: timedelta) -> int:
-    """Retention: pages that ended so long ago, since what they would show is kept in them; returns how many."""
-    result = session.execute(delete(Page).where(col(Page.expires_at) < machine_now_of(session) - older_than))
+def forget_pages(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: pages that ended so long ago, since what they would show is kept in them; returns how many, at most
+    `limit`."""
+    old = select(Page.id).where(Page.expires_at < machine_now_of(session) - older_than).limit(limit)
+    result = session.execute(delete(Page).where(col(Page.id).in_(old)))
     return int(getattr(result, "rowcount", 0))

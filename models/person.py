@@ -24,7 +24,10 @@ from models.sealed import seal, sealed_columns, unseal
 
 
 class Person(SQLModel, table=True):
-    """Settings that belong to the person, not to a door. Quiet hours are local times in the person's zone."""
+    """Settings that belong to the person, not to a door. Quiet hours are local times in the person's zone.
+
+    `preferred_door_id` is where the person wants to be written to first; one that is gone or closed counts for nothing.
+    """
 
     __tablename__ = "person"
     __table_args__ = (CheckConstraint("language IN ('zh_CN', 'zh_HK', 'en')", name="language"),)
@@ -39,6 +42,7 @@ class Person(SQLModel, table=True):
     address_form_sealed: bytes | None = None
     merged_into: str | None = Field(default=None, foreign_key="person.id", index=True)
     deleted_at: datetime | None = None
+    preferred_door_id: str | None = None
 
 
 class Door(SQLModel, table=True):

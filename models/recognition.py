@@ -4,7 +4,9 @@ the word of whoever is responsible. Never by name alone, and nothing tells a str
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import CheckConstraint, func
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -178,16 +180,24 @@ def is_over(session: Session, row: Recognition) -> bool:
     return now_of(session) - row.at > OPEN_FOR
 
 
-def expire(session: Session, limit: int) -> int:
-    """End searches that came to nothing within OPEN_FOR, the oldest first, and tell whoever searched unless it is no
-    news any more (NEWS_FOR); returns how many, at most `limit`.
+def overdue(session: Session) -> list[str]:
+    """Searches that came to nothing within OPEN_FOR, the oldest first."""
+    query = select(Recognition.id).where(*_overdue(session))
+    return list(session.exec(query.order_by(col(Recognition.at), col(Recognition.id))))
+
+
+def _overdue(session: Session) -> tuple[Any, ...]:
+    return col(Recognition.state).in_(UNDECIDED), col(Recognition.at) < now_of(session) - OPEN_FOR
+
+
+def expire(session: Session, among: Sequence[str]) -> int:
+    """End those of these searches that are `overdue` still, and tell whoever searched unless it is no news any more
+    (NEWS_FOR); returns how many.
 
     Nobody learns by this whether a number is registered: it is told of every search alike, once, after the last one.
     """
-    query = select(Recognition).where(
-        col(Recognition.state).in_(UNDECIDED), col(Recognition.at) < now_of(session) - OPEN_FOR
-    )
-    query = query.order_by(col(Recognition.at), col(Recognition.id)).limit(limit).with_for_update(skip_locked=True)
+    query = select(Recognition).where(col(Recognition.id).in_(among), *_overdue(session))
+    query = query.order_by(col(Recognition.at), col(Recognition.id)).with_for_update(skip_locked=True)
     rows = session.exec(query).all()
     for row in rows:
         row.state, row.decided_at = "expired", now_of(session)

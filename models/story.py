@@ -1,22 +1,24 @@
-"""What became of a message, step by step, from what stands in the tables; and whom only a phone call reaches now.
+"""What became of a message, step by step, from what stands in the tables.
 
 Facts and codes only: the words for people are made where they are read. Nothing here opens what somebody wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlmodel import Session, SQLModel
 
 from models import lease
 from models.database import machine_now_of, now_of
-from models.outbox import REMINDER
-from models.person import Person, rests_until
+from models.ladder import ladder
+from models.ledger import Channels, mass_left, read
+from models.outbox import CAMPAIGN, REMINDER
+from models.person import Door, Person, rests_until
 
 _I: Any = SQLModel.metadata.tables["inbox"]
 _O: Any = SQLModel.metadata.tables["outbox"]
@@ -30,7 +32,7 @@ What = Literal[
     "heard",
     "answered",  # how: "handed", "unsure", "none"
     "queued",  # kind, priority, due, expires
-    "tried",  # platform, account, outcome, code, until
+    "tried",  # platform, account, channel, outcome, code, until; passed = the ways that were closed before it
     "state",  # state, why, until
     "because",  # why it has not gone: code, and what belongs to it
 ]
@@ -56,26 +58,18 @@ class Brief:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToCall:
-    """A person whom no door reaches now. `since` is when the oldest of `count` messages was made (programme time);
-    `priority` is that of the most urgent, `why` is from the newest."""
-
-    person_id: str
-    since: datetime
-    count: int
-    priority: int
-    why: str
-
-
-def of_message(session: Session, message: str) -> list[Step]:
-    """The story of an inbox or outbox row; empty where none has this id."""
+def of_message(
+    session: Session, message: str, channels: Channels | None = None, card_of: Callable[[str], str] = lambda _kind: ""
+) -> list[Step]:
+    """The story of an inbox or outbox row; empty where none has this id. `channels` are those of the accounts as they
+    are set up, `card_of` tells the card of an outbox kind: with them it is told which ways are closed now, and why."""
+    ways = _Ways(session, channels or {}, card_of)
     heard = session.execute(select(_I).where(_I.c.id == message)).first()
     if heard is not None:
         told = session.execute(select(_O).where(_O.c.unique_key == f"reply:{message}")).first()
-        return _heard(heard) + (_told(session, told) if told is not None else [])
+        return _heard(heard) + (_told(session, told, ways) if told is not None else [])
     told = session.execute(select(_O).where(_O.c.id == message)).first()
-    return _told(session, told) if told is not None else []
+    return _told(session, told, ways) if told is not None else []
 
 
 def of_person(session: Session, person_id: str, limit: int = 20) -> list[Brief]:
@@ -97,25 +91,6 @@ def of_person(session: Session, person_id: str, limit: int = 20) -> list[Brief]:
     return sorted(both, key=lambda brief: (brief.at, brief.id))[-limit:]
 
 
-def to_call(session: Session) -> list[ToCall]:
-    """Whom only a call reaches: messages wait for their next word, or for a door that does not exist. The most urgent
-    first, then who has waited longest."""
-    reachable = (
-        select(_D.c.id)
-        .where(_D.c.person_id == _O.c.person_id, or_(_O.c.door_id.is_(None), _D.c.id == _O.c.door_id))
-        .where(_D.c.blocked_at.is_(None))
-        .exists()
-    )
-    waits = or_(_O.c.state == "held", (_O.c.state == "waiting") & (_O.c.due_at <= now_of(session)) & ~reachable)
-    people = (
-        select(_O.c.person_id, func.min(_O.c.created_at), func.count(), func.min(_O.c.priority), func.max(_O.c.why))
-        .where(waits)
-        .group_by(_O.c.person_id)
-        .order_by(func.min(_O.c.priority), func.min(_O.c.created_at), _O.c.person_id)
-    )
-    return [ToCall(*row) for row in session.execute(people)]
-
-
 def _heard(row: Any) -> list[Step]:
     steps = [Step("received", row.received_at, {"platform": row.platform, "account": row.account, "kind": row.kind})]
     if row.state == "aside":
@@ -129,7 +104,7 @@ def _heard(row: Any) -> list[Step]:
     return steps
 
 
-def _told(session: Session, row: Any) -> list[Step]:
+def _told(session: Session, row: Any, ways: _Ways) -> list[Step]:
     facts = {"kind": row.kind, "priority": row.priority, "due": row.due_at, "expires": row.expires_at}
     steps = [Step("queued", row.created_at, facts)]
     tries = session.execute(
@@ -141,13 +116,35 @@ def _told(session: Session, row: Any) -> list[Step]:
     for tried in tries:
         through = {"platform": tried.platform or "", "account": tried.account or ""}
         ended = {"outcome": tried.outcome, "code": tried.code, "until": tried.ended_at}
+        through |= {"channel": tried.channel, "passed": tried.passed}
         steps.append(Step("tried", tried.started_at, through | ended))
     until = row.not_before if row.state == "waiting" else None
     steps.append(Step("state", row.ended_at, {"state": row.state, "why": row.why, "until": until}))
-    return steps + (list(_because(session, row)) if row.state in ("waiting", "held") else [])
+    return steps + (list(_because(session, row, ways)) if row.state in ("waiting", "held") else [])
 
 
-def _because(session: Session, row: Any) -> Iterable[Step]:
+class _Ways:
+    """Which ways of a message are closed at this moment, by the ledger."""
+
+    def __init__(self, session: Session, channels: Channels, card_of: Callable[[str], str]) -> None:
+        self._session, self._channels, self._card_of = session, channels, card_of
+
+    def closed(self, row: Any, doors: list[Door]) -> Iterable[Step]:
+        """One step for each way that is closed to this row, and one where no mass message is left for a campaign."""
+        ledger = read(self._session, doors, [row.id], self._channels)
+        card = self._card_of(row.kind)
+        for way in ladder(ledger, doors, self._channels, row=row.id, card=card, priority=row.priority):
+            standing = ledger.standings.get(way.door_id)
+            if way.closed:
+                facts: dict[str, Any] = {"code": "closed", "why": way.closed, "channel": way.channel.name}
+                facts |= {"platform": way.platform, "account": way.account, "daily": way.channel.daily}
+                since = (standing.said or standing.heard) if standing is not None else None
+                yield Step("because", None, facts | {"since": since})
+            if way.channel.windowed and row.priority == CAMPAIGN and not mass_left(self._session, way.door_id):
+                yield Step("because", None, {"code": "mass", "platform": way.platform, "account": way.account})
+
+
+def _because(session: Session, row: Any, ways: _Ways) -> Iterable[Step]:
     """Why it has not gone yet, as things stand now; several things may be true."""
     now, machine = now_of(session), machine_now_of(session)
     if row.due_at > now:
@@ -156,7 +153,7 @@ def _because(session: Session, row: Any) -> Iterable[Step]:
     rest = rests_until(person, now) if person is not None and row.priority >= REMINDER else None
     if rest is not None:
         yield Step("because", None, {"code": "rests", "until": rest})
-    doors = session.execute(select(_D).where(_D.c.person_id == row.person_id).order_by(_D.c.opened_at)).all()
+    doors = session.scalars(select(Door).where(_D.c.person_id == row.person_id).order_by(_D.c.opened_at)).all()
     usable = [door for door in doors if row.door_id in (None, door.id)]
     if not usable:
         yield Step("because", None, {"code": "no door"})
@@ -170,6 +167,7 @@ def _because(session: Session, row: Any) -> Iterable[Step]:
                 yield Step("because", None, {"code": code, "seconds": seconds, **at})
         if f"send:{door.platform}:{door.account}" not in lease.holders(session):
             yield Step("because", None, {"code": "nobody sends", **at})
+    yield from ways.closed(row, [door for door in usable if door.blocked_at is None])
     if row.not_before is not None and row.not_before > machine:
         yield Step("because", None, {"code": "tried again", "until": row.not_before})
     ahead = session.execute(

@@ -8,6 +8,7 @@ from models import (  # noqa: F401 imported for their tables
     account,
     alert,
     audit,
+    channel,
     clock,
     code,
     consent,

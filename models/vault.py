@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 _VERSION = b"\x01"
 _OVERHEAD = 1 + 4 + 12 + 16
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps would make one for each value
 
 
 class VaultError(Exception):
@@ -83,7 +84,7 @@ class Vault:
 
     def seal_json(self, place: str, row: str, value: Any) -> bytes:
         """`seal` for plain JSON values."""
-        return self.seal(place, row, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        return self.seal(place, row, _ENCODER.encode(value))
 
     def open_json(self, place: str, row: str, sealed: bytes) -> Any:
         """`open` for plain JSON values."""

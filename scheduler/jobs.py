@@ -1,64 +1,97 @@
-"""The jobs that the first talks need. Each is set-based, does a bounded slice a call, and may run twice or late."""
+"""The jobs that the first talks need. Each is set-based, does a bounded slice a transaction, and may run twice or late.
+
+No write transaction holds its lock for longer than 250 ms (architecture.md §9), however much a pause has left to do:
+sizes of slices are such that they stay below 100 ms on a small machine, with the lock free between them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from weakref import WeakKeyDictionary
 
+from sqlmodel import Session
+
 from config.catalogue import rules
-from models import code, conversation, erasure, guardian, handover, inbox, outbox, page, recognition
+from models import claiming, code, conversation, erasure, guardian, handover, inbox, outbox, page, recognition
 from models.database import Database
 
 Job = Callable[[Database], int]
-_SEARCHES = 50  # in one transaction, since each is looked at by itself
+_ROWS = 500  # of a statement that goes through them all
+_LOOKED_AT = 10  # in one transaction, where each is looked at by itself and others are written for it
+_PAUSE = 0.02  # seconds between two slices: whoever waits for the lock gets it
 
 # How far the look for what nobody has came: each run goes on behind the last one.
 _handover_places: WeakKeyDictionary[Database, handover.Places] = WeakKeyDictionary()
 
 
+def _in_slices(database: Database, size: int, work: Callable[[Session, int], int]) -> int:
+    """Until nothing is left that is due; `work` does at most as many as it is told and returns how many."""
+    done = 0
+    while True:
+        with database.write() as session:
+            some = work(session, size)
+        done += some
+        if some < size:
+            return done
+        time.sleep(_PAUSE)
+
+
+def _one_by_one(
+    database: Database, find: Callable[[Session], list[str]], work: Callable[[Session, Sequence[str]], int]
+) -> int:
+    """What may be due is found without a lock, and then decided few at a time."""
+    with database.read() as session:
+        ids = find(session)
+    done = 0
+    for at in range(0, len(ids), _LOOKED_AT):
+        if at:
+            time.sleep(_PAUSE)
+        with database.write() as session:
+            done += work(session, ids[at : at + _LOOKED_AT])
+    return done
+
+
+def _forget(database: Database, days: int, forget: Callable[[Session, timedelta, int], int]) -> int:
+    return _in_slices(database, _ROWS, lambda session, size: forget(session, timedelta(days=days), size))
+
+
 def sweep_claims(database: Database) -> int:
     """Rows whose sender died while calling."""
-    with database.write() as session:
-        return outbox.sweep(session)
+    return _in_slices(database, _ROWS, claiming.sweep)
 
 
 def expire_messages(database: Database) -> int:
     """Outgoing messages that are too old to send."""
-    with database.write() as session:
-        return outbox.expire(session)
+    return _in_slices(database, _ROWS, outbox.expire)
 
 
 def forget_raw_messages(database: Database) -> int:
     """Retention of raw messages (rules.toml, messages.retention_days)."""
-    done = 0
-    while True:
-        with database.write() as session:
-            slice_done = inbox.forget_old(session, timedelta(days=rules().messages.retention_days))
-        done += slice_done
-        if slice_done < 500:
-            return done
+    return _forget(database, rules().messages.retention_days, inbox.forget_old)
 
 
 def forget_abandoned_talks(database: Database) -> int:
     """Answers of talks that nobody came back to (rules.toml, messages.talk_retention_days)."""
-    with database.write() as session:
-        return conversation.forget_abandoned(session, timedelta(days=rules().messages.talk_retention_days))
+    return _forget(database, rules().messages.talk_retention_days, conversation.forget_abandoned)
 
 
 def forget_ended(database: Database) -> int:
     """One-time codes and pages and questions asked outside a talk, once nobody can use them any more; what they hold
     goes with them (rules.toml, messages.retention_days)."""
-    age = timedelta(days=rules().messages.retention_days)
-    with database.write() as session:
-        codes, pages = code.forget_codes(session, age), page.forget_pages(session, age)
-        return codes + pages + conversation.forget_prompts(session, age)
+    ended = (code.forget_codes, code.forget_tries, page.forget_pages, conversation.forget_prompts)
+    return sum(_forget(database, rules().messages.retention_days, forget) for forget in ended)
 
 
 def leave_blocked_doors(database: Database) -> int:
     """Doors that platforms called left or blocked for long (rules.toml, doors.blocked_days)."""
-    with database.write() as session:
-        return erasure.leave_blocked(session, timedelta(days=rules().doors.blocked_days))
+    age = timedelta(days=rules().doors.blocked_days)
+    return _one_by_one(
+        database,
+        lambda session: erasure.long_blocked(session, age),
+        lambda session, doors: erasure.leave_blocked(session, age, doors),
+    )
 
 
 def hand_over(database: Database) -> int:
@@ -70,25 +103,17 @@ def hand_over(database: Database) -> int:
 
 def expire_searches(database: Database) -> int:
     """“我以前注册过” that came to nothing: whoever searched is told once (models/recognition.py, OPEN_FOR)."""
-    done = 0
-    while True:
-        with database.write() as session:
-            ended = recognition.expire(session, _SEARCHES)
-        done += ended
-        if ended < _SEARCHES:
-            return done
+    return _one_by_one(database, recognition.overdue, recognition.expire)
 
 
 def come_of_age(database: Database) -> int:
     """Young volunteers who turned 18 need no guardian's consent any more."""
-    with database.write() as session:
-        return guardian.come_of_age(session)
+    return _one_by_one(database, guardian.growing, guardian.come_of_age)
 
 
 def drop_pending_minors(database: Database) -> int:
     """Children's data that waited for a guardian too long."""
-    with database.write() as session:
-        return guardian.drop_pending(session)
+    return _one_by_one(database, guardian.overdue, guardian.drop_pending)
 
 
 # Name, seconds between two runs, the job.

@@ -8,10 +8,10 @@ from config.catalogue import rules
 from config.region_names import search
 from config.texts import speaking
 from handlers.agreement import agreeing
+from handlers.asking import show
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.registration import Submit, perform
-from handlers.talk import show
 from handlers.turn import turn
 from models.conversation import lock, save
 from models.database import Database, now_of

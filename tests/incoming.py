@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
+from bot import hearing
 from bot import receive as receiving
 from bot.receive import Receiver
 from bot.spool import Spool
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.turn import turn
+from models.arrival import Met
 from models.conversation import Conversation
 from models.database import Database, DatabaseAway
 from models.inbox import InboxMessage
@@ -56,8 +58,8 @@ class Switch:
         self.go = threading.Event()
         self.began = threading.Event()
         self.away = False
-        monkeypatch.setattr(receiving, "turn", self._turn)
-        for name in ("write", "share"):
+        monkeypatch.setattr(hearing, "turn", self._turn)
+        for name in ("write", "once", "share"):
             monkeypatch.setattr(Database, name, self._maybe(getattr(Database, name)))
 
     def _maybe(self, enter: Callable[..., AbstractContextManager[Any]]) -> Callable[..., AbstractContextManager[Any]]:
@@ -70,11 +72,13 @@ class Switch:
 
         return maybe
 
-    def _turn(self, session: Session, inbound: Inbound, here: Here) -> tuple[Reply | None, str | None]:
+    def _turn(
+        self, session: Session, inbound: Inbound, here: Here, met: Met | None = None
+    ) -> tuple[Reply | None, str | None]:
         if inbound.text in self.slow:
             self.began.set()
             assert self.go.wait(10), "the test forgot to let the slow turn go on"
-        done = turn(session, inbound, here)
+        done = turn(session, inbound, here, met)
         self.heard.append(inbound.text)
         if inbound.text in self.broken:
             raise self.broken[inbound.text]()

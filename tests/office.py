@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiolimiter import AsyncLimiter
 from sqlmodel import select
 
 from bot.deliver import Deliverer
-from bot.platforms.base import Outcome
+from bot.platforms.base import ONE_CHANNEL, Outcome
+from bot.sending_line import Limits
 from handlers.here import Here
 from handlers.message import Reply
 from models.database import Database
@@ -25,20 +25,24 @@ WECHAT, TELEGRAM = ("wechat", "test"), ("telegram", "test")
 class Player:
     """A platform that answers as told; without orders it says “sent”."""
 
+    channels = ONE_CHANNEL
+
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+        self.ways: list[tuple[str, str]] = []  # by which channel, under which key
         self.outcomes: list[Outcome] = []
         self.in_flight = self.most_in_flight = 0
         self.seconds = 0.002
         self.before: Callable[[], Any] = lambda: None
 
-    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
+    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float, channel: str = "") -> Outcome:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             await asyncio.sleep(self.seconds)
             self.before()
-            self.sent.append((sender, reply.text))
+            self.sent.append((sender, reply.card.name if reply.card is not None else reply.text))
+            self.ways.append((channel, key))
             return self.outcomes.pop(0) if self.outcomes else Outcome("sent", reference="77")
         finally:
             self.in_flight -= 1
@@ -57,11 +61,11 @@ class Office:
         self.wechat, self.telegram = Player(), Player()
         self.deliverer = self.worker("one")
 
-    def worker(self, name: str) -> Deliverer:
+    def worker(self, name: str, limits: dict[tuple[str, str], Limits] | None = None) -> Deliverer:
         platforms: Any = {WECHAT: self.wechat, TELEGRAM: self.telegram}
-        made = Deliverer(self.database, platforms, lambda platform, account: Here(platform, account), name)
-        made._limits = {account: AsyncLimiter(1000, 0.1) for account in platforms}
-        return made
+        return Deliverer(
+            self.database, platforms, lambda platform, account: Here(platform, account), name, limits=limits
+        )
 
     def person(self, name: str = "alin", *more: tuple[str, str]) -> str:
         """A person with a WeChat door, and further doors; the last one named was used last."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlmodel import Session
+
 from handlers.here import Here
 from handlers.late import saw
 from handlers.message import Reply
 from handlers.notices import words
-from models.database import Database
-from models.outbox import claim, end
+from models import claiming
+from models.claiming import LANES, Claimed
+from models.database import Database, vault_of
+from models.outbox import end
 from models.person import Door, Person, doors
 from tests.chatting import PUBLIC, Chat
 
@@ -31,6 +35,22 @@ class Sent:
         return self.reply.text if self.reply else ""
 
 
+def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:
+    """Take what is due for people with an open door at one of these accounts, whatever else they are being sent."""
+    rows = claiming.due(session, dict.fromkeys(LANES, limit), {})
+    behind = claiming.under_way(session, list({row.person_id for row in rows}))
+    reached = [
+        row
+        for row in rows
+        if not claiming.follows(row, behind)
+        and any(
+            (door.platform, door.account) in accounts and row.door_id in (None, door.id)
+            for door in doors(session, row.person_id)
+        )
+    ]
+    return claiming.take(session, worker, reached[:limit])
+
+
 def deliver(database: Database, *people: Chat) -> list[Sent]:
     """Send everything that is due; what goes to one of `people` becomes the last thing on their screen."""
     sent = []
@@ -43,7 +63,8 @@ def deliver(database: Database, *people: Chat) -> list[Sent]:
                 continue
             in_chat = door.platform == "wechat"
             session.info["here"] = Here(door.platform, "test", door.id, sensitive_in_chat=in_chat, public_url=PUBLIC)
-            reply = words(session, person, row.kind, row.params, again=False)
+            params = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
+            reply = words(session, person, row.kind, params, again=False)
             assert end(session, row.id, "test", "sent" if reply else "superseded", "")
             if reply is not None and row.kind != "reply":
                 saw(session, person.id, reply.options)

@@ -166,6 +166,7 @@ class Stage:
                         "token": SecretStr(BOT_TOKEN),
                         "secret_token": SecretStr(BOT_SECRET),
                         "api_base": base,
+                        "sends_a_second": 0,  # nobody here wants to wait a second for the next message of a chat
                     }
                 },
             }

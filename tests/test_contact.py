@@ -14,7 +14,7 @@ from handlers.emergency import emergency_text
 from handlers.message import Written
 from models.contact import ContactMessage, answers_for, may_read, open_contacts, write
 from models.database import Database
-from models.outbox import claim, end, hold
+from models.outbox import end, hold
 from models.page import open_page
 from models.person import Person
 from models.role import RoleGrant
@@ -23,7 +23,7 @@ from scheduler import jobs
 from tests import outgoing
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import StoppedClock
-from tests.outgoing import ACCOUNTS, Sent, deliver
+from tests.outgoing import ACCOUNTS, Sent, claim, deliver
 from tests.people import alin as alin
 from tests.people import end_role, follow, grant, unfollow
 from tests.people import specialist as specialist

@@ -10,9 +10,8 @@ from sqlmodel import Session, select
 
 from models.contact import ContactError, ContactMessage, answer, read_words, take_back
 from models.database import Database
-from models.outbox import claim
 from tests.chatting import Chat
-from tests.outgoing import ACCOUNTS, deliver
+from tests.outgoing import ACCOUNTS, claim, deliver
 from tests.people import alin as alin
 from tests.people import specialist as specialist
 

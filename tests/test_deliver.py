@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from bot.deliver import Deliverer
+from bot.sending_books import Books
 from handlers import notices
 from handlers.message import Reply
-from models import lease, outbox
+from models import claiming, lease, outbox
 from models.database import Database, DatabaseAway
 from models.outbox import CAMPAIGN, EMERGENCY, REMINDER, REPLY, enqueue
 from models.person import Person
 from tests.conftest import StoppedClock
 from tests.office import TELEGRAM, WECHAT, Office
 from tests.office import office as office
+from tests.outgoing import claim
 
 
 async def test_a_message_is_written_down_before_the_call_and_completed_after_it(office: Office) -> None:
@@ -122,16 +123,16 @@ async def test_two_senders_claim_nothing_twice(database: Database, office: Offic
     for number, person in enumerate(people):
         office.put(person, f"n{number}")
 
-    def claim(worker: str) -> list[str]:
+    def take_all(worker: str) -> list[str]:
         found: list[str] = []
         while True:
             with database.write() as session:
-                rows = outbox.claim(session, worker, [WECHAT], 3)
+                rows = claim(session, worker, [WECHAT], 3)
             if not rows:
                 return found
             found += [row.id for row in rows]
 
-    first, second = await asyncio.gather(asyncio.to_thread(claim, "a"), asyncio.to_thread(claim, "b"))
+    first, second = await asyncio.gather(asyncio.to_thread(take_all, "a"), asyncio.to_thread(take_all, "b"))
     assert len(first) + len(second) == len({*first, *second}) == 40
 
 
@@ -198,12 +199,12 @@ async def test_the_claim_of_a_dead_worker_is_swept_and_its_message_marked(
 ) -> None:
     office.put(office.person(), priority=priority)
     with office.database.write() as session:
-        assert len(outbox.claim(session, "dead", [WECHAT], 10)) == 1
-        assert outbox.sweep(session) == 0, "its deadline has not passed"
+        assert len(claim(session, "dead", [WECHAT], 10)) == 1
+        assert claiming.sweep(session) == 0, "its deadline has not passed"
     clock.pass_time(timedelta(seconds=outbox.CLAIM_SECONDS + 1))
     with office.database.write() as session:
-        assert outbox.sweep(session) == 1
-        assert outbox.sweep(session) == 0
+        assert claiming.sweep(session) == 1
+        assert claiming.sweep(session) == 0
     assert office.state() == states
     await office.work()
     assert office.wechat.texts == (["（补发，如已收到请忽略）\n你好"] if marked else [])
@@ -226,8 +227,8 @@ async def test_a_worker_that_lost_its_claim_changes_nothing_any_more(office: Off
     def lose() -> None:
         clock.pass_time(timedelta(seconds=outbox.CLAIM_SECONDS + 1))
         with office.database.write() as session:
-            outbox.sweep(session)
-            outbox.claim(session, "two", [WECHAT], 10)
+            claiming.sweep(session)
+            claim(session, "two", [WECHAT], 10)
 
     office.wechat.before = lose
     await office.deliverer.once()
@@ -235,24 +236,47 @@ async def test_a_worker_that_lost_its_claim_changes_nothing_any_more(office: Off
     assert (row.state, row.claimed_by) == ("sending", "two")
 
 
-async def test_an_outage_in_the_middle_of_a_call_ends_in_one_marked_message_more(
-    office: Office, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def outage_in_the_middle_of_a_call(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call is made; the database is away when its outcome is to be written."""
+    end = Books._end
+
+    def gone(self: Books, session: Session, ended: Any, *more: Any) -> None:
+        if ended:
+            raise DatabaseAway("test")
+        end(self, session, ended, *more)
+
     office.put(office.person())
-
-    def gone(*_anything: Any) -> Any:
-        raise DatabaseAway("test")
-
     with monkeypatch.context() as patch:
-        patch.setattr(Deliverer, "_end", gone)
+        patch.setattr(Books, "_end", gone)
         with pytest.raises(DatabaseAway):
             await office.deliverer.once()
     assert office.state() == "sending"
+    assert office.wechat.texts == ["你好"]
+
+
+@pytest.mark.parametrize("swept", [False, True])
+async def test_what_was_sent_during_an_outage_is_written_down_after_it(
+    office: Office, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch, swept: bool
+) -> None:
+    await outage_in_the_middle_of_a_call(office, monkeypatch)
+    if swept:
+        clock.pass_time(timedelta(seconds=outbox.CLAIM_SECONDS + 1))
+        with office.database.write() as session:
+            assert claiming.sweep(session) == 1
+    await office.work()
+    assert office.wechat.texts == ["你好"]
+    assert office.state() == "sent"
+    assert [one.outcome for one in office.attempts()] == ["sent"]
+
+
+async def test_a_sender_that_dies_in_an_outage_leaves_one_marked_message_more(
+    office: Office, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outage_in_the_middle_of_a_call(office, monkeypatch)
     clock.pass_time(timedelta(seconds=outbox.CLAIM_SECONDS + 1))
     with office.database.write() as session:
-        outbox.sweep(session)
-    office.deliverer._renew_at = 0
-    await office.work()
+        claiming.sweep(session)
+    await office.work(office.worker("two"))
     assert office.wechat.texts == ["你好", "（补发，如已收到请忽略）\n你好"]
 
 
@@ -265,7 +289,8 @@ async def test_a_platform_that_raises_stops_nobody_else(office: Office) -> None:
     office.put(office.person("one"), "一")
     office.put(office.person("two"), "二")
     await office.work()
-    assert sorted(row.state for row in office.rows().values()) == ["sending", "sent"]
+    assert sorted(row.state for row in office.rows().values()) == ["sent", "waiting"]
+    assert sorted(one.outcome for one in office.attempts()) == ["sent", "uncertain"]
 
 
 async def test_withdrawn_messages_are_not_sent(office: Office, database: Database) -> None:

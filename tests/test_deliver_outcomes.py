@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot import deliver as delivering
 from bot.platforms.base import Outcome, OutcomeName
+from bot.sending_books import STOPPED_SECONDS
 from models import lease
 from models.database import Database
 from models.outbox import CAMPAIGN, EMERGENCY, REMINDER, REPLY
@@ -202,7 +202,7 @@ async def test_an_account_with_a_problem_of_its_own_stops_and_is_tried_again_lat
     assert calls <= 2
     await office.work()
     assert len(office.wechat.sent) == calls
-    clock.pass_time(timedelta(seconds=delivering.STOPPED_SECONDS + 1))
+    clock.pass_time(timedelta(seconds=STOPPED_SECONDS + 1))
     office.deliverer._renew_at = 0
     await office.work()
     assert {row.state for row in office.rows().values()} == {"sent"}

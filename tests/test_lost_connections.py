@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, select
 
+import bot.hearing
 import handlers.turn
 from bot.receive import Receiver
 from bot.spool import Spool
@@ -25,7 +26,7 @@ from tests.conftest import START
 # SQLite has no connection that could be lost.
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 WHERE = {
-    "enter": (inbox, "enter"),
+    "arrive": (bot.hearing, "arrive"),
     "lock": (handlers.turn, "lock"),
     "release": (handlers.turn, "release_held"),
     "save": (handlers.turn, "save"),

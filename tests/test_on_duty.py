@@ -12,13 +12,13 @@ from sqlmodel import select
 from models.alert import Alert, CannotTake, close_alert, holder, open_alerts, take, words_of
 from models.audit import AuditEntry
 from models.database import Database, now_of
-from models.outbox import claim, end
+from models.outbox import end
 from models.person import doors
 from models.role import grants
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
-from tests.outgoing import ACCOUNTS, Sent, deliver
+from tests.outgoing import ACCOUNTS, Sent, claim, deliver
 from tests.people import bind, follow, grant, two_on_duty, unfollow
 
 TAKE = "收到，我来处理"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from bot import hearing
 from bot import receive as receiving
 from bot import spool as spooling
 from bot.receive import Receiver
@@ -81,8 +82,9 @@ def wire(database: Database) -> Iterator[Cut]:
 
 
 async def test_while_the_database_is_cut_off_only_the_first_update_waits_for_it(
-    database: Database, vault: Vault, tmp_path: Path, wire: Cut
+    database: Database, vault: Vault, tmp_path: Path, wire: Cut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("models.database.IDLE_SECONDS", 0.0)  # a connection used a moment ago says so at once
     spool = Spool(tmp_path / "spool", vault)
     spool.open()
     far = Database(wire.url, vault, database.clock, durable=False)
@@ -138,14 +140,17 @@ async def test_one_spooled_update_that_can_never_be_a_turn_does_not_stop_the_oth
     await receiver.receive(message("毒", "1", "x"))
     await receiver.receive(message("好", "2", "y"))
     switch.away = False
-    enter = receiving.inbox.enter
 
-    def poisoned(session: Session, platform: str, account: str, key: str, *rest: Any) -> str | None:
-        if key == "1":
-            raise ValueError("no database takes this")
-        return enter(session, platform, account, key, *rest)
+    def poisoned(real: Callable[..., Any]) -> Callable[..., Any]:
+        def enter(session: Session, platform: str, account: str, key: str, *rest: Any) -> Any:
+            if key == "1":
+                raise ValueError("no database takes this")
+            return real(session, platform, account, key, *rest)
 
-    monkeypatch.setattr(receiving.inbox, "enter", poisoned)
+        return enter
+
+    monkeypatch.setattr(hearing, "arrive", poisoned(hearing.arrive))
+    monkeypatch.setattr(hearing.inbox, "enter", poisoned(hearing.inbox.enter))
     assert await receiver.replay() == 1
     assert switch.heard == ["好"]
     assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".aside"], "kept, out of the way"
@@ -238,11 +243,11 @@ async def test_a_reply_that_was_never_handed_over_is_swept_to_the_outbox_once_an
     receiver.handed(handed.row)
     await receiver._flush_handed()
     clock.pass_time(timedelta(seconds=29))
-    receiver._sweep()
+    receiver._hearing.sweep()
     assert outgoing(database) == []
     clock.pass_time(timedelta(seconds=2))
-    receiver._sweep()
-    receiver._sweep()
+    receiver._hearing.sweep()
+    receiver._hearing.sweep()
     assert [words[:4] for words in outgoing(database)] == ["报名大约"]
     assert [row.resends for row in rows(database, OutboxMessage)] == [1], "it may have arrived: it says so"
     assert (await receiver.receive(message("报名", "2"))).reply is None

@@ -168,7 +168,7 @@ def test_who_searched_several_times_is_told_once_after_the_last(
 def test_more_searches_than_one_transaction_takes_are_all_ended(
     alin: Chat, database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_SEARCHES", 2)
+    monkeypatch.setattr(jobs, "_LOOKED_AT", 2)
     for _time in range(5):
         search(alin)
         alin.say("取消")

@@ -28,7 +28,7 @@ from models.vault import Vault
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import START, StoppedClock
-from tests.outgoing import ACCOUNTS, deliver
+from tests.outgoing import ACCOUNTS, claim, deliver
 from tests.people import bind, follow
 from tests.test_guardian import child
 from tests.test_recognition import search
@@ -109,7 +109,7 @@ def test_what_is_being_sent_when_somebody_leaves_never_waits_again(database: Dat
     person = alin.person().id
     with database.write() as session:
         enqueue(session, person, "notice.unbound", {"platform": "wechat"}, unique_key="x")
-        (row,) = outbox.claim(session, "one", ACCOUNTS, 10)
+        (row,) = claim(session, "one", ACCOUNTS, 10)
     with database.write() as session:
         door = door_of(session, "wechat", "test", "alin")
         assert door is not None
@@ -125,7 +125,7 @@ def test_a_row_whose_sender_died_twice_keeps_no_words(database: Database, clock:
     follow(alin)
     with database.write() as session:
         enqueue(session, alin.person().id, "reply", {"text": "秘密"}, unique_key="x", again=True)
-        outbox.claim(session, "one", ACCOUNTS, 10)
+        claim(session, "one", ACCOUNTS, 10)
     clock.pass_time(timedelta(minutes=1))
     jobs.sweep_claims(database)
     (left,) = rows(database, OutboxMessage)
@@ -145,7 +145,7 @@ async def test_the_last_reply_to_somebody_who_deleted_their_data_is_swept_too(
     assert received.reply is not None
     assert "已经删除" in received.reply.text
     clock.pass_time(timedelta(minutes=1))
-    receiver._sweep()
+    receiver._hearing.sweep()
     sent = deliver(database)
     assert [one.sender for one in sent] == ["alin"]
     assert "已经删除" in sent[0].text
@@ -158,7 +158,7 @@ def test_the_references_of_a_door_stay_valid_after_a_deletion(database: Database
     alin.register()
     with database.write() as session:
         enqueue(session, alin.person().id, "notice.unbound", {"platform": "wechat"}, unique_key="x")
-        (row,) = outbox.claim(session, "one", ACCOUNTS, 10)
+        (row,) = claim(session, "one", ACCOUNTS, 10)
         door = door_of(session, "wechat", "test", "alin")
         assert door is not None
         attempt = outbox.begin_attempt(session, row.id, door.id)

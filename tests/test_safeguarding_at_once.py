@@ -13,12 +13,12 @@ from handlers import late, safeguarding, turn
 from models.alert import Alert, close_alert, delivery, holder, open_alerts, recent_alert, words_of
 from models.code import CodeTry
 from models.database import Database, DatabaseAway
-from models.outbox import claim, hold, release_held
+from models.outbox import hold, release_held
 from models.person import Person
 from tests.chatting import Chat
 from tests.office import Office
 from tests.office import office as office
-from tests.outgoing import ACCOUNTS, deliver
+from tests.outgoing import ACCOUNTS, claim, deliver
 from tests.test_messages import asks
 from tests.test_on_duty import TAKE, duty
 from tests.test_review_at_once import together

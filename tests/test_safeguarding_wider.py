@@ -8,12 +8,12 @@ import pytest
 
 from models.alert import CannotClose, close_alert, open_alerts
 from models.database import Database
-from models.outbox import claim, end, hold
+from models.outbox import end, hold
 from models.person import doors
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
-from tests.outgoing import ACCOUNTS, deliver
+from tests.outgoing import ACCOUNTS, claim, deliver
 from tests.people import end_role, follow, grant, unfollow
 from tests.test_on_duty import TAKE
 from tests.test_safeguarding import alin as alin

@@ -14,12 +14,12 @@ from models.alert import Alert
 from models.contact import ContactMessage, open_contacts, write
 from models.conversation import lock
 from models.database import Database
-from models.outbox import begin_attempt, claim, end_attempt, hold, put_back
+from models.outbox import begin_attempt, end_attempt, hold, put_back
 from models.page import open_page
 from models.person import doors
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
-from tests.outgoing import ACCOUNTS, deliver
+from tests.outgoing import ACCOUNTS, claim, deliver
 from tests.people import follow, grant
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot import logs, preflight
-from bot.commands.shared import configured, connect, say
+from bot.backup import InUse, using
+from bot.commands.shared import Problem, configured, connect, say
 from config.settings import Settings
 from config.texts import _
 from models.database import Database
@@ -41,17 +44,17 @@ def serve() -> None:
     from bot import server
     from bot.app import App
 
-    settings, database = _ready()
-    sock = server.listen(settings.host, settings.port)
-    logs.set_up(settings.log_level)
-    host, port = server.address(sock)
-    asyncio.run(
-        server.keep_running(
-            App(settings, database, spool=settings.spool),
-            sock,
-            lambda: say(_("暖阳正在 {address} 提供服务。").format(address=f"http://{host}:{port}")),
+    with _ready() as (settings, database):
+        sock = server.listen(settings.host, settings.port)
+        logs.set_up(settings.log_level)
+        host, port = server.address(sock)
+        asyncio.run(
+            server.keep_running(
+                App(settings, database, spool=settings.spool),
+                sock,
+                lambda: say(_("暖阳正在 {address} 提供服务。").format(address=f"http://{host}:{port}")),
+            )
         )
-    )
 
 
 def worker() -> None:
@@ -59,17 +62,25 @@ def worker() -> None:
     from bot import server
     from bot.app import App
 
-    settings, database = _ready()
-    logs.set_up(settings.log_level)
-    app = App(settings, database, spool=settings.spool, roles=("deliver", "tick"))
-    asyncio.run(server.keep_running(app, None, lambda: say(_("暖阳正在投递和跑定时任务。"))))
+    with _ready() as (settings, database):
+        logs.set_up(settings.log_level)
+        app = App(settings, database, spool=settings.spool, roles=("deliver", "tick"))
+        asyncio.run(server.keep_running(app, None, lambda: say(_("暖阳正在投递和跑定时任务。"))))
 
 
-def _ready() -> tuple[Settings, Database]:
-    """The checked configuration and database; raises what is told in one line."""
+@contextmanager
+def _ready() -> Iterator[tuple[Settings, Database]]:
+    """The checked configuration and database, which nobody puts another file in place of meanwhile; raises what is told
+    in one line."""
     settings = configured()
     preflight.check_settings(settings)
     preflight.check_spool(settings.spool)
     database = connect(settings, Vault(settings.key_bytes()))
-    preflight.check_database(database)
-    return settings, database
+    try:
+        with using(database.url, alone=False):
+            preflight.check_database(database)
+            yield settings, database
+    except InUse:
+        raise Problem(_("数据库正在恢复，或者另一个 nuanyang run 正在用它：等它结束，或者换一个数据库。")) from None
+    finally:
+        database.dispose()

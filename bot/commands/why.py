@@ -10,11 +10,17 @@ import typer
 from sqlmodel import Session
 
 from bot.commands.shared import Problem, configured, opened, say
+from bot.platforms.wechat_channels import channels_of
+from config.catalogue import rules
+from config.settings import Settings
 from config.texts import _
+from handlers.cards import of_kind
+from handlers.sending_words import channel, closed, lane, outcome, reason, state
 from models import audit
-from models.outbox import CAMPAIGN, EMERGENCY, REMINDER, REPLY
+from models.calls import ToCall, to_call
+from models.ledger import Channels
 from models.person import Person
-from models.story import Brief, Step, ToCall, of_message, of_person, to_call
+from models.story import Brief, Step, of_message, of_person
 from models.volunteer import by_number, phone_of, volunteer_of
 
 
@@ -29,9 +35,10 @@ def why(
     limit: Annotated[int, typer.Option(min=1, max=500, help=_("一个人最近的多少条"))] = 20,
 ) -> None:
     """A message's steps, or a person's newest messages."""
-    zone = ZoneInfo(configured().timezone)
+    settings = configured()
+    zone = ZoneInfo(settings.timezone)
     with opened() as database, database.read() as session:
-        steps = of_message(session, what.strip())
+        steps = of_message(session, what.strip(), _channels(settings), of_kind)
         if steps:
             for step in steps:
                 say(_line(step, zone))
@@ -51,6 +58,11 @@ def why(
         say(_("这个人还没有消息，或都已过了保存期。"))
 
 
+def _channels(settings: Settings) -> Channels:
+    """The ways of each account as it is set up; a platform with one way has nothing to be told about it."""
+    return {("wechat", name): channels_of(account) for name, account in settings.wechat.items()}
+
+
 def calls(phones: Annotated[bool, typer.Option("--phones", help=_("显示电话"))] = False) -> None:
     """Whom no door reaches now."""
     zone = ZoneInfo(configured().timezone)
@@ -68,7 +80,7 @@ def calls(phones: Annotated[bool, typer.Option("--phones", help=_("显示电话"
 def _to_call(session: Session, each: ToCall, zone: ZoneInfo, phones: bool) -> list[str]:
     registered = volunteer_of(session, each.person_id)
     number, county = (registered.number, registered.county or "-") if registered else ("-", "-")
-    cells = [number, county, _at(each.since, zone), str(each.count), _lane(each.priority), _reason(each.why)]
+    cells = [number, county, _at(each.since, zone), str(each.count), lane(each.priority), reason(each.why)]
     if not phones:
         return cells
     audit.note(session, "machine", "phone.read", each.person_id)
@@ -79,28 +91,10 @@ def _at(at: datetime | None, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if at is not None else "-"
 
 
-def _lane(priority: int) -> str:
-    return {EMERGENCY: _("紧急"), REPLY: _("答复"), REMINDER: _("提醒"), CAMPAIGN: _("活动通知")}[priority]
-
-
 def _brief(brief: Brief) -> tuple[str, str, str]:
     if brief.way == "in":
         return _("收到"), brief.kind, _("已处理") if brief.state == "done" else _("处理失败，搁在一边")
-    return _("发出"), brief.kind, _state(brief.state)
-
-
-def _state(state: str) -> str:
-    return {
-        "waiting": _("等待发送"),
-        "sending": _("正在发送"),
-        "held": _("没有渠道，等对方下次说话"),
-        "sent": _("平台已接收"),
-        "uncertain": _("不确定是否送到"),
-        "refused": _("平台拒绝"),
-        "superseded": _("已不需要"),
-        "expired": _("太旧，没有发"),
-        "withdrawn": _("已撤下"),
-    }[state]
+    return _("发出"), brief.kind, state(brief.state)
 
 
 def _line(step: Step, zone: ZoneInfo) -> str:
@@ -133,7 +127,7 @@ def _answered(facts: dict[str, Any], zone: ZoneInfo) -> str:
 
 def _queued(facts: dict[str, Any], zone: ZoneInfo) -> str:
     text = _("写进发件箱（{kind}，{lane}），应在 {due} 发出").format(
-        kind=facts["kind"], lane=_lane(facts["priority"]), due=_at(facts["due"], zone)
+        kind=facts["kind"], lane=lane(facts["priority"]), due=_at(facts["due"], zone)
     )
     if facts["expires"] is None:
         return text
@@ -142,49 +136,34 @@ def _queued(facts: dict[str, Any], zone: ZoneInfo) -> str:
 
 def _tried(facts: dict[str, Any], zone: ZoneInfo) -> str:
     through = _("{platform}（{account}）").format(**facts) if facts["platform"] else _("已关掉的渠道")
-    outcome = _outcome(facts["outcome"])
     code = f" [{facts['code']}]" if facts["code"] else ""
-    return _("经 {through} 发送：{outcome}").format(through=through, outcome=outcome) + code
+    if facts["platform"]:
+        by = channel(facts["channel"], facts["platform"])
+        told = _("经 {through} 发送{by}：{outcome}").format(through=through, by=by, outcome=outcome(facts["outcome"]))
+    else:
+        told = _("经 {through} 发送：{outcome}").format(through=through, outcome=outcome(facts["outcome"]))
+    return told + code + _passed(facts["passed"])
 
 
-def _outcome(name: str) -> str:
-    """The named outcome of a call (platforms.md, “What sent means”)."""
-    return {
-        "sent": _("平台已接收"),
-        "retry": _("没发出去，平台要求等一等"),
-        "uncertain": _("没有得到回音，不确定是否送到"),
-        "closed": _("这个渠道现在发不了（时间窗口过了，或次数用完）"),
-        "left": _("对方已取消关注、停用或屏蔽"),
-        "refused": _("平台拒绝了这条消息"),
-        "stopped": _("公众号或机器人账号本身有问题，已停发"),
-        "late": _("没有发：轮到它时发送权已经到期"),
-        "": _("没有记下结果：正在发时进程断了，或还在发"),
-    }.get(name, name)
+def _passed(ways: str) -> str:
+    """The ways that were closed before this one, by reason (models/ladder.py, `passed_over`)."""
+    by_reason: dict[str, list[str]] = {}
+    for one in filter(None, ways.split(";")):
+        way, _colon, why = one.rpartition(":")
+        platform, _slash, name = way.partition("/")
+        by_reason.setdefault(why, []).append(channel(name, platform))
+    if not by_reason:
+        return ""
+    told = [
+        _("{item}：{value}").format(item=_("、").join(names), value=closed(why)) for why, names in by_reason.items()
+    ]
+    return _("（先跳过了{ways}）").format(ways=_("；").join(told))
 
 
 def _now(facts: dict[str, Any], zone: ZoneInfo) -> str:
-    text = _("现在：{state}").format(state=_state(facts["state"]))
-    reason = _reason(facts["why"]) if facts["why"] else ""
-    return _("{text}（{reason}）").format(text=text, reason=reason) if reason else text
-
-
-def _reason(why: str) -> str:
-    """The reason that a row keeps, in plain words: one of ours, or a call's outcome with the platform's code."""
-    ours = {
-        "no open door": _("没有开着的渠道"),
-        "worker gone": _("发送的进程中断了"),
-        "too old to send": _("太旧"),
-        "no longer true": _("情况已变，不用再说"),
-        "quiet hours or a pause": _("免打扰时段或暂停中"),
-        "another sender's account": _("这个账号由另一个进程发送"),
-        "chat paused": _("平台要求这个会话等一等"),
-        "claim ran out before the call": _("轮到它时发送权已经到期"),
-        "no words": _("这一版程序不会写这种消息：升级后会发"),
-    }.get(why)
-    if ours is not None:
-        return ours
-    outcome, _space, code = why.partition(" ")
-    return _outcome(outcome) + (f" [{code}]" if code else "")
+    text = _("现在：{state}").format(state=state(facts["state"]))
+    told = reason(facts["why"]) if facts["why"] else ""
+    return _("{text}（{reason}）").format(text=text, reason=told) if told else text
 
 
 def _because(facts: dict[str, Any], zone: ZoneInfo) -> str:
@@ -199,11 +178,30 @@ def _because(facts: dict[str, Any], zone: ZoneInfo) -> str:
         "nobody sends": _("{through}：现在没有进程在发送；启动 nuanyang serve 或 nuanyang worker"),
         "tried again": _("{until} 之后再试"),
         "others first": _("前面还有 {count} 条更急的"),
+        "closed": _("{through}，{way}：{why}"),
+        "mass": _("{through}：本月群发已满 {mass} 次"),
     }[facts["code"]].format(
         through=account,
         until=_at(facts.get("until"), zone),
         since=_at(facts.get("since"), zone),
         seconds=round(facts.get("seconds", 0)),
         count=facts.get("count", 0),
+        way=channel(facts.get("channel", ""), facts.get("platform", "")),
+        why=_closed(facts, zone),
+        mass=rules().channels.mass_monthly,
     )
     return _("因为：{text}").format(text=text)
+
+
+def _closed(facts: dict[str, Any], zone: ZoneInfo) -> str:
+    """Why a way is closed now, with the figures that show it."""
+    limits, why = rules().channels, facts.get("why", "")
+    if why == "over":
+        return _("窗口已过（{hours} 小时）：对方上次说话是 {since}").format(
+            hours=limits.window_hours, since=_at(facts["since"], zone)
+        )
+    if why == "used":
+        return _("窗口里的 {count} 条已用完，等对方再说话").format(count=limits.window_messages)
+    if why == "day":
+        return _("今天的 {count} 次已用完，北京时间零点后再发").format(count=facts["daily"])
+    return closed(why)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from aiohttp import web
 
 from handlers.message import Inbound, MenuColumn, Reply
+from models.channel import Channel
 
 OutcomeName = Literal[
     "sent",  # the platform said so
@@ -55,6 +56,10 @@ class Features:
     sure_answers: bool = True
 
 
+# What most platforms have: every message goes the same way, at any time.
+ONE_CHANNEL: tuple[Channel, ...] = (Channel("bot"),)
+
+
 class Rejected(Exception):
     """A request that is not the platform's, or cannot be read.
 
@@ -69,7 +74,8 @@ class Rejected(Exception):
 
 
 class Platform(Protocol):
-    """One account of one platform. `name` is the platform, `account` the name from the configuration.
+    """One account of one platform. `name` is the platform, `account` the name from the configuration. `channels` are
+    its ways to a person, in the order in which they are to be tried.
 
     `open` and `render` are pure and safe to call in a worker thread.
     """
@@ -77,6 +83,7 @@ class Platform(Protocol):
     name: str
     account: str
     features: Features
+    channels: tuple[Channel, ...]
 
     async def accept(self, request: web.Request) -> bytes | web.Response:
         """Cheap checks on the event loop: method, headers, size, signature. Returns the raw body for `open`,
@@ -102,9 +109,10 @@ class Platform(Protocol):
         the route after the answer; returns at once, best effort."""
         ...
 
-    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
-        """Send outside an answer. `deadline` is a time of the loop's monotonic clock by which the call must have
-        ended; `key` makes it idempotent where the platform offers that. Never raises for the platform's faults."""
+    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float, channel: str = "") -> Outcome:
+        """Send outside an answer, by one of `channels` (empty = the first). `deadline` is a time of the loop's
+        monotonic clock by which the call must have ended; `key` makes it idempotent where the channel offers that. A
+        channel that carries cards takes `reply.card` and no words. Never raises for the platform's faults."""
         ...
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:

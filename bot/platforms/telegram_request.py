@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import aiohttp
 from telegram.error import (
@@ -28,15 +29,17 @@ from telegram.error import (
 )
 from telegram.request import BaseRequest, RequestData
 
+from bot.last_moment import last_moment
+
 if TYPE_CHECKING:
     from telegram._utils.types import ODVInput
 
 CALL_SECONDS = 10.0
 _CONNECT_SECONDS = 4.0
-_CONNECTIONS = 64
 _MAX_ANSWER = 4 * 1024 * 1024  # a hundred updates of long polling stay under 1 MiB
 _DEFAULT_PAUSE = 5.0
 _MAX_PAUSE = 86_400.0
+_HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
 
 
 class NotSentError(NetworkError):
@@ -144,8 +147,8 @@ class AiohttpRequest(BaseRequest):
                 asyncio.timeout(seconds),
                 self._connections().post(
                     url,
-                    data=form,
-                    headers={"User-Agent": self.USER_AGENT},
+                    data=urlencode(form).encode(),
+                    headers=_HEADERS,
                     allow_redirects=False,
                     trace_request_ctx=call,
                 ) as response,
@@ -163,10 +166,11 @@ class AiohttpRequest(BaseRequest):
             trace = aiohttp.TraceConfig()
             trace.on_request_headers_sent.append(_mark_begun)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=15),
+                # No limit: the delivery engine has its own, and hanging calls must not keep an emergency waiting.
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=15),
                 timeout=aiohttp.ClientTimeout(total=None, connect=_CONNECT_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[trace],
+                trace_configs=[last_moment(), trace],
             )
         return self._session
 

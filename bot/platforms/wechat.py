@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bot.platforms import wechat_text, wechat_xml
+from bot.platforms import wechat_channels, wechat_text, wechat_xml
 from bot.platforms.base import Features, Outcome, Rejected
 from bot.platforms.wechat_api import Http, WeChatApi
 from bot.platforms.wechat_crypto import Crypto, sealed_part
@@ -54,6 +54,8 @@ class WeChat:
     ) -> None:
         keys = [settings.encoding_aes_key, *filter(None, [settings.previous_aes_key])]
         self.account = account
+        self.channels = wechat_channels.channels_of(settings)
+        self._settings = settings
         self.api = WeChatApi(account, settings, http)
         self._clock = clock
         self._crypto = Crypto(
@@ -138,11 +140,16 @@ class WeChat:
 
     # --- out ---
 
-    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float) -> Outcome:
-        """A 客服 message. WeChat takes no key here, so an attempt that may have arrived ends as "uncertain".
+    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float, channel: str = "") -> Outcome:
+        """A 客服 message, or by another channel the reply's card. Only a template takes a key; by the others an
+        attempt that may have arrived ends as "uncertain".
 
         Choices go as a menu message; an account that may not send those gets the numbered list, now and from then on.
         """
+        if channel in wechat_channels.CARRY_CARDS:
+            return await wechat_channels.send_card(
+                self.api, self._settings, channel, sender, reply, key=key, deadline=deadline
+            )
         message = wechat_text.custom_message(reply, account=self.account, menu=self._has_msgmenu)
         outcome = (await self.api.custom_send(sender, message, deadline=deadline)).outcome
         if message["msgtype"] == "msgmenu" and outcome.code in _MSGMENU_REFUSED:

@@ -32,6 +32,8 @@ FIELD_LENGTHS = {
     "amount": 20,
     "const": 20,
 }
+# What the phone shows before a value, by the same kinds: the console lets each account choose its own words.
+FIELD_NAMES = {"phrase": "状态", "const": "状态", "thing": "事项", "time": "时间", "date": "日期", "name": "姓名"}
 FIELD = re.compile(r"([a-z_]+?)\d*\Z")
 
 
@@ -223,7 +225,7 @@ class WeChatSend:
         )
 
     def _show_fields(self, person: Person, title: str, data: dict[str, str], url: Any, via: str) -> None:
-        lines = "\n".join(f"{name}：{value}" if name else value for name, value in data.items())
+        lines = "\n".join(f"{_field_name(name)}：{value}" if name else value for name, value in data.items())
         words = f"{title}\n{lines}"
         address = f"\n{url}" if isinstance(url, str) and url.startswith(("http://", "https://")) else ""
         shown = text_message(words + address)
@@ -277,6 +279,11 @@ class WeChatSend:
     def _finished(self, person: Person, event: str, fields: dict[str, Any]) -> None:
         created = self._sim.event_time(person, event, "")
         self._sim.deliver(person, {"CreateTime": created, "MsgType": "event", "Event": event, **fields})
+
+
+def _field_name(name: str) -> str:
+    matched = FIELD.match(name)
+    return FIELD_NAMES.get(matched[1], name) if matched else name
 
 
 def _text(part: dict[str, Any]) -> Shown:

@@ -26,7 +26,7 @@ from tests.conftest import TEST_KEY
 from tests.faults import player
 
 ROOT = Path(__file__).parent.parent.parent
-NUANYANG = [sys.executable, "-c", "from bot.cli import main; main()"]
+NUANYANG = (sys.executable, "-c", "from bot.cli import main; main()")
 
 
 @contextmanager
@@ -50,20 +50,32 @@ def own_database(request: pytest.FixtureRequest, folder: Path, kind: str) -> Ite
 class Copy:
     """One `serve` or `worker`, started and killed."""
 
-    def __init__(self, folder: Path, url: str, api: str, command: str = "serve") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        api: str,
+        command: str = "serve",
+        *,
+        spool: Path | None = None,
+        program: tuple[str, ...] = NUANYANG,
+        **settings: str,
+    ) -> None:
+        """`program` starts the product; `settings` are further NUANYANG_… variables, in any case."""
         with socket.socket() as found:
             found.bind(("127.0.0.1", 0))
             self.port = int(found.getsockname()[1])
         self.base = f"http://127.0.0.1:{self.port}"
         self.kills = 0
         self.log = folder / f"{command}-{self.port}.log"
-        self._folder, self._command = folder, command
+        self.spool = spool or folder / f"spool-{self.port}"
+        self._folder, self._start = folder, [*program, command]
         plain = {name: value for name, value in os.environ.items() if not name.startswith("NUANYANG_")}
         self._environment = plain | {
             "PYTHONPATH": str(ROOT),
             "NUANYANG_KEYS": base64.urlsafe_b64encode(TEST_KEY).decode(),
             "NUANYANG_DATABASE_URL": url,
-            "NUANYANG_SPOOL": str(folder / f"spool-{self.port}"),
+            "NUANYANG_SPOOL": str(self.spool),
             "NUANYANG_PORT": str(self.port),
             "NUANYANG_WECHAT__FAULT__APPID": player.APPID,
             "NUANYANG_WECHAT__FAULT__SECRET": player.SECRET,
@@ -74,6 +86,7 @@ class Copy:
             "NUANYANG_TELEGRAM__FAULT__MODE": "webhook",
             "NUANYANG_TELEGRAM__FAULT__SECRET_TOKEN": player.BOT_SECRET,
             "NUANYANG_TELEGRAM__FAULT__API_BASE": f"{api}/telegram",
+            **{f"NUANYANG_{name.upper()}": value for name, value in settings.items()},
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -82,7 +95,7 @@ class Copy:
         with self.log.open("ab") as log:
             self._process = await asyncio.to_thread(
                 subprocess.Popen,
-                [*NUANYANG, self._command],
+                self._start,
                 cwd=self._folder,
                 env=self._environment,
                 stdout=log,
@@ -109,6 +122,41 @@ class Copy:
             self.kills += 1
             await asyncio.to_thread(self._process.wait, 10)
 
+    async def stop(self, seconds: float = 15) -> int:
+        """SIGTERM, as an operator's restart; returns the exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        return await asyncio.to_thread(self._process.wait, seconds)
+
+    @property
+    def pid(self) -> int:
+        """The process that was started last."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that was started still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def spooled(self) -> int:
+        """How many updates lie in the spool folder."""
+        return len(list(self.spool.glob("*.update")))
+
+    async def command(self, *words: str) -> str:
+        """What a command of the operator prints; it has to end well."""
+        process = await asyncio.create_subprocess_exec(
+            *(*self._start[:-1], *words),
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        printed, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()[-2000:]
+        return printed.decode()
+
 
 class Played:
     """The player's process."""
@@ -118,10 +166,10 @@ class Played:
         self._process = process
         self._result: asyncio.Task[dict[str, Any]] | None = None
 
-    def begin(self, target: str) -> None:
-        """People start to write."""
+    def begin(self, *targets: str) -> None:
+        """People start to write, each try to the next of these copies."""
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{target}\n".encode())
+        self._process.stdin.write(f"{' '.join(targets)}\n".encode())
         self._result = asyncio.create_task(self._read())
 
     async def _read(self) -> dict[str, Any]:
@@ -155,6 +203,7 @@ async def playing(folder: Path, **options: object) -> AsyncIterator[Played]:
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        limit=2**26,  # bytes of the result's one line
     )
     try:
         assert process.stdout is not None

@@ -148,16 +148,13 @@ async def test_a_name_that_resolves_to_nothing_was_certainly_not_sent() -> None:
     await platform.stop()
 
 
-async def test_waiting_for_a_free_connection_was_certainly_not_sent(
-    platform: Telegram, api: BotApi, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.platforms.telegram_request._CONNECTIONS", 1)
+async def test_hanging_calls_keep_no_other_from_leaving(platform: Telegram, api: BotApi) -> None:
     api.answers["sendMessage"] = hangs
-    first = asyncio.create_task(send(platform, seconds=1.0))
-    await until(lambda: api.calls)
-    assert await send(platform, seconds=0.3) == Outcome("retry", "not-sent", 5.0)
-    assert (await first).name == "uncertain"
-    assert len(api.calls) == 1
+    hanging = [asyncio.create_task(send(platform, seconds=1.0)) for _ in range(120)]
+    await until(lambda: len(api.calls) == 120)
+    del api.answers["sendMessage"]
+    assert (await send(platform, seconds=0.5)).name == "sent"
+    assert {(await call).name for call in hanging} == {"uncertain"}
 
 
 async def test_a_stopped_account_sends_nothing_and_cuts_what_is_under_way(platform: Telegram, api: BotApi) -> None:

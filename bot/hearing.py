@@ -1,0 +1,164 @@
+"""What of a message in stands in the database: the one transaction of dedupe, turn, effects and stored reply, and how
+a reply that nobody was handed gets to its person all the same. Everything here runs in worker threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import text
+from sqlmodel import Session
+
+from bot.received import Key, Received, found_by, key_of, queue_reply
+from config.texts import language_for, speaking
+from handlers.here import Here
+from handlers.message import Inbound, Reply
+from handlers.turn import is_urgent, stuck, turn
+from models import inbox, outbox
+from models.arrival import Met, arrive
+from models.database import Database, is_away
+from models.person import Person, door_of
+
+log = structlog.get_logger(__name__)
+
+SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
+
+Part = Callable[[], AbstractContextManager[Session]]
+
+
+class Hearing:
+    """`here` tells where an update's talk is held, `answers_now` whether its platform takes a reply in the answer, and
+    `given_up` whether the call of an update was answered without its reply."""
+
+    def __init__(
+        self,
+        database: Database,
+        here: Callable[[Inbound], Here],
+        answers_now: Callable[[Inbound], bool],
+        given_up: Callable[[Key], bool],
+    ) -> None:
+        self._database = database
+        self._here = here
+        self._answers_now = answers_now
+        self._given_up = given_up
+
+    def alone(self, inbound: Inbound, passive: bool) -> Received:
+        """An update in a transaction of its own. Raises DatabaseAway, and what keeps it from being entered at all."""
+        return self.heard(self._database.once, inbound, passive)
+
+    def heard(self, part: Part, inbound: Inbound, passive: bool) -> Received:
+        """The turn, or what stands for one that failed: that rolls back itself and nothing else (§9). `part` begins a
+        transaction, or the part of one that stands or falls alone."""
+        try:
+            with part() as session:
+                return self._hear(session, inbound, passive)
+        except Exception as error:
+            if is_away(error):
+                raise  # no fault of this message: the whole transaction is tried again from the spool
+            log.exception("turn_failed", kind=inbound.kind)
+        with part() as session:
+            row = self._enter(session, inbound)
+            if row is None:
+                return self._repeated(session, inbound, passive)
+            return self._set_aside(session, inbound, row, passive)
+
+    def _enter(self, session: Session, inbound: Inbound) -> str | None:
+        platform, account, key, sender = found_by(inbound)
+        return inbox.enter(session, platform, account, key, sender, inbound.kind, inbound.as_json())
+
+    def _arrive(self, session: Session, inbound: Inbound) -> tuple[str | None, Met | None]:
+        if inbound.kind in ("unfollow", "other"):
+            return self._enter(session, inbound), None  # nobody said anything
+        platform, account, key, sender = found_by(inbound)
+        return arrive(session, platform, account, key, sender, inbound.kind, inbound.as_json())
+
+    def _hear(self, session: Session, inbound: Inbound, passive: bool) -> Received:
+        here = self._here(inbound)
+        row, met = self._arrive(session, inbound)
+        if row is None:
+            return self._repeated(session, inbound, passive)
+        reply, person = turn(session, inbound, here, met)
+        passive = (
+            passive
+            and not self._given_up(key_of(inbound))
+            and (here.sure_answers or self._leaves_now(session, inbound, person))
+        )
+        door = "none" if reply is None else "passive" if passive else "outbox"
+        inbox.finish(session, row, person, reply.as_json() if reply else None, door)
+        if inbound.kind == "unfollow":
+            inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
+        if reply is not None and door == "outbox" and person is not None:
+            where = door_of(session, inbound.platform, inbound.account, inbound.sender)
+            urgent = outbox.EMERGENCY if is_urgent(inbound) else outbox.REPLY
+            queue_reply(session, row, person, reply, where.id if where else None, priority=urgent)
+        return Received(reply if passive else None, row if passive and reply else "")
+
+    def _leaves_now(self, session: Session, inbound: Inbound, person: str | None) -> bool:
+        """Whether the reply may be this call's answer on a platform that drops answers without a word: not before an
+        earlier one that still waits in the outbox, and not faster than the platform takes them."""
+        if person is not None and outbox.reply_waits(session, person, outbox.ORDER_WITHIN):
+            return False
+        return self._answers_now(inbound)
+
+    def _set_aside(self, session: Session, inbound: Inbound, row: str, passive: bool) -> Received:
+        """After a turn that failed and was rolled back: the message is kept, and its person gets an apology."""
+        where = door_of(session, inbound.platform, inbound.account, inbound.sender)
+        person = session.get(Person, where.person_id) if where is not None else None
+        if inbound.kind in ("unfollow", "other"):
+            inbox.set_aside(session, row, person.id if person else None, None, "none")
+            return Received(None)
+        with speaking(person.language if person else language_for(inbound.language)):
+            reply = stuck()
+        door = "passive" if passive else "outbox" if where is not None else "none"
+        inbox.set_aside(session, row, person.id if person else None, reply.as_json(), door)
+        if where is not None and door == "outbox":
+            queue_reply(session, row, where.person_id, reply, where.id)
+        return Received(reply, row) if passive else Received(None)
+
+    def _repeated(self, session: Session, inbound: Inbound, passive: bool) -> Received:
+        """The same reply to a repeat of its message, whose first call was cut. It counts as handed over from here on:
+        another copy may be about to put it into the outbox, and the person must not get it by both."""
+        found = inbox.stored(session, inbound.platform, inbound.account, inbound.key)
+        if found is None or found.reply is None or found.door != "passive":
+            return Received(None)
+        if not passive or self._given_up(key_of(inbound)) or not inbox.claim_reply(session, found.id):
+            return Received(None)
+        return Received(Reply.from_json(found.reply), found.id, claimed=True)
+
+    def move_to_outbox(self, platform: str, account: str, key: str, sender: str, *, again: bool = False) -> None:
+        """The answer's call was given up or the process had died: one conditional update moves the reply.
+
+        `again` = it may have been handed over all the same, and says so.
+        """
+        with self._database.write() as session:
+            if not inbox.take_to_outbox(session, platform, account, key):
+                return
+            found = inbox.stored(session, platform, account, key)
+            door = door_of(session, platform, account, sender)
+            # After a deletion the row names no sender any more; whoever talks there now gets the reply all the same.
+            person = door.person_id if door is not None else found.person_id if found is not None else None
+            if found is not None and found.reply is not None and person is not None:
+                where = door.id if door is not None else None
+                queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
+
+    def sweep(self) -> None:
+        """Replies that a crash left with us go by the outbox."""
+        with self._database.read() as session:
+            rows = inbox.never_handed(session, SWEEP_AFTER)
+        for row in rows:
+            log.info("reply_swept", platform=row[0], account=row[1])
+            self.move_to_outbox(*row, again=True)
+
+    def ask(self) -> None:
+        """Whether the database answers. Raises DatabaseAway."""
+        with self._database.write() as session:
+            session.execute(text("SELECT 1"))
+
+    def mark(self, handed: list[str], not_handed: list[str]) -> None:
+        """Write down which replies left in their answers, and which of those that counted as handed over did not."""
+        with self._database.write() as session:
+            inbox.mark_handed(session, handed)
+            inbox.mark_not_handed(session, not_handed)

@@ -1,0 +1,52 @@
+"""The last moment before bytes leave: a call that would begin too late is stopped there, however long it waited for a
+connection, and however long its process stood still.
+
+Whoever makes a call sets a `Ticket`; sessions made with `last_moment()` look at it right before they write.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import aiohttp
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def steady() -> float:
+    """Seconds that nobody can set, and that go on while the machine sleeps: other machines' leases do so, too."""
+    return time.clock_gettime(_CLOCK)
+
+
+@dataclass(slots=True)
+class Ticket:
+    """`until` = seconds of `steady()`; `stopped` = the call was not made, since they had passed."""
+
+    until: float
+    stopped: bool = False
+
+
+class TooLate(aiohttp.ClientError):
+    """Nothing was written."""
+
+
+ticket: ContextVar[Ticket | None] = ContextVar("ticket", default=None)
+
+
+async def _check(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
+    mine = ticket.get()
+    if mine is not None and steady() >= mine.until:
+        mine.stopped = True
+        raise TooLate("too late to begin")
+
+
+def last_moment() -> aiohttp.TraceConfig:
+    """For `trace_configs` of a session: aiohttp tells of headers and body right before it writes them (both together,
+    where they fit)."""
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(_check)
+    trace.on_request_chunk_sent.append(_check)
+    return trace

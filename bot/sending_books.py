@@ -1,0 +1,271 @@
+"""What is written down about sending, in one transaction at a time: how calls ended, and which calls come next.
+
+A row is `sending` and its attempt stands before the call is made; how it ended is written with the next claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlmodel import Session
+
+from bot import ways
+from bot.platforms.base import Outcome
+from bot.sending_choice import Pick, Picks, View, choose
+from bot.sending_line import Account, Call, Way
+from bot.ways import Ways
+from handlers import notices
+from handlers.here import Here
+from handlers.message import Reply
+from models import claiming, lease, outbox, unreachable
+from models.claiming import Claimed
+from models.database import is_away, machine_now_of, now_of, vault_of
+from models.ids import new_id
+from models.person import Person
+
+BACKOFF_SECONDS = 5.0
+STOPPED_SECONDS = 300.0
+NO_WORDS_SECONDS = 60.0
+HEARD_SECONDS = 0.5  # a turn of the person is under way, or has just ended
+MOST_CALLS = 3  # that the platform certainly did not take, for want of time or room; then the message is given up
+WORDS_LOCK_MS = 500  # how long words may wait for a row that a turn holds
+PLAIN = frozenset({"reply"})  # kinds whose words come from their parameters alone
+# How the codes of calls begin that never reached the platform: they may be made again and again.
+NOT_REACHED = ("connect", "not-sent", "late", "token")
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call and how it ended; None = it was not made in time."""
+
+    call: Call
+    outcome: Outcome | None
+
+
+@dataclass(slots=True)
+class Booked:
+    """What was committed: calls to be made now, those of them in place of a call that met a closed door (`instead`),
+    calls whose options must be remembered, accounts that pause, and chats (by door) with the end of their pause."""
+
+    calls: list[Call] = field(default_factory=list)
+    instead: list[Call] = field(default_factory=list)
+    arrived: list[Call] = field(default_factory=list)
+    paused: list[Account] = field(default_factory=list)
+    chats: dict[str, datetime] = field(default_factory=dict)
+
+
+class Books:
+    """Writes for one worker; used by one thread at a time."""
+
+    def __init__(self, worker: str, here: Callable[[str, str], Here], way: Ways) -> None:
+        self._worker = worker
+        self._here = here
+        self._ways = way
+
+    def write(self, session: Session, ended: Sequence[Ended], picks: Picks, view: View, began: float) -> Booked:
+        """Everything at once. `began` = when this transaction was about to begin, in `steady` seconds: from then on
+        the new claims run."""
+        booked = Booked()
+        self._end(session, ended, view, began, booked)
+        self._settle(session, picks)
+        self._claim(session, picks.take, began, booked)
+        return booked
+
+    # How calls ended
+
+    def _end(self, session: Session, ended: Sequence[Ended], view: View, began: float, booked: Booked) -> None:
+        outbox.end_attempts(
+            session,
+            [
+                (one.call.attempt, "late", "", "")
+                if one.outcome is None
+                else (one.call.attempt, one.outcome.name, one.outcome.code, one.outcome.reference)
+                for one in ended
+            ],
+        )
+        sent = [one.call for one in ended if _is_sent(one)]
+        outbox.sent(session, [call.row.id for call in sent if not ways.is_card(call)], self._worker)
+        # A card holds no words: the message itself waits until its person comes.
+        self._hold(session, [call.row for call in sent if ways.is_card(call)], lambda way: way.channel.windowed)
+        for one in ended:
+            ways.ended(session, one.call, one.outcome)
+            if one.outcome is None:
+                outbox.put_back(session, one.call.row.id, self._worker, 0.0, "not begun in time")
+            elif one.outcome.name == "sent":
+                if one.call.reply.options and one.call.row.kind != "reply" and not ways.is_card(one.call):
+                    booked.arrived.append(one.call)  # an answer's options were remembered in its turn
+            else:
+                self._rule(session, one.call, one.outcome, view, began, booked)
+
+    def _rule(self, session: Session, call: Call, outcome: Outcome, view: View, began: float, booked: Booked) -> None:
+        row, worker, account = call.row, self._worker, call.way.account
+        why = f"{outcome.name} {outcome.code}".strip()
+        if outcome.name in ("closed", "left"):
+            self._next_door(session, call, outcome, view, began, booked)
+        elif outcome.name == "retry":
+            self._again(session, call, outcome, booked)
+        elif outcome.name == "uncertain":
+            if self._ways.repeats(session, call):
+                outbox.put_back(session, row.id, worker, BACKOFF_SECONDS, why)
+            elif row.priority == outbox.EMERGENCY or (row.priority < outbox.CAMPAIGN and row.resends == 0):
+                # An emergency is sent until it is certain, but not every five seconds for hours.
+                later = min(BACKOFF_SECONDS * 2**row.resends, STOPPED_SECONDS)
+                outbox.put_back(session, row.id, worker, later, why, resend=True)
+            else:
+                outbox.end(session, row.id, worker, "uncertain", why)
+        elif outcome.name == "refused":
+            log.error("message_refused", platform=account[0], account=account[1], code=outcome.code, kind=row.kind)
+            outbox.end(session, row.id, worker, "refused", why)
+        else:
+            log.error("account_stopped", platform=account[0], account=account[1], code=outcome.code)
+            outbox.put_back(session, row.id, worker, STOPPED_SECONDS, why)
+            self._pause(session, account, STOPPED_SECONDS, booked)
+
+    def _again(self, session: Session, call: Call, outcome: Outcome, booked: Booked) -> None:
+        """Certainly not sent: another time, unless the platform has said so too often."""
+        row, why = call.row, f"retry {outcome.code}".strip()
+        calls = max(1, outbox.calls_refused(session, row.id))
+        if outcome.whole_account:
+            self._pause(session, call.way.account, outcome.retry_after, booked)
+        elif outcome.retry_after and not outcome.code.startswith(NOT_REACHED):
+            lease.pause(session, chat_pause(call.way.door.id), outcome.retry_after)
+            booked.chats[call.way.door.id] = machine_now_of(session) + timedelta(seconds=outcome.retry_after)
+        later = max(outcome.retry_after, min(BACKOFF_SECONDS * 2 ** min(calls - 1, 6), STOPPED_SECONDS))
+        given_up = (
+            calls >= MOST_CALLS
+            and row.priority != outbox.EMERGENCY
+            and not outcome.whole_account
+            and not outcome.code.startswith(NOT_REACHED)
+        )
+        if not given_up:
+            outbox.put_back(session, row.id, self._worker, later, why)
+        elif row.priority == outbox.CAMPAIGN:
+            outbox.end(session, row.id, self._worker, "refused", f"{why}, {calls} times")
+        else:
+            outbox.hold(session, row.id, self._worker, f"{why}, {calls} times")
+
+    def _next_door(
+        self, session: Session, call: Call, outcome: Outcome, view: View, began: float, booked: Booked
+    ) -> None:
+        row = call.row
+        if outcome.name == "left":
+            unreachable.left(session, call.way.door.id)
+        tried = call.tried | {call.way.key}
+        open_ways = self._ways.again(session, row, tried)
+        way = choose(row, open_ways, view)
+        if not open_ways:
+            why = f"{outcome.name} {outcome.code}".strip()
+            self._hold(session, [row], lambda way: way.channel.windowed or way.key not in tried, why)
+        elif way is None or way.account not in view.mine:
+            outbox.put_back(session, row.id, self._worker, 1.0, "another sender's account")
+        elif outbox.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
+            # What may be said at one door may not be said at the next: the words are made anew.
+            reply = self._words(session, Pick(row, session.get_one(Person, row.person_id), way))
+            if reply is not None:
+                next_call = Call(row, reply, way, new_id(), began + outbox.CLAIM_SECONDS, tried)
+                booked.instead += self._begun(session, [next_call])
+
+    def _begun(self, session: Session, calls: Sequence[Call]) -> list[Call]:
+        """Write down that these calls are about to be made; returns those that may be."""
+        made = []
+        for call in calls:
+            if ways.begins(session, call):
+                made.append(call)
+            else:
+                outbox.put_back(session, call.row.id, self._worker, 0.0, "way gone")
+        outbox.begin_attempts(
+            session,
+            [(call.attempt, call.row.id, call.way.door.id, call.way.channel.name, call.way.passed) for call in made],
+        )
+        return made
+
+    def _hold(self, session: Session, rows: Sequence[Claimed], counts: Callable[[Way], bool], why: str = "") -> None:
+        """No way is open to these claimed rows: they wait for their people's next message, unless that has come."""
+        held = self._ways.held(session, rows, counts)
+        reasons = {row: reason for reason, ids in held.items() for row in ids}
+        for row in rows:
+            if row.id in reasons:
+                outbox.hold(session, row.id, self._worker, why or reasons[row.id])
+            else:
+                outbox.put_back(session, row.id, self._worker, HEARD_SECONDS, "heard meanwhile")
+
+    def _pause(self, session: Session, account: Account, seconds: float, booked: Booked) -> None:
+        lease.pause(session, sends(account), seconds)
+        booked.paused.append(account)
+
+    # What comes next
+
+    def _settle(self, session: Session, picks: Picks) -> None:
+        gone = {"state": "expired", "why": "too old to send", "ended_at": now_of(session), "params_sealed": None}
+        claiming.settle(session, picks.expired, **gone)
+        claiming.settle(session, picks.homeless, state="held", why="no open door")
+        for why, ids in self._ways.held(session, picks.closed).items():
+            claiming.settle(session, ids, state="held", why=why)
+        for until, ids in picks.rest.items():
+            claiming.settle(session, ids, due_at=until, why="quiet hours or a pause")
+        for until, ids in picks.paused.items():
+            claiming.settle(session, ids, not_before=until, why="chat paused")
+
+    def _claim(self, session: Session, picks: Sequence[Pick], began: float, booked: Booked) -> None:
+        if any(pick.row.kind not in PLAIN for pick in picks) and session.get_bind().dialect.name == "postgresql":
+            session.connection().exec_driver_sql(f"SET LOCAL lock_timeout = {WORDS_LOCK_MS:d}")
+        by_row = {pick.row.id: pick for pick in picks}
+        until = began + outbox.CLAIM_SECONDS
+        calls: list[Call] = []
+        for row in claiming.take(session, self._worker, [pick.row for pick in picks]):
+            pick = by_row[row.id]
+            reply = self._words(session, pick)
+            if reply is not None:
+                calls.append(Call(row, reply, pick.way, new_id(), until))
+        booked.calls += self._begun(session, calls)
+
+    def _words(self, session: Session, pick: Pick) -> Reply | None:
+        """The words as they stand now; None where there are none, and the row is written off or put back."""
+        row = pick.row
+        try:
+            if row.kind in PLAIN:
+                reply = self._made(session, pick, pick.person)
+            else:
+                with session.begin_nested():
+                    reply = self._made(session, pick, session.get_one(Person, row.person_id))
+        except Exception as error:
+            if is_away(error) and not _is_lock(error):
+                raise
+            # A fault of ours, or a deploy that went backwards: nothing was sent, so it waits for one that can.
+            log.exception("no_words", kind=row.kind)
+            outbox.put_back(session, row.id, self._worker, NO_WORDS_SECONDS, "no words")
+            return None
+        if reply is None:
+            outbox.end(session, row.id, self._worker, "superseded", "no longer true")
+        return reply
+
+    def _made(self, session: Session, pick: Pick, person: Person) -> Reply | None:
+        row, door = pick.row, pick.way.door
+        params = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
+        session.info["here"] = replace(self._here(door.platform, door.account), door_id=door.id)
+        reply = notices.words(session, person, row.kind, params, again=row.resends > 0)
+        return ways.with_card(reply, pick.way, row, person) if reply is not None else None
+
+
+def sends(account: Account) -> str:
+    """The name of the lease on sending for an account."""
+    return f"send:{account[0]}:{account[1]}"
+
+
+def chat_pause(door_id: str) -> str:
+    """The name under which a chat's pause is kept."""
+    return f"chat:{door_id}"
+
+
+def _is_sent(one: Ended) -> bool:
+    return one.outcome is not None and one.outcome.name == "sent"
+
+
+def _is_lock(error: BaseException) -> bool:
+    """A row was held by somebody else for too long (PostgreSQL): the savepoint is enough to go on."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in ("55P03", "40P01")

@@ -1,0 +1,185 @@
+"""One account's line of calls: how many at once, how many a second, and which is next.
+
+A call takes a place when it is claimed and gives it back when its outcome is committed, so that a process that is
+killed leaves at most as many rows in doubt as it has places. Times are seconds of
+`last_moment.steady()`.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.platforms.base import ONE_CHANNEL
+from handlers.message import Reply
+from models.channel import Channel
+from models.claiming import Claimed
+from models.person import Door
+
+Account = tuple[str, str]
+
+URGENT_PLACES = 10  # for emergencies alone, beside the others
+SLOW_SECONDS = 1.5  # a call that takes longer gives its place to another one …
+SLOW_PLACES = 8  # … while there are at most so many of them for each place
+AHEAD_SECONDS = 0.5  # a claim holds at most so much work (architecture.md §9)
+CHAT_SECONDS = 1.05  # Telegram: one message a second in a chat
+MARGIN = 1.025  # a call may reach the platform a little later, and the next one a little sooner, than it began
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one account: messages a second (zero = no limit), calls at once, seconds between two messages of a chat."""
+
+    a_second: float = 0.0
+    at_once: int = 30
+    chat_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A door through which a row may leave, and by which of its channels. `subject` is what the channel knows the row's
+    card by; `passed` the ways that were closed before it (bot/ways.py)."""
+
+    door: Door
+    channel: Channel = ONE_CHANNEL[0]
+    subject: str = ""
+    passed: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the other ways of the same row."""
+        return self.door.id, self.channel.name
+
+    @property
+    def account(self) -> Account:
+        return self.door.platform, self.door.account
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """One call: the row, its words and its way. `until` = when the claim runs out; `tried` = ways that were closed."""
+
+    row: Claimed
+    reply: Reply
+    way: Way
+    attempt: str
+    until: float
+    tried: frozenset[tuple[str, str]] = frozenset()
+    began: float | None = None
+
+    def __lt__(self, other: Call) -> bool:
+        return self.order < other.order
+
+    @property
+    def order(self) -> tuple[int, datetime, str]:
+        return self.row.priority, self.row.due_at, self.row.id
+
+
+class Pace:
+    """At most `a_second` calls in any second, evenly, as seen from the other side of the wire."""
+
+    def __init__(self, a_second: float) -> None:
+        number = max(1, math.floor(a_second))
+        self._window = number / a_second * MARGIN if a_second else 0.0
+        self._gap = 0.8 / a_second if a_second else 0.0
+        self._began: deque[float] = deque(maxlen=number)
+
+    def begin_full(self, now: float) -> None:
+        """As if another had sent at this pace until now: who takes an account over does not know."""
+        number = self._began.maxlen or 1
+        if self._window:
+            self._began.extend(now - self._window * (1 - at / number) for at in range(number))
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next call may begin."""
+        if not self._window or not self._began:
+            return 0.0
+        full = self._began[0] + self._window if len(self._began) == self._began.maxlen else 0.0
+        return max(full - now, self._began[-1] + self._gap - now, 0.0)
+
+    def took(self, now: float) -> None:
+        """A call begins."""
+        if self._window:
+            self._began.append(now)
+
+
+@dataclass(slots=True)
+class Line:
+    """The calls of one account that this process has claimed: `held` all of them, until their outcome is written down,
+    `waiting` a heap of those that have not begun, `calling` those under way."""
+
+    limits: Limits
+    pace: Pace = field(init=False)
+    held: dict[str, Call] = field(default_factory=dict)
+    waiting: list[Call] = field(default_factory=list)
+    calling: dict[str, Call] = field(default_factory=dict)
+    _chats: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pace = Pace(self.limits.a_second)
+
+    def add(self, call: Call) -> None:
+        """Claimed: it has a place and waits for its turn."""
+        self.held[call.row.id] = call
+        heapq.heappush(self.waiting, call)
+
+    def next(self, now: float) -> Call | float | None:
+        """The next call, which begins now; or how many seconds until one may; or None."""
+        if not self.waiting:
+            return None
+        wait = self.pace.wait(now)
+        if wait > 0:
+            return wait
+        call = heapq.heappop(self.waiting)
+        self.pace.took(now)
+        call.began = now
+        self.calling[call.row.id] = call  # stands behind those that began before
+        if self.limits.chat_seconds:
+            self._chats[call.way.door.id] = now + self.limits.chat_seconds
+        return call
+
+    def clear(self) -> list[Call]:
+        """Take out what has not begun."""
+        waiting, self.waiting = self.waiting, []
+        return waiting
+
+    def ended(self, call: Call) -> None:
+        """The platform has answered, or the call was not made; its place is free when that is written down."""
+        self.calling.pop(call.row.id, None)
+
+    def release(self, call: Call) -> None:
+        """Its outcome is written down."""
+        self.held.pop(call.row.id, None)
+
+    def resting(self, now: float) -> set[str]:
+        """The doors whose chats had a message just now."""
+        for door in [door for door, until in self._chats.items() if until <= now]:
+            del self._chats[door]
+        return set(self._chats)
+
+    def room(self, now: float, leaving: int = 0) -> tuple[int, int]:
+        """How many more may be claimed, emergencies and others, when `leaving` calls are written off before."""
+        slow = 0
+        for call in self.calling.values():  # in the order in which they began
+            if call.began is None or call.began > now - SLOW_SECONDS:
+                break
+            slow += 1
+        at_once = self.limits.at_once
+        taken = len(self.held) - leaving - min(slow, at_once * SLOW_PLACES)
+        urgent = at_once + URGENT_PLACES - taken
+        usual = at_once - taken
+        if self.limits.a_second:
+            soon = max(1, math.ceil(self.limits.a_second * AHEAD_SECONDS))
+            usual = min(usual, soon - len(self.waiting))
+            urgent = min(urgent, soon + URGENT_PLACES - len(self.waiting))
+        return max(0, urgent), max(0, usual)
+
+    def wants_more(self, now: float) -> bool:
+        """Whether it is worth looking for more: half of what may wait is gone."""
+        if self.room(now)[1] == 0:
+            return False
+        soon = math.ceil(self.limits.a_second * AHEAD_SECONDS) if self.limits.a_second else 0
+        return not soon or len(self.waiting) <= soon // 2

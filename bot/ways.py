@@ -1,0 +1,128 @@
+"""The channel ladder inside the delivery engine: which ways a message has now, and what a call means for the ledger.
+
+The rules are in models/ladder.py and models/ledger.py; here they meet the engine's rows, doors and calls.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from sqlmodel import Session, col, select
+
+from bot.platforms.base import Outcome
+from bot.sending_line import Account, Call, Way
+from handlers import cards
+from handlers.message import Reply
+from models import ladder, ledger
+from models.channel import Channel, begin_call, end_call
+from models.claiming import Claimed
+from models.ledger import Ledger
+from models.person import Door, Person, doors
+
+CARDED, CLOSED = "card", "no open channel"  # why a row is held
+_ENDS = {"43101": "gone", "45009": "enough"}  # by the platform's code, where it closed a channel
+
+
+class Ways:
+    """The ways of all accounts of this process; `channels` by account, those without have one that carries all."""
+
+    def __init__(self, channels: Mapping[Account, tuple[Channel, ...]]) -> None:
+        self._channels = channels
+
+    def read(self, session: Session, rows: Sequence[Claimed], doors: Mapping[str, Sequence[Door]]) -> Ledger:
+        """The ledger of these rows and the doors of their people, in a few queries; none where nothing is limited."""
+        found = {door.id: door for row in rows for door in doors.get(row.person_id, ())}
+        limited = {door.person_id for door in found.values() if ledger.is_limited(door, self._channels)}
+        tried = [row.id for row in rows if row.resends or row.person_id in limited]
+        return ledger.read(session, found.values(), tried, self._channels)
+
+    def open(self, known: Ledger, row: Claimed, person: Person | None, doors: Iterable[Door]) -> list[Way]:
+        """The ways that are open to a row, in the order of the ladder."""
+        found = {door.id: door for door in doors if row.door_id in (None, door.id)}
+        ordered = ladder.in_order(person, found.values()) if person is not None else list(found.values())
+        ways = ladder.ladder(
+            known, ordered, self._channels, row=row.id, card=cards.of_kind(row.kind), priority=row.priority
+        )
+        return [
+            Way(found[way.door_id], way.channel, way.subject, ladder.passed_over(ways, way))
+            for way in ways
+            if not way.closed
+        ]
+
+    def again(self, session: Session, row: Claimed, tried: Collection[tuple[str, str]]) -> list[Way]:
+        """The ways that are open to a row after a call has ended, but for those tried already."""
+        here = doors(session, row.person_id)
+        person = session.get(Person, row.person_id)
+        known = self.read(session, [row], {row.person_id: here})
+        return [way for way in self.open(known, row, person, here) if way.key not in tried]
+
+    def held(
+        self, session: Session, rows: Sequence[Claimed], counts: Callable[[Way], bool] = lambda way: True
+    ) -> dict[str, list[str]]:
+        """Those of these rows that still have no open way that counts, by the reason why they are held.
+
+        The doors are locked before it is looked, for whoever writes at this moment has them locked from the beginning
+        of the turn to its end: a row is never held behind a message that would have let it go. Where a turn has one,
+        the row is looked at again later.
+        """
+        people = sorted({row.person_id for row in rows})
+        if not people:
+            return {}
+        query = select(Door).where(col(Door.person_id).in_(people)).order_by(col(Door.last_in_at).desc(), col(Door.id))
+        every = Counter(session.exec(select(Door.person_id).where(col(Door.person_id).in_(people))))
+        free: dict[str, list[Door]] = {person: [] for person in people}
+        for door in session.exec(query.with_for_update(skip_locked=True).execution_options(populate_existing=True)):
+            free[door.person_id].append(door)
+        still = [row for row in rows if len(free[row.person_id]) == every[row.person_id]]
+        usable = {person: [door for door in found if door.blocked_at is None] for person, found in free.items()}
+        known = self.read(session, still, usable)
+        why: dict[str, list[str]] = {}
+        for row in still:
+            person = session.get(Person, row.person_id)
+            if not any(counts(way) for way in self.open(known, row, person, usable[row.person_id])):
+                before = known.before.get(row.id)
+                why.setdefault(CARDED if before is not None and before.carded else CLOSED, []).append(row.id)
+        return why
+
+    def repeats(self, session: Session, call: Call) -> bool:
+        """Whether an uncertain call is simply made again: its channel sends once under the row's key."""
+        if not call.way.channel.keyed:
+            return False
+        known = self.read(session, [call.row], {call.row.person_id: [call.way.door]})
+        door = call.way.door
+        way = ladder.Way(door.id, door.platform, door.account, door.sender, call.way.channel, call.way.subject)
+        return ladder.may_repeat(known, way, call.row.id)
+
+
+def with_card(reply: Reply, way: Way, row: Claimed, person: Person) -> Reply:
+    """The reply with its card, where the way carries nothing else."""
+    if way.channel.cards is None:
+        return reply
+    return replace(reply, card=cards.made(row.kind, row.due_at, person.zone))
+
+
+def begins(session: Session, call: Call) -> bool:
+    """A call is about to be made. False when what it needs has gone meanwhile: it must not be made."""
+    way = call.way
+    if not way.channel.limited:
+        return True
+    return begin_call(session, (*way.account, way.door.id), way.channel, way.subject, call.attempt)
+
+
+def ended(session: Session, call: Call, outcome: Outcome | None) -> None:
+    """A call has ended; None = it was not made."""
+    way = call.way
+    if not way.channel.limited:
+        return
+    name = outcome.name if outcome is not None else "late"
+    if name in ("sent", "uncertain"):
+        return
+    how = _ENDS.get(outcome.code, "not sent") if outcome is not None and name == "closed" else "not sent"
+    end_call(session, (*way.account, way.door.id), way.channel, way.subject, call.attempt, how)
+
+
+def is_card(call: Call) -> bool:
+    """Whether only a card went out, so that the message itself still waits for the person."""
+    return call.way.channel.cards is not None

@@ -1,0 +1,94 @@
+"""How the sending of messages is told to people who look after it: lanes, states, outcomes and reasons."""
+
+from __future__ import annotations
+
+from config.texts import _
+from models.outbox import CAMPAIGN, EMERGENCY, REMINDER, REPLY
+
+
+def lane(priority: int) -> str:
+    """How urgent a message is."""
+    return {EMERGENCY: _("紧急"), REPLY: _("答复"), REMINDER: _("提醒"), CAMPAIGN: _("活动通知")}[priority]
+
+
+def state(name: str) -> str:
+    """Where a message stands."""
+    return {
+        "waiting": _("等待发送"),
+        "sending": _("正在发送"),
+        "held": _("没有渠道，等对方下次说话"),
+        "sent": _("平台已接收"),
+        "uncertain": _("不确定是否送到"),
+        "refused": _("平台拒绝"),
+        "superseded": _("已不需要"),
+        "expired": _("太旧，没有发"),
+        "withdrawn": _("已撤下"),
+    }[name]
+
+
+def outcome(name: str) -> str:
+    """The named outcome of a call (platforms.md, “What sent means”)."""
+    return {
+        "sent": _("平台已接收"),
+        "retry": _("没发出去，平台要求等一等"),
+        "uncertain": _("没有得到回音，不确定是否送到"),
+        "closed": _("这个渠道现在发不了（时间窗口过了，或次数用完）"),
+        "left": _("对方已取消关注、停用或屏蔽"),
+        "refused": _("平台拒绝了这条消息"),
+        "stopped": _("公众号或机器人账号本身有问题，已停发"),
+        "late": _("没有发：轮到它时发送权已经到期"),
+        "": _("没有记下结果：正在发时进程断了，或还在发"),
+    }.get(name, name)
+
+
+def reason(why: str) -> str:
+    """The reason that a row keeps: one of ours, or a call's outcome with the platform's code."""
+    ours = {
+        "no open door": _("没有开着的渠道"),
+        "no open channel": _("现在没有能用的渠道"),
+        "card": _("已发模板提醒，等对方来看"),
+        "told by phone": _("已经打电话说了"),
+        "left": _("对方已取消关注、停用或屏蔽"),
+        "worker gone": _("发送的进程中断了"),
+        "restored": _("数据库从备份恢复过，可能已经发过"),
+        "claim broken off": _("发送的进程中断了"),
+        "too old to send": _("太旧"),
+        "no longer true": _("情况已变，不用再说"),
+        "quiet hours or a pause": _("免打扰时段或暂停中"),
+        "another sender's account": _("这个账号由另一个进程发送"),
+        "chat paused": _("平台要求这个会话等一等"),
+        "claim ran out before the call": _("轮到它时发送权已经到期"),
+        "no words": _("这一版程序不会写这种消息：升级后会发"),
+    }.get(why)
+    if ours is not None:
+        return ours
+    name, _space, code = why.partition(" ")
+    return outcome(name) + (f" [{code}]" if code else "")
+
+
+def channel(name: str, platform: str = "") -> str:
+    """One way to a person; the empty name is a platform's ordinary one."""
+    if not name:
+        name = "custom" if platform == "wechat" else "bot"
+    return {
+        "custom": _("客服消息"),
+        "once": _("一次性订阅消息"),
+        "subscription": _("订阅通知"),
+        "template": _("模板消息"),
+        "mass": _("群发"),
+        "bot": _("机器人消息"),
+    }.get(name, name)
+
+
+def closed(why: str) -> str:
+    """Why a way was passed over (models/ladder.py), without its figures."""
+    return {
+        "over": _("窗口已过：对方太久没有说话"),
+        "used": _("窗口里能发的条数已用完"),
+        "no card": _("这种消息没有模板写法"),
+        "not set up": _("没有配置这种模板"),
+        "no grant": _("对方没有同意过，或同意的次数已用完"),
+        "day": _("今天的次数已用完"),
+        "carded": _("这条已经发过一次提醒"),
+        "unsure": _("另一个渠道可能已经送到，不重复发"),
+    }.get(why, why)

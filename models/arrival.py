@@ -1,0 +1,132 @@
+"""A message arrives: its inbox row, and who wrote it with the talk that goes on, in as few statements as there can be.
+
+On PostgreSQL each statement is a round trip, which costs more than the work (docs/performance.md): there it is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, exists, literal, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, SQLModel
+
+from models import inbox, outbox
+from models.conversation import State, opened
+from models.database import machine_now_of, now_of, vault_of
+from models.hot import Hot, dialect_of, loaded
+from models.ids import new_id
+from models.person import Door, Person
+
+_I: Any = SQLModel.metadata.tables["inbox"]
+_D: Any = SQLModel.metadata.tables["door"]
+_P: Any = SQLModel.metadata.tables["person"]
+_C: Any = SQLModel.metadata.tables["conversation"]
+_O: Any = SQLModel.metadata.tables["outbox"]
+_DOOR = len(_D.columns)
+_GIVEN = ("id", "platform", "account", "key", "sender", "kind", "received_at", "payload_sealed")
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Who wrote, and where the talk stands; all of it is locked until the transaction ends."""
+
+    door: Door
+    person: Person
+    state: State
+
+
+def _held(person: Any) -> Any:
+    return exists().where(_O.c.person_id == person, _O.c.state == literal("held"))
+
+
+def _known(_dialect: str) -> Any:
+    """SQLite, where the whole database is locked already."""
+    return (
+        select(_held(_D.c.person_id), _C.c.state_sealed, *_D.c, *_P.c)
+        .select_from(_D.join(_P, _P.c.id == _D.c.person_id).join(_C, _C.c.person_id == _D.c.person_id))
+        .where(
+            _D.c.platform == bindparam("platform"),
+            _D.c.account == bindparam("account"),
+            _D.c.sender == bindparam("sender"),
+        )
+    )
+
+
+def _arrived(_dialect: str) -> Any:
+    """PostgreSQL. The rows are locked in the order of `open_door` and `lock`, and each is shown as it is then: the door
+    by its update, person and conversation by their locks."""
+    values: dict[str, Any] = {name: bindparam(name) for name in _GIVEN}
+    entered = (
+        insert(_I)
+        .values(**values, state="done", failures=0, door="none")
+        .on_conflict_do_nothing()
+        .returning(_I.c.id, _I.c.platform, _I.c.account, _I.c.sender)
+        .cte("entered")
+    )
+    heard = (
+        update(_D)
+        .where(_D.c.platform == entered.c.platform, _D.c.account == entered.c.account, _D.c.sender == entered.c.sender)
+        .values(last_in_at=bindparam("heard_at"), blocked_at=None)
+        .returning(*_D.c)
+        .cte("heard")
+    )
+    met = (
+        select(
+            _C.c.state_sealed,
+            *(column.label(f"door_{column.name}") for column in heard.c),
+            *(column.label(f"person_{column.name}") for column in _P.c),
+        )
+        .select_from(heard.join(_P, _P.c.id == heard.c.person_id).join(_C, _C.c.person_id == heard.c.person_id))
+        .with_for_update(key_share=True, of=(_P, _C))
+        .cte("met")
+    )
+    return select(_held(met.c.door_person_id), *met.c, entered.c.id).select_from(
+        entered.join(met, true(), isouter=True)
+    )
+
+
+_KNOWN = Hot(_known)
+_ARRIVED = Hot(_arrived)
+_HEARD = Hot(
+    lambda _dialect: update(_D).where(_D.c.id == bindparam("door")).values(last_in_at=bindparam("at"), blocked_at=None)
+)
+
+
+def arrive(
+    session: Session, platform: str, account: str, key: str, sender: str, kind: str, payload: Any
+) -> tuple[str | None, Met | None]:
+    """Enter a message that somebody says, and meet who says it. Returns the inbox row, None for a repeat; and who it
+    is, None where door or talk are not there yet. What was held for want of a door is released to who is met."""
+    if dialect_of(session) != "postgresql":
+        row = inbox.enter(session, platform, account, key, sender, kind, payload)
+        known = None if row is None else _KNOWN.first(session, platform=platform, account=account, sender=sender)
+        if known is not None:
+            _HEARD.changed(session, door=known[2], at=now_of(session))
+        return row, None if known is None else _met(session, known)
+    row = new_id()
+    found = _ARRIVED.first(
+        session,
+        id=row,
+        platform=platform,
+        account=account,
+        key=key,
+        sender=sender,
+        kind=kind,
+        received_at=machine_now_of(session),
+        payload_sealed=vault_of(session).seal_json("inbox.payload_sealed", row, payload),
+        heard_at=now_of(session),
+    )
+    if found is None:
+        return None, None
+    return row, None if found[1] is None else _met(session, found)
+
+
+def _met(session: Session, values: tuple[Any, ...]) -> Met:
+    held, sealed = values[:2]
+    door = loaded(session, Door, values[2 : 2 + _DOOR])
+    person = loaded(session, Person, values[2 + _DOOR : 2 + _DOOR + len(_P.columns)])
+    if held:
+        outbox.release_held(session, person.id)
+    return Met(door, person, opened(session, person.id, sealed))

@@ -1,0 +1,180 @@
+"""The channels of a door: what each carries, the permissions that open some of them once, and the calls of a day.
+
+An account has one or several channels to the same person ("custom", "once", "subscription" and "template" at WeChat;
+"bot" where there is only one). Which of them is open for somebody now is found by models/ledger.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CheckConstraint, Index, delete, select, text, update
+from sqlmodel import Field, Session, SQLModel
+
+from models.database import insert_once, machine_now_of
+from models.ids import new_id
+
+GRANTED = ("once", "subscription")
+KEYED = ("template", "mass")
+COUNTED_IN = ZoneInfo("Asia/Shanghai")  # WeChat's days and months
+ORDINARY = "custom"  # what attempts of a windowed account are that name no channel
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to an account's people.
+
+    `cards` = it carries no words, only the named cards, each under this subject (a template's id, or a scene); None =
+    it carries any message. `windowed` = only for a while after the person did something. `granted` = one permission of
+    the person a message. `keyed` = the same key sends once, so that an uncertain call is simply made again. `daily` =
+    calls of the account on one day, zero = no limit known.
+    """
+
+    name: str
+    windowed: bool = False
+    cards: Mapping[str, str] | None = None
+    granted: bool = False
+    keyed: bool = False
+    daily: int = 0
+
+    @property
+    def limited(self) -> bool:
+        """Whether the ledger has anything to say about it."""
+        return self.windowed or self.granted or self.daily > 0 or self.cards is not None
+
+
+class ChannelGrant(SQLModel, table=True):
+    """The person allowed one message of this subject. Times are the machine's.
+
+    `attempt_id` is the call that used it; `why` tells how it ended: "used", "gone" (the platform knows nothing of it)
+    or "refused" (the person took it back).
+    """
+
+    __tablename__ = "channel_grant"
+    __table_args__ = (
+        CheckConstraint(f"channel IN {GRANTED}", name="channel"),
+        Index(
+            "ix_channel_grant_open",
+            "door_id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    door_id: str
+    channel: str
+    subject: str
+    granted_at: datetime
+    ended_at: datetime | None = None
+    attempt_id: str | None = Field(default=None, index=True)
+    why: str = ""
+
+
+class ChannelDay(SQLModel, table=True):
+    """Calls of one channel of an account on its latest day, in Beijing; `over` = the platform said that was all."""
+
+    __tablename__ = "channel_day"
+    platform: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    day: date
+    calls: int = 0
+    over: bool = False
+
+
+_G: Any = SQLModel.metadata.tables["channel_grant"]
+_DAY: Any = SQLModel.metadata.tables["channel_day"]
+
+
+def today(session: Session) -> date:
+    """The day by which a platform counts calls."""
+    return machine_now_of(session).astimezone(COUNTED_IN).date()
+
+
+def allow(session: Session, door_id: str, channel: str, subject: str) -> None:
+    """The person allowed one message; the caller sees to it that one permission is told once."""
+    session.add(ChannelGrant(door_id=door_id, channel=channel, subject=subject, granted_at=machine_now_of(session)))
+    session.flush()
+
+
+def take_back(session: Session, door_id: str, channel: str, subject: str, why: str = "refused") -> int:
+    """No permission of this subject is open any more; returns how many were."""
+    ended = session.execute(
+        update(_G)
+        .where(_G.c.door_id == door_id, _G.c.channel == channel, _G.c.subject == subject, _G.c.ended_at.is_(None))
+        .values(ended_at=machine_now_of(session), why=why)
+    )
+    return int(getattr(ended, "rowcount", 0))
+
+
+def forget_grants(session: Session, door_id: str) -> None:
+    """The person left this door, or is somebody else there from now on: with it go the permissions."""
+    session.execute(delete(_G).where(_G.c.door_id == door_id))
+
+
+def begin_call(session: Session, door: tuple[str, str, str], channel: Channel, subject: str, attempt: str) -> bool:
+    """Count a call that is about to be made, and use up the permission that it needs; `door` = platform, account, id.
+    False when there is no such permission (any more): the call must not be made."""
+    platform, account, door_id = door
+    if channel.granted:
+        oldest = (
+            select(_G.c.id)
+            .where(_G.c.door_id == door_id, _G.c.channel == channel.name, _G.c.subject == subject)
+            .where(_G.c.ended_at.is_(None))
+            .order_by(_G.c.granted_at, _G.c.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        used = update(_G).where(_G.c.id == oldest, _G.c.ended_at.is_(None))
+        taken = session.execute(used.values(ended_at=machine_now_of(session), attempt_id=attempt, why="used"))
+        if getattr(taken, "rowcount", 0) != 1:
+            return False
+    if channel.daily:
+        _count(session, platform, account, channel.name)
+    return True
+
+
+def end_call(
+    session: Session, door: tuple[str, str, str], channel: Channel, subject: str, attempt: str, ended: str
+) -> None:
+    """What the call's end means for the ledger. `ended`: "not sent" gives the permission back; "gone" = the platform
+    knows of no permission; "enough" = the account's calls of the day are used up; anything else changes nothing."""
+    platform, account, door_id = door
+    if ended == "not sent" and channel.granted:
+        session.execute(update(_G).where(_G.c.attempt_id == attempt).values(ended_at=None, attempt_id=None, why=""))
+    elif ended == "gone":
+        take_back(session, door_id, channel.name, subject, why="gone")
+    elif ended == "enough":
+        _count(session, platform, account, channel.name, over=True)
+
+
+def _count(session: Session, platform: str, account: str, channel: str, *, over: bool = False) -> None:
+    day = today(session)
+    here = (_DAY.c.platform == platform, _DAY.c.account == account, _DAY.c.channel == channel)
+    more = {"over": True} if over else {"calls": _DAY.c.calls + 1}
+    same = update(_DAY).where(*here, _DAY.c.day == day).values(**more)
+    if getattr(session.execute(same), "rowcount", 0):
+        return
+    first = {"day": day, "calls": 0 if over else 1, "over": over}
+    if getattr(session.execute(update(_DAY).where(*here, _DAY.c.day != day).values(**first)), "rowcount", 0):
+        return
+    made = insert_once(session, ChannelDay).values(platform=platform, account=account, channel=channel, **first)
+    if getattr(session.execute(made), "rowcount", 0) == 0:
+        session.execute(same)
+
+
+def used_up(session: Session, channels: Mapping[tuple[str, str], tuple[Channel, ...]]) -> set[tuple[str, str, str]]:
+    """The (platform, account, channel) whose calls of today are used up."""
+    limits = {(*account, each.name): each.daily for account, those in channels.items() for each in those if each.daily}
+    if not limits:
+        return set()
+    rows = session.execute(select(_DAY).where(_DAY.c.day == today(session)))
+    return {
+        key
+        for row in rows
+        if (key := (row.platform, row.account, row.channel)) in limits and (row.over or row.calls >= limits[key])
+    }

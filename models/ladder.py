@@ -1,0 +1,127 @@
+"""The channel ladder: by which way a message goes to a person now, and why the others are passed over.
+
+Pure: everything that decides is in the ledger (models/ledger.py). The order is that of platforms.md: of each account
+the channels as it lists them, the person's preferred door first, then the one used last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from config.catalogue import rules
+from models.channel import Channel
+from models.ledger import Before, Channels, Ledger, Standing, window
+from models.outbox import EMERGENCY
+from models.person import Door, Person
+
+Closed = Literal[
+    "",  # open
+    "over",  # the window: the person has not said anything for too long
+    "used",  # the window: as many messages as it lets through have gone
+    "no card",  # this kind of message has no short form
+    "not set up",  # the account has no template for it
+    "no grant",  # the person has not allowed one, or it is used up
+    "day",  # the account's calls of today are used up
+    "carded",  # a card about this very message has gone already
+    "unsure",  # another way may have brought the message: nobody gets it twice without a sign
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One door by one channel. `subject` is what the channel knows the card by; `closed` = why it is passed over."""
+
+    door_id: str
+    platform: str
+    account: str
+    sender: str
+    channel: Channel
+    subject: str = ""
+    closed: Closed = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the other ways of the same message."""
+        return self.door_id, self.channel.name
+
+    @property
+    def door(self) -> tuple[str, str, str]:
+        """Platform, account and door, as models/channel.py counts calls."""
+        return self.platform, self.account, self.door_id
+
+
+WHOLE: tuple[Channel, ...] = (
+    Channel("bot"),
+)  # an account that says nothing of its channels has one that carries everything
+
+
+def ladder(
+    ledger: Ledger, doors: Sequence[Door], channels: Channels, *, row: str, card: str, priority: int
+) -> list[Way]:
+    """All ways to these doors (in their order, the preferred one first: `in_order`) for one message, open or not.
+
+    `row` is the outbox row, `card` the short form of its kind, empty without one. While a call may have brought the
+    message, every other way is closed; for an emergency none is, since twice is better than not at all, and what
+    carries its words comes before what only carries a card.
+    """
+    before = ledger.before.get(row, Before())
+    ways = []
+    for door in doors:
+        standing = ledger.standings.get(door.id)
+        for channel in channels.get((door.platform, door.account), WHOLE):
+            subject = (channel.cards or {}).get(card, "")
+            closed = _closed(ledger, door, standing, channel, card, before)
+            pinned = before.unsure is not None and before.unsure != (door.id, channel.name)
+            if pinned and priority != EMERGENCY and before.unsure != (door.id, ""):
+                closed = closed or "unsure"
+            ways.append(Way(door.id, door.platform, door.account, door.sender, channel, subject, closed))
+    if priority == EMERGENCY:
+        ways.sort(key=lambda way: way.channel.cards is not None)
+    return ways
+
+
+def in_order(person: Person, doors: Iterable[Door]) -> list[Door]:
+    """The door that the person prefers before the others, which stay as they stood."""
+    return sorted(doors, key=lambda door: door.id != person.preferred_door_id)
+
+
+def passed_over(ways: Sequence[Way], taken: Way | None) -> str:
+    """The ways before the one taken, with their reasons, as an attempt keeps them: "custom:over once:no grant"."""
+    before = ways[: ways.index(taken)] if taken is not None else ways
+    return ";".join(f"{way.platform}/{way.channel.name}:{way.closed}" for way in before if way.closed)
+
+
+def may_repeat(ledger: Ledger, way: Way, row: str, most: int = 3) -> bool:
+    """Whether an uncertain call by this way is simply made again, under the same key: the platform sends once. At most
+    so many calls."""
+    before = ledger.before.get(row, Before())
+    since = before.since if before.unsure == way.key else None
+    lasts = timedelta(minutes=rules().channels.key_minutes)
+    return way.channel.keyed and before.calls < most and (since is None or ledger.at - since < lasts)
+
+
+def _closed(
+    ledger: Ledger, door: Door, standing: Standing | None, channel: Channel, card: str, before: Before
+) -> Closed:
+    if channel.cards is not None:
+        if not card:
+            return "no card"
+        if card not in channel.cards:
+            return "not set up"
+        if before.carded:
+            return "carded"
+    if (door.platform, door.account, channel.name) in ledger.used_up:
+        return "day"
+    if standing is None:
+        return ""
+    if channel.windowed:
+        now = window(standing, ledger.at)
+        return "" if now.left else "used" if now.why == "used" else "over"
+    subject = (channel.cards or {}).get(card, "")
+    if channel.granted and not standing.grants.get((channel.name, subject)):
+        repeats = before.unsure == (door.id, channel.name)
+        return "" if repeats and channel.keyed else "no grant"
+    return ""
