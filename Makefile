@@ -47,6 +47,7 @@ lint: install-dev ## ruff, mypy, import-linter
 
 bench: install-dev ## what a turn costs, against a floor of plain SQL (two minutes)
 	$(BIN)/python -m bench.inbound
+	$(BIN)/python -m bench.delivery
 
 format: install-dev ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .

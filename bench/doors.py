@@ -30,7 +30,9 @@ class Door(Protocol):
 
     platform: str
     begin: tuple[str, ...]
-    texts: tuple[str, str]
+
+    def texts(self, sender: str) -> tuple[str, str]:
+        """What this person writes by turns, each a turn of its own."""
 
     def people(self, number: int) -> list[str]:
         """Senders as this platform writes them."""
@@ -60,9 +62,9 @@ class WeChatDoor:
 
     platform = "wechat"
     begin = ("报名", "同意", "王小明")
-    texts = ("13800138000", "返回")  # each person stands at the third question of a registration, and goes back again
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        """`first` = where the numbers of its messages begin: copies that serve one account share none."""
         secret = SecretStr
         settings = WeChatAccount(
             appid=APPID,
@@ -74,10 +76,14 @@ class WeChatDoor:
         self._envelope = Envelope(TOKEN, AES_KEY, APPID)
         self._adapter = WeChat(NAME, settings, _no_calls)
         self._crypto = Crypto(token=TOKEN, appid=APPID, aes_keys=[AES_KEY])
-        self._number = 0
+        self._number = first
 
     def people(self, number: int) -> list[str]:
         return [f"o{secrets.token_hex(10)}" for _ in range(number)]
+
+    def texts(self, sender: str) -> tuple[str, str]:
+        """Each stands at the third question of a registration, gives a number and goes back again."""
+        return f"138{int(sender[1:9], 16) % 10**8:08d}", "返回"
 
     def message(self, sender: str, text: str) -> Body:
         self._number += 1
@@ -119,7 +125,6 @@ class TelegramDoor:
 
     platform = "telegram"
     begin = ("报名",)
-    texts = ("同意", "返回")  # between the first two questions: the third is asked on a page
 
     def __init__(self) -> None:
         settings = TelegramAccount(
@@ -127,6 +132,10 @@ class TelegramDoor:
         )
         self._adapter = Telegram(NAME, settings, "https://bench.example")
         self._number = 0
+
+    def texts(self, sender: str) -> tuple[str, str]:
+        """Between the first two questions: the third is asked on a page."""
+        return "同意", "返回"
 
     def people(self, number: int) -> list[str]:
         return [str(secrets.randbelow(10**9) + 10**9) for _ in range(number)]

@@ -20,9 +20,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench import copies
 from bench.doors import NAME, Door, TelegramDoor, WeChatDoor
 from bench.places import PLACES, Floor
 from bot.receive import Receiver
+from bot.server import collect_seldom
 from bot.spool import Spool
 from handlers.here import Here
 from models.database import Database
@@ -69,13 +71,15 @@ class Bench:
 
     async def prepare(self) -> None:
         """Bring everybody to the question, and a little further, so that nothing is met for the first time."""
-        for text in (*self.door.begin, *self.door.texts * 3):
+        for text in self.door.begin:
             await asyncio.gather(*(self.ours(sender, text) for sender in self.people))
+        for _turn in range(6):
+            await asyncio.gather(*map(self.ours, self.people))
 
     async def ours(self, sender: str, text: str = "") -> None:
         """One turn of the product."""
         if not text:
-            text = self.door.texts[self._turn[sender] % 2]
+            text = self.door.texts(sender)[self._turn[sender] % 2]
             self._turn[sender] += 1
         raw, query = self.door.message(sender, text)
         inbound = self.door.ours(raw, query)
@@ -90,7 +94,7 @@ class Bench:
         while time.monotonic() < ends:
             sender = self.people[next(turns) % PEOPLE]
             await timed(ours, self.ours(sender))
-            message = self.door.message(sender, self.door.texts[0])
+            message = self.door.message(sender, self.door.texts(sender)[0])
             with_floor(least, lambda message=message: floor.turn(self.door, *message))  # type: ignore[misc]
         floor.close()
         return ours, least
@@ -101,7 +105,7 @@ class Bench:
         floors = [self._new_floor() for _ in range(FLOOR_CONNECTIONS)]
         with ThreadPoolExecutor(FLOOR_CONNECTIONS) as pool:
             for _slice in range(int(MANY_SECONDS / SLICE_SECONDS)):
-                await self._slice(ours, self._everybody)
+                await self._slice(ours, self.everybody)
                 await self._slice(least, lambda cost, ends: self._by_hand(cost, ends, floors, pool))
         for floor in floors:
             floor.close()
@@ -113,7 +117,9 @@ class Bench:
         cost.wall += time.perf_counter() - wall
         cost.cpu += time.process_time() - cpu
 
-    async def _everybody(self, cost: Cost, ends: float) -> None:
+    async def everybody(self, cost: Cost, ends: float) -> None:
+        """Everybody writes the next message as soon as the last is answered, until then."""
+
         async def writes(sender: str) -> None:
             while time.monotonic() < ends:
                 began = time.perf_counter()
@@ -128,7 +134,8 @@ class Bench:
                 if time.monotonic() >= ends:
                     return
                 began = time.perf_counter()
-                floor.turn(self.door, *self.door.message(people[turn % len(people)], self.door.texts[0]))
+                sender = people[turn % len(people)]
+                floor.turn(self.door, *self.door.message(sender, self.door.texts(sender)[0]))
                 cost.each.append(time.perf_counter() - began)
 
         loop, each = asyncio.get_running_loop(), PEOPLE // len(floors)
@@ -196,6 +203,7 @@ def main() -> None:
     """Measure everything and print one table."""
     table = Table("where", "connections", "what", "turns/s", "CPU ms", "p50 ms", "p99 ms", "ratio", title="A turn")
     console, lines = Console(), list[str]()
+    collect_seldom()  # as under `serve`; the floor gains by it too
     for name, place in PLACES:
         folder = Path(tempfile.mkdtemp(prefix="nuanyang-bench-"))
         try:
@@ -203,6 +211,8 @@ def main() -> None:
                 for door in (WeChatDoor(), TelegramDoor()):
                     console.print(f"{name}, {door.platform} …")
                     asyncio.run(measure(name, Bench(database, floor, door, folder), table, lines))
+                if not database.is_sqlite:
+                    lines.append(copies.compared(database, folder))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     console.print(table)

@@ -37,7 +37,7 @@ IDLE_SECONDS = 0.3  # between two looks when there was nothing
 CALL_SECONDS = 9.5  # every call ends within 10 s
 LEAST_SECONDS = 1.0  # a call is not begun when less is left for it
 RENEW_SECONDS = 3.0
-TOGETHER_SECONDS = 0.03  # outcomes of an account with a pace wait so long for others, to share their commit
+TOGETHER_SECONDS = 0.05  # outcomes of an account with a pace wait so long for others, to share their commit
 STOP_SECONDS = 4.0  # for the calls under way when the process stops
 AWAY_SECONDS = 0.5
 
@@ -85,6 +85,7 @@ class Deliverer:
         self._wake = asyncio.Event()
         self._timers: dict[Account, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._more = False  # there was not time enough to look at everything
         self._broken = False  # the last transaction may have been committed without an answer
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -142,7 +143,7 @@ class Deliverer:
             log.exception("deliver_failed")
             await asyncio.sleep(AWAY_SECONDS)
         else:
-            self._look_at = steady() + (0.0 if had or worked else IDLE_SECONDS)
+            self._look_at = steady() + (0.0 if had or worked or self._more else IDLE_SECONDS)
 
     async def _wake_at(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
@@ -164,7 +165,7 @@ class Deliverer:
                 raise
             log.exception("outcomes_not_written")
             picks, booked = Picks(), await self._one_by_one(ended, view)
-        self._broken = False
+        self._broken, self._more = False, picks.more
         for one in ended:
             self._lines[one.call.way.account].release(one.call)
         for account in booked.paused:
@@ -278,7 +279,7 @@ class Deliverer:
         begins_until = min(call.until - LEAST_SECONDS, self.leases.get(account, 0.0))
         if begins_until <= now:
             return None
-        mine = Ticket(begins_until)
+        mine = Ticket(begins_until, stamp=call.stamp)
         ticket.set(mine)  # of this task alone
         deadline = asyncio.get_running_loop().time() + min(CALL_SECONDS, left)
         with speaking(call.reply.language):
@@ -348,6 +349,7 @@ class Deliverer:
         until = steady() + lease.LEASE_SECONDS - 1
         with self._database.write() as session:
             taken = {account for account in self._platforms if lease.hold(session, sends(account), self.name)}
+            lease.forget_pauses(session, "chat:")
             pauses = lease.pauses(session)
             holders = lease.holders(session)
         mine = frozenset(account for account in taken if sends(account) not in pauses)

@@ -28,6 +28,7 @@ from bot.commands import keys
 from bot.commands.shared import Problem, connect, refuse_missing_file, refuse_old
 from bot.doctor_calls import Finding, bad, good, warn
 from bot.loopback import is_loopback
+from config.cards import CARDS
 from config.catalogue import rules, use_rules
 from config.settings import Settings, TelegramAccount, UnsafeSetting, WeChatAccount, told
 from config.texts import LANGUAGES, SOURCE, _, catalogue
@@ -230,9 +231,22 @@ def _accounts(settings: Settings) -> Iterator[Finding]:
             mend = _("换钥匙时才需要它，平时删掉")
             yield warn(preflight.setting("wechat", name, "PREVIOUS_AES_KEY"), _("和现在的密钥相同"), mend)
         yield from _in_clear("wechat", name, wechat.api_base)
+        yield _templates(name, wechat)
     for name, telegram in settings.telegram.items():
         yield from _weak_secret(name, telegram)
         yield from _in_clear("telegram", name, telegram.api_base)
+
+
+def _templates(name: str, account: WeChatAccount) -> Finding:
+    """Without templates nothing reaches whoever has not written for two days."""
+    key = preflight.setting("wechat", name, "TEMPLATES")
+    without = [card for card in CARDS if card not in account.templates and card not in account.subscriptions]
+    if not without:
+        return good(key, _("{count} 种卡片都有模板").format(count=len(CARDS)))
+    told = _("没有这些卡片的模板：{cards}；两天没说话的人，这些消息只能等，或打电话").format(
+        cards=_("、").join(without)
+    )
+    return warn(key, told, _("在公众平台申请模板，写法见 docs/operating.md 的 Templates 一节"))
 
 
 def _weak_secret(name: str, account: TelegramAccount) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+from urllib.parse import quote
 
 import aiohttp
 
@@ -136,7 +137,31 @@ async def _wechat(http: aiohttp.ClientSession, name: str, account: WeChatAccount
         "force_refresh": False,  # gives the token in use, so that nobody else's stops working
     }
     answer = await _ask(http, "POST", f"{account.api_base}/cgi-bin/stable_token", body)
-    return [*_reached(base, account.api_base, answer), *_wechat_token(name, answer)]
+    found = [*_reached(base, account.api_base, answer), *_wechat_token(name, answer)]
+    token = answer.data.get("access_token") if isinstance(answer.data, dict) else None
+    if account.templates and isinstance(token, str):
+        url = f"{account.api_base}/cgi-bin/template/get_all_private_template?access_token={quote(token)}"
+        found += _wechat_templates(name, account, await _ask(http, "GET", url))
+    return found
+
+
+def _wechat_templates(name: str, account: WeChatAccount, answer: _Answer) -> Iterator[Finding]:
+    """Whether the account has these templates, with these fields."""
+    key = setting("wechat", name, "TEMPLATES")
+    rows = answer.data.get("template_list") if isinstance(answer.data, dict) else None
+    if not isinstance(rows, list):
+        return  # what is wrong with the account or the way to it has been told
+    known = {str(row.get("template_id")): str(row.get("content", "")) for row in rows if isinstance(row, dict)}
+    for card, template in account.templates.items():
+        content = known.get(template.id)
+        if content is None:
+            told = _("“{card}”的模板 {id} 不在公众平台的模板库里").format(card=card, id=template.id)
+            yield bad(key, told, _("核对模板 ID：公众平台“广告与服务 → 模板消息”"))
+            continue
+        for field in template.fields.values():
+            if content and f"{{{{{field}.DATA}}}}" not in content:
+                told = _("“{card}”的模板里没有字段 {field}").format(card=card, field=field)
+                yield bad(key, told, _("核对字段名：公众平台里模板的“详情”"))
 
 
 def _reached(key: str, base: str, answer: _Answer) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.turn import is_urgent, stuck, turn
 from models import inbox, outbox
-from models.arrival import Met, arrive
+from models.arrival import Met, arrive, leave
 from models.database import Database, is_away
 from models.person import Person, door_of
 
@@ -87,7 +87,11 @@ class Hearing:
             and (here.sure_answers or self._leaves_now(session, inbound, person))
         )
         door = "none" if reply is None else "passive" if passive else "outbox"
-        inbox.finish(session, row, person, reply.as_json() if reply else None, door)
+        words = reply.as_json() if reply else None
+        if met is not None and met.to_save:
+            leave(session, row, met, person, words, door)
+        else:
+            inbox.finish(session, row, person, words, door)
         if inbound.kind == "unfollow":
             inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
         if reply is not None and door == "outbox" and person is not None:

@@ -23,10 +23,12 @@ def steady() -> float:
 
 @dataclass(slots=True)
 class Ticket:
-    """`until` = seconds of `steady()`; `stopped` = the call was not made, since they had passed."""
+    """`until` = seconds of `steady()`; `stopped` = the call was not made, since they had passed. `stamp` holds one time,
+    which becomes that of the writing."""
 
     until: float
     stopped: bool = False
+    stamp: list[float] | None = None
 
 
 class TooLate(aiohttp.ClientError):
@@ -38,9 +40,14 @@ ticket: ContextVar[Ticket | None] = ContextVar("ticket", default=None)
 
 async def _check(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
     mine = ticket.get()
-    if mine is not None and steady() >= mine.until:
+    if mine is None:
+        return
+    now = steady()
+    if now >= mine.until:
         mine.stopped = True
         raise TooLate("too late to begin")
+    if mine.stamp is not None:
+        mine.stamp[0] = now
 
 
 def last_moment() -> aiohttp.TraceConfig:

@@ -13,10 +13,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel
 
+from bot.last_moment import steady
 from bot.sending_line import URGENT_PLACES, Account, Way
 from bot.ways import Ways
 from models import claiming
-from models.claiming import LANES, Claimed, Mark
+from models.claiming import LANES, START, Claimed, Mark
 from models.database import now_of
 from models.ledger import Ledger
 from models.many import Many
@@ -24,7 +25,7 @@ from models.outbox import EMERGENCY, REMINDER, REPLY
 from models.person import Door, Person, rests_until
 
 MORE = 8  # rows looked at beyond those that there is room for
-MOST = 2_000  # rows of an account looked at in one go
+LONGEST_SECONDS = 0.05  # of one look at an account's lanes; what is left is for the next
 AGAIN_SECONDS = 0.5  # after this time it is looked from the beginning of a lane again …
 PASSED_A_SECOND = 10_000  # … or later, where so many rows of other accounts stand there that it costs something
 
@@ -67,7 +68,7 @@ class Pick:
 @dataclass(slots=True)
 class Picks:
     """What is to be claimed, and what else was found: rows that are too old, whose people have no door, who rest or
-    whose chats are paused until some time. `full` = accounts for which there may be more."""
+    whose chats are paused until some time. `more` = it was not looked at everything."""
 
     take: list[Pick] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
@@ -75,7 +76,7 @@ class Picks:
     closed: list[Claimed] = field(default_factory=list)
     rest: dict[datetime, list[str]] = field(default_factory=dict)
     paused: dict[datetime, list[str]] = field(default_factory=dict)
-    full: set[Account] = field(default_factory=set)
+    more: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.take or self.expired or self.homeless or self.closed or self.rest or self.paused)
@@ -153,17 +154,15 @@ class _Look:
         """Take what there is room for: emergencies, and the others in the order of their lanes."""
         urgent, usual = rooms
         marks, lanes, ours = dict(place.marks), set(LANES), set[int]()
-        looked, more = 0, MORE
-        while lanes and looked < MOST:
-            limits = {lane: more + (urgent if lane == EMERGENCY else usual) for lane in lanes}
+        ends = steady() + LONGEST_SECONDS
+        while lanes:
+            limits = {lane: MORE + (urgent if lane == EMERGENCY else usual) for lane in lanes}
             if usual <= 0:
                 limits = {lane: limit for lane, limit in limits.items() if lane == EMERGENCY}
-            rows = claiming.due(self._session, limits, marks) if limits else []
+            rows = claiming.due(self._session, account, limits, marks) if limits else []
             self._load(rows)
-            looked, more = looked + len(rows), MOST // len(LANES)
             for row in rows:
                 lane = row.priority
-                marks[lane] = row.mark
                 if (urgent if lane == EMERGENCY else usual) <= 0:
                     ours.add(lane)
                     continue
@@ -175,11 +174,24 @@ class _Look:
                     ours.add(lane)
                 elif came == "another's" and lane not in ours and lane != EMERGENCY:
                     place.marks[lane] = row.mark
-                    place.passed += 1
             found = Counter(row.priority for row in rows)
-            lanes = {lane for lane, limit in limits.items() if found[lane] == limit}
-        if lanes or usual <= 0:
-            self.picks.full.add(account)
+            last = {row.priority: row.mark for row in rows}
+            lanes = set()
+            for lane, limit in limits.items():
+                if (urgent if lane == EMERGENCY else usual) <= 0:
+                    continue
+                if found[lane] == limit:
+                    marks[lane] = last[lane]
+                    lanes.add(lane)
+                elif (end := claiming.beyond(self._session, lane, marks.get(lane, START))) is not None:
+                    marks[lane] = end
+                    lanes.add(lane)
+                    if lane not in ours and lane != EMERGENCY:
+                        place.marks[lane] = end
+                        place.passed += claiming.SCAN
+            if lanes and steady() > ends:
+                self.picks.more = True
+                return
 
     def _load(self, rows: Sequence[Claimed]) -> None:
         """Doors, people and earlier replies, for all rows at once."""

@@ -26,7 +26,7 @@ SLOW_SECONDS = 1.5  # a call that takes longer gives its place to another one �
 SLOW_PLACES = 8  # … while there are at most so many of them for each place
 AHEAD_SECONDS = 0.5  # a claim holds at most so much work (architecture.md §9)
 CHAT_SECONDS = 1.05  # Telegram: one message a second in a chat
-MARGIN = 1.025  # a call may reach the platform a little later, and the next one a little sooner, than it began
+MARGIN = 1.03  # a call may reach the platform a little later, and the next one a little sooner, than it began
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Call:
     until: float
     tried: frozenset[tuple[str, str]] = frozenset()
     began: float | None = None
+    stamp: list[float] | None = None
 
     def __lt__(self, other: Call) -> bool:
         return self.order < other.order
@@ -85,25 +86,27 @@ class Pace:
         number = max(1, math.floor(a_second))
         self._window = number / a_second * MARGIN if a_second else 0.0
         self._gap = 0.8 / a_second if a_second else 0.0
-        self._began: deque[float] = deque(maxlen=number)
+        self._began: deque[list[float]] = deque(maxlen=number)
 
     def begin_full(self, now: float) -> None:
         """As if another had sent at this pace until now: who takes an account over does not know."""
         number = self._began.maxlen or 1
         if self._window:
-            self._began.extend(now - self._window * (1 - at / number) for at in range(number))
+            self._began.extend([now - self._window * (1 - at / number)] for at in range(number))
 
     def wait(self, now: float) -> float:
         """Seconds until the next call may begin."""
         if not self._window or not self._began:
             return 0.0
-        full = self._began[0] + self._window if len(self._began) == self._began.maxlen else 0.0
-        return max(full - now, self._began[-1] + self._gap - now, 0.0)
+        full = self._began[0][0] + self._window if len(self._began) == self._began.maxlen else 0.0
+        return max(full - now, self._began[-1][0] + self._gap - now, 0.0)
 
-    def took(self, now: float) -> None:
-        """A call begins."""
+    def took(self, now: float) -> list[float]:
+        """A call begins; its time, to be corrected when its bytes leave: a busy loop may take a while until then."""
+        stamp = [now]
         if self._window:
-            self._began.append(now)
+            self._began.append(stamp)
+        return stamp
 
 
 @dataclass(slots=True)
@@ -134,8 +137,7 @@ class Line:
         if wait > 0:
             return wait
         call = heapq.heappop(self.waiting)
-        self.pace.took(now)
-        call.began = now
+        call.stamp, call.began = self.pace.took(now), now
         self.calling[call.row.id] = call  # stands behind those that began before
         if self.limits.chat_seconds:
             self._chats[call.way.door.id] = now + self.limits.chat_seconds

@@ -65,7 +65,6 @@ class Channels(_Part):
     click_messages: Count
     custom_daily: Count
     template_daily: Count
-    mass_daily: Count
     mass_monthly: Count
     key_minutes: Count
     card_hours: Count

@@ -277,6 +277,7 @@ def told(error: ErrorDetails) -> str:
         "int_parsing": N_("要写一个整数"),
         "int_type": N_("要写一个整数"),
         "float_parsing": N_("要写一个数"),
+        "finite_number": N_("要写一个数"),
         "greater_than_equal": N_("不能小于 {ge}"),
         "greater_than": N_("要大于 {gt}"),
         "less_than_equal": N_("不能大于 {le}"),

@@ -30,7 +30,7 @@ MAX_TEXT = 4_000
 
 def turn(session: Session, inbound: Inbound, here: Here, met: Met | None = None) -> tuple[Reply | None, str | None]:
     """Hear one message inside the caller's transaction; returns the reply to give and whose it is. `met` = who wrote
-    it, where that is known already.
+    it, where that is known already; then the caller saves the talk.
 
     None = nothing is to be said (an event, or somebody who just left).
     """
@@ -49,7 +49,10 @@ def turn(session: Session, inbound: Inbound, here: Here, met: Met | None = None)
         reply = replace(reply, text=f"{ended}\n\n{reply.text}".strip())
     # Joined to another person, or deleted: nobody talks under this id any more, and its talk was forgotten with it.
     if person.merged_into is None and person.deleted_at is None:
-        save(session, person.id, state)
+        if met is not None:
+            met.to_save = True
+        else:
+            save(session, person.id, state)
     # A reply that led this door to somebody else brings the language of that person.
     return replace(reply, language=reply.language or person.language), door.person_id
 

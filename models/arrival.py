@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, SQLModel
 
 from models import inbox, outbox
-from models.conversation import State, opened
+from models.conversation import State, opened, save, saving, sealed
 from models.database import machine_now_of, now_of, vault_of
 from models.hot import Hot, dialect_of, loaded
 from models.ids import new_id
@@ -28,13 +28,15 @@ _DOOR = len(_D.columns)
 _GIVEN = ("id", "platform", "account", "key", "sender", "kind", "received_at", "payload_sealed")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Met:
-    """Who wrote, and where the talk stands; all of it is locked until the transaction ends."""
+    """Who wrote, and where the talk stands; all of it is locked until the transaction ends. `to_save` = the talk has
+    changed, and is to be saved with the end of the message (`leave`)."""
 
     door: Door
     person: Person
     state: State
+    to_save: bool = False
 
 
 def _held(person: Any) -> Any:
@@ -87,7 +89,14 @@ def _arrived(_dialect: str) -> Any:
     )
 
 
+def _left(_dialect: str) -> Any:
+    """PostgreSQL: the talk is saved and the message finished, both or neither."""
+    saved = saving(bindparam("talker"), bindparam("state"), bindparam("at")).returning(_C.c.person_id).cte("saved")
+    return inbox.finishing().where(exists(select(saved.c.person_id)))
+
+
 _KNOWN = Hot(_known)
+_LEFT = Hot(_left)
 _ARRIVED = Hot(_arrived)
 _HEARD = Hot(
     lambda _dialect: update(_D).where(_D.c.id == bindparam("door")).values(last_in_at=bindparam("at"), blocked_at=None)
@@ -123,10 +132,27 @@ def arrive(
     return row, None if found[1] is None else _met(session, found)
 
 
+def leave(session: Session, row: str, met: Met, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
+    """Save the talk, and store the reply to give and how it leaves."""
+    if dialect_of(session) != "postgresql":
+        save(session, met.person.id, met.state)
+        inbox.finish(session, row, person_id, reply, door)
+        return
+    changed = _LEFT.changed(
+        session,
+        talker=met.person.id,
+        state=sealed(session, met.person.id, met.state),
+        at=now_of(session),
+        **inbox.finished(session, row, person_id, reply, door),
+    )
+    if changed != 1:
+        raise LookupError("the conversation went away under the turn that held it")
+
+
 def _met(session: Session, values: tuple[Any, ...]) -> Met:
-    held, sealed = values[:2]
+    held, talk = values[:2]
     door = loaded(session, Door, values[2 : 2 + _DOOR])
     person = loaded(session, Person, values[2 + _DOOR : 2 + _DOOR + len(_P.columns)])
     if held:
         outbox.release_held(session, person.id)
-    return Met(door, person, opened(session, person.id, sealed))
+    return Met(door, person, opened(session, person.id, talk))

@@ -20,6 +20,7 @@ from models.ids import new_id
 
 GRANTED = ("once", "subscription")
 KEYED = ("template", "mass")
+CARRY_CARDS = (*GRANTED, "template")
 COUNTED_IN = ZoneInfo("Asia/Shanghai")  # WeChat's days and months
 ORDINARY = "custom"  # what attempts of a windowed account are that name no channel
 

@@ -115,13 +115,15 @@ class State:
 
 _C: Any = SQLModel.metadata.tables["conversation"]
 _LOCK = Hot(lambda _dialect: select(_C.c.state_sealed).where(_C.c.person_id == bindparam("person")).with_for_update())
-_SAVE = Hot(
-    lambda _dialect: (
-        update(_C)
-        .where(_C.c.person_id == bindparam("person"))
-        .values(state_sealed=bindparam("state"), touched_at=bindparam("at"), revision=_C.c.revision + 1)
-    )
-)
+
+
+def saving(person: Any, state: Any, at: Any) -> Any:
+    """The statement that writes a sealed state back."""
+    values = {"state_sealed": state, "touched_at": at, "revision": _C.c.revision + 1}
+    return update(_C).where(_C.c.person_id == person).values(**values)
+
+
+_SAVE = Hot(lambda _dialect: saving(bindparam("person"), bindparam("state"), bindparam("at")))
 
 
 def lock(session: Session, person_id: str) -> State:
@@ -132,7 +134,7 @@ def lock(session: Session, person_id: str) -> State:
         session.execute(
             insert_once(session, Conversation).values(
                 person_id=person_id,
-                state_sealed=_sealed(session, person_id, State()),
+                state_sealed=sealed(session, person_id, State()),
                 touched_at=now_of(session),
                 revision=0,
             )
@@ -143,18 +145,19 @@ def lock(session: Session, person_id: str) -> State:
     return opened(session, person_id, found[0])
 
 
-def opened(session: Session, person_id: str, sealed: bytes) -> State:
-    """The state as the row holds it. Raises VaultError."""
-    return State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, sealed))
+def opened(session: Session, person_id: str, kept: bytes) -> State:
+    """The state that a row keeps. Raises VaultError."""
+    return State.from_json(vault_of(session).open_json("conversation.state_sealed", person_id, kept))
 
 
 def save(session: Session, person_id: str, state: State) -> None:
     """Write the state back."""
-    if not _SAVE.changed(session, person=person_id, state=_sealed(session, person_id, state), at=now_of(session)):
+    if not _SAVE.changed(session, person=person_id, state=sealed(session, person_id, state), at=now_of(session)):
         raise LookupError("the conversation went away under the turn that held it")
 
 
-def _sealed(session: Session, person_id: str, state: State) -> bytes:
+def sealed(session: Session, person_id: str, state: State) -> bytes:
+    """The state as its row keeps it."""
     return vault_of(session).seal_json("conversation.state_sealed", person_id, state.as_json())
 
 

@@ -13,7 +13,7 @@ from config.texts import N_
 from models import alert, consent, contact
 from models.alert import Alert
 from models.guardianship import Guardianship
-from models.person import Person, address_form, doors
+from models.person import Door, Person, address_form, doors
 from models.role import grants
 from models.volunteer import (
     name_of,
@@ -153,6 +153,9 @@ def _preferences(session: Session, person: Person) -> list[Row]:
         rows.append(Row(N_("免打扰时段"), quiet))
     if person.paused_until is not None:
         rows.append(Row(N_("暂停到"), person.paused_until.isoformat()))
+    preferred = session.get(Door, person.preferred_door_id) if person.preferred_door_id else None
+    if preferred is not None and preferred.person_id == person.id:
+        rows.append(Row(N_("优先渠道"), PLATFORMS.get(preferred.platform, preferred.platform), is_message=True))
     if person.campaigns_off:
         rows.append(Row(N_("活动消息"), N_("已关闭"), is_message=True))
     return rows

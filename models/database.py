@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -220,10 +220,22 @@ def _lean(engine: Engine, begin: str = "") -> Engine:
     dialect: Any = engine.dialect
     if begin:
         dialect.do_begin = lambda connection: connection.cursor().execute(begin)
+    dialect.do_commit = _commit
     dialect.do_savepoint = partial(_say, "SAVEPOINT")
     dialect.do_release_savepoint = _release_later if engine.dialect.name == "postgresql" else partial(_say, "RELEASE")
     dialect.do_rollback_to_savepoint = partial(_say, "ROLLBACK TO")
     return engine
+
+
+def _commit(connection: Any) -> None:
+    """A commit that fails (SQLite with its disk full, or busy) may leave the transaction open, and SQLAlchemy puts the
+    connection back into the pool as it is: with the write lock of the whole database."""
+    try:
+        connection.commit()
+    except BaseException:
+        with suppress(Exception):  # it is gone altogether, then
+            connection.rollback()
+        raise
 
 
 def _say(words: str, connection: Connection, name: str) -> None:

@@ -112,7 +112,8 @@ def _forget(session: Session, person_id: str) -> None:
 
 def _forget_settings(session: Session, person: Person) -> None:
     plain = Person(created_at=person.created_at)
-    for name in ("language", "zone", "quiet_from", "quiet_until", "paused_until", "campaigns_off"):
+    settings = ("language", "zone", "quiet_from", "quiet_until", "paused_until", "campaigns_off", "preferred_door_id")
+    for name in settings:
         setattr(person, name, getattr(plain, name))
     set_address_form(session, person, None)
 

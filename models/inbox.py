@@ -81,13 +81,16 @@ _STORED = Hot(
         _T.c.platform == bindparam("platform"), _T.c.account == bindparam("account"), _T.c.key == bindparam("update")
     )
 )
-_FINISH = Hot(
-    lambda _dialect: (
-        update(_T)
-        .where(_T.c.id == bindparam("row"))
-        .values(person_id=bindparam("person"), reply_sealed=bindparam("reply"), door=bindparam("leaves"))
-    )
-)
+
+
+def finishing() -> Any:
+    """The statement that stores a reply; its parameters are made by `finished`."""
+    given = {"person_id": "person", "reply_sealed": "reply", "door": "leaves"}
+    values: dict[str, Any] = {column: bindparam(name) for column, name in given.items()}
+    return update(_T).where(_T.c.id == bindparam("row")).values(**values)
+
+
+_FINISH = Hot(lambda _dialect: finishing())
 
 
 def enter(session: Session, platform: str, account: str, key: str, sender: str, kind: str, payload: Any) -> str | None:
@@ -119,9 +122,15 @@ def stored(session: Session, platform: str, account: str, key: str) -> Stored | 
 
 def finish(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
     """Store the reply to give and how it leaves."""
+    _FINISH.changed(session, **finished(session, row, person_id, reply, door))
+
+
+def finished(
+    session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str
+) -> dict[str, Any]:
+    """The parameters of `finishing`."""
     sealed = vault_of(session).seal_json("inbox.reply_sealed", row, reply) if reply is not None else None
-    leaves = door if reply is not None else "none"
-    _FINISH.changed(session, row=row, person=person_id, reply=sealed, leaves=leaves)
+    return {"row": row, "person": person_id, "reply": sealed, "leaves": door if reply is not None else "none"}
 
 
 def set_aside(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:

@@ -21,6 +21,7 @@ Closed = Literal[
     "",  # open
     "over",  # the window: the person has not said anything for too long
     "used",  # the window: as many messages as it lets through have gone
+    "shut",  # the window: the platform called it closed, whatever the ledger says
     "no card",  # this kind of message has no short form
     "not set up",  # the account has no template for it
     "no grant",  # the person has not allowed one, or it is used up
@@ -119,7 +120,7 @@ def _closed(
         return ""
     if channel.windowed:
         now = window(standing, ledger.at)
-        return "" if now.left else "used" if now.why == "used" else "over"
+        return now.why
     subject = (channel.cards or {}).get(card, "")
     if channel.granted and not standing.grants.get((channel.name, subject)):
         repeats = before.unsure == (door.id, channel.name)

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import case, func, or_, select
 from sqlmodel import Session, SQLModel
 
 from config.catalogue import rules
-from models.channel import COUNTED_IN, KEYED, ORDINARY, Channel, used_up
+from models.channel import CARRY_CARDS, COUNTED_IN, KEYED, ORDINARY, Channel, used_up
 from models.database import machine_now_of, now_of
 from models.person import Door
 
@@ -72,10 +72,11 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How many messages the window lets through now. With none left `why` is "over" or "used"."""
+    """How many messages the window lets through now. With none left `why` is "over", "used" or "shut" (the platform
+    said so)."""
 
     left: int
-    why: str = ""
+    why: Literal["", "over", "used", "shut"] = ""
 
 
 def window(standing: Standing, at: datetime) -> Window:
@@ -99,10 +100,12 @@ def window(standing: Standing, at: datetime) -> Window:
     if standing.shut is not None:
         by_message = 0 if said is None or standing.shut > said else by_message
         by_click = 0 if not any(click > standing.shut for click in standing.clicks) else by_click
-    if standing.unknown and standing.shut is None:
-        return Window(1)
-    left = by_message + by_click
-    return Window(left) if left else Window(0, "used" if was_open else "over")
+    left = by_message + by_click or int(standing.unknown and standing.shut is None)
+    if left:
+        return Window(left)
+    if standing.shut is not None and (was_open or standing.unknown):
+        return Window(0, "shut")
+    return Window(0, "used" if was_open else "over")
 
 
 def read(session: Session, doors: Iterable[Door], rows: Collection[str], channels: Channels) -> Ledger:
@@ -208,9 +211,7 @@ def _grants(session: Session, doors: list[Door]) -> dict[str, dict[tuple[str, st
 
 
 def _before(session: Session, rows: Collection[str]) -> dict[str, Before]:
-    """What was tried for each row, the newest call first. A card arrived where a channel other than the ordinary ones
-    said so; what is unsure is the newest call that may have brought the message, unless a later one certainly failed
-    at another way."""
+    """What was tried for each row. What is unsure is the way of the newest call that may have brought the message."""
     tries = session.execute(
         select(_A.c.outbox_id, _A.c.door_id, _A.c.channel, _A.c.outcome, _A.c.started_at)
         .where(_A.c.outbox_id.in_(sorted(rows)), _A.c.outcome.in_(MAY_HAVE_COME))
@@ -220,7 +221,7 @@ def _before(session: Session, rows: Collection[str]) -> dict[str, Before]:
     for one in tries:
         known = found.get(one.outbox_id, Before())
         if one.outcome == "sent":
-            known = replace(known, carded=True)
+            known = replace(known, carded=known.carded or one.channel in CARRY_CARDS)
         elif known.unsure in (None, (one.door_id, one.channel)):
             known = replace(known, unsure=(one.door_id, one.channel), since=one.started_at, calls=known.calls + 1)
         found[one.outbox_id] = known

@@ -49,13 +49,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """One message of a person's list. `way` is "in" or "out"; `state` that of its table."""
+    """One message of a person's list. `way` is "in" or "out"; `state` that of its table; `by` = (platform, channel) of
+    each attempt, in order."""
 
     id: str
     at: datetime
     way: str
     kind: str
     state: str
+    by: tuple[tuple[str, str], ...] = ()
 
 
 def of_message(
@@ -85,10 +87,24 @@ def of_person(session: Session, person_id: str, limit: int = 20) -> list[Brief]:
         .where(_O.c.person_id == person_id)
         .order_by(_O.c.created_at.desc(), _O.c.id.desc())
         .limit(limit)
-    )
+    ).all()
+    by = _attempts(session, [row.id for row in told])
     both = [Brief(row.id, row.received_at, "in", row.kind, row.state) for row in heard]
-    both += [Brief(row.id, row.created_at, "out", row.kind, row.state) for row in told]
+    both += [Brief(row.id, row.created_at, "out", row.kind, row.state, tuple(by.get(row.id, ()))) for row in told]
     return sorted(both, key=lambda brief: (brief.at, brief.id))[-limit:]
+
+
+def _attempts(session: Session, rows: list[str]) -> dict[str, list[tuple[str, str]]]:
+    tries = session.execute(
+        select(_A.c.outbox_id, _A.c.channel, _D.c.platform)
+        .outerjoin(_D, _D.c.id == _A.c.door_id)
+        .where(_A.c.outbox_id.in_(rows))
+        .order_by(_A.c.started_at, _A.c.id)
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for row in tries:
+        found.setdefault(row.outbox_id, []).append((row.platform or "", row.channel))
+    return found
 
 
 def _heard(row: Any) -> list[Step]:

@@ -24,6 +24,7 @@ class Played:
         self.token: dict[str, Any] = {"access_token": "T", "expires_in": 7200}
         self.me: dict[str, Any] = {"ok": True, "result": {"username": "nuanyang_bot"}}
         self.hook: dict[str, Any] = {"ok": True, "result": {"url": "", "pending_update_count": 0}}
+        self.templates: list[dict[str, str]] = []
         self.skew = timedelta(0)
         self.asked: list[dict[str, Any]] = []
         self.base = ""
@@ -33,6 +34,9 @@ class Played:
         if path.endswith("stable_token"):
             self.asked.append(await request.json())
             said = self.token
+        elif path.endswith("/get_all_private_template"):
+            assert request.query["access_token"] == "T"
+            said = {"template_list": self.templates}
         elif path.endswith("/getMe"):
             said = self.me
         elif path.endswith("/getWebhookInfo"):

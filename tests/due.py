@@ -196,7 +196,13 @@ def _cries(session: Session, start: datetime) -> None:
         )
     )
     session.add(Alert(id="alert", person_id=asker, source="words", at=start))
-    message = {"thread": "contact", "asker_id": asker, "author_id": asker, "words_sealed": b"x", "at": start}
+    message: dict[str, Any] = {
+        "thread": "contact",
+        "asker_id": asker,
+        "author_id": asker,
+        "words_sealed": b"x",
+        "at": start,
+    }
     session.add(ContactMessage(id="contact", by_asker=True, county="440106", **message))
 
 

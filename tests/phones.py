@@ -23,6 +23,7 @@ from wechatpy.crypto import WeChatCrypto
 from wechatpy.utils import to_text
 
 from bot.app import App
+from config.cards import CARDS
 from config.settings import Settings
 from models import lease
 from models.database import Database
@@ -30,6 +31,8 @@ from models.database import Database
 TOKEN, AES_KEY, APPID = "transcript-token", "A" * 43, "wx0000000000000001"
 BOT_TOKEN, BOT_SECRET = "1000001:transcript-token-of-the-bot", "transcript-secret"
 PUBLIC = "https://nuanyang.example"
+TEMPLATE = {"id": "T", "fields": {"state": "phrase1", "thing": "thing2", "time": "time3"}}
+NAMES = {"phrase": "状态", "thing": "事项", "time": "时间"}
 _OPTION = re.compile(r"^(\d+)\. (.*)$")
 _NEXT_OPTION = re.compile(r"[；;] ?(?=\d+\. )")  # many choices stand several in a line
 _LINK = re.compile(r'^<a href="([^"]*)">(.*)</a>$')
@@ -66,6 +69,7 @@ class Exchange:
         app = web.Application()
         app.router.add_post("/cgi-bin/stable_token", self._token)
         app.router.add_post("/cgi-bin/message/custom/send", self._custom)
+        app.router.add_post("/cgi-bin/message/template/send", self._template)
         app.router.add_route("*", "/bot{token}/{method}", self._bot)
         self.server = TestServer(app)
 
@@ -82,6 +86,13 @@ class Exchange:
             shown = read_wechat(body["text"]["content"])
         self.sent.append(("wechat", body["touser"], shown))
         return web.json_response({"errcode": 0, "errmsg": "ok"})
+
+    async def _template(self, request: web.Request) -> web.Response:
+        """As the phone shows it: the title that the account gave it, then field by field."""
+        body = json.loads(await request.read())
+        fields = [f"{NAMES[name.rstrip('0123456789')]}：{part['value']}" for name, part in body["data"].items()]
+        self.sent.append(("wechat", body["touser"], Shown("\n".join(["【服务通知】", *fields]))))
+        return web.json_response({"errcode": 0, "errmsg": "ok", "msgid": 1})
 
     async def _bot(self, request: web.Request) -> web.Response:
         form = {key: str(value) for key, value in (await request.post()).items()}
@@ -144,7 +155,7 @@ def read_telegram(text: str, markup: dict[str, Any]) -> Shown:
 class Stage:
     """One deployment under test: a database, a spool folder, and both platforms' accounts named “test”."""
 
-    def __init__(self, database: Database, spool: Any, exchange: Exchange) -> None:
+    def __init__(self, database: Database, spool: Any, exchange: Exchange, *, templates: bool = False) -> None:
         self.database = database
         self.exchange = exchange
         self.spool = spool
@@ -159,6 +170,7 @@ class Stage:
                         "token": TOKEN,
                         "encoding_aes_key": AES_KEY,
                         "api_base": base,
+                        "templates": dict.fromkeys(CARDS, TEMPLATE) if templates else {},
                     }
                 },
                 "telegram": {

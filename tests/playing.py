@@ -35,12 +35,13 @@ _DATE = re.compile(r"(?<!\d)20\d\d[-年/]\d{1,2}[-月/]\d{1,2}日?")
 
 @dataclass
 class Script:
-    """A transcript file: its header, and its lines in order."""
+    """A transcript file: its header, and its lines in order. `templates` = the WeChat account has them (模板：有)."""
 
     path: Path
     platforms: list[str]
     start: datetime
     lines: list[str]
+    templates: bool = False
 
     @classmethod
     def read(cls, path: Path) -> Script:
@@ -53,7 +54,7 @@ class Script:
             elif line.startswith("时间："):
                 when = datetime.strptime(line[3:].split("←")[0].strip(), "%Y-%m-%d %H:%M")
                 start = when.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
-        return cls(path, platforms, start.astimezone(UTC), lines)
+        return cls(path, platforms, start.astimezone(UTC), lines, "模板：有" in lines)
 
     def on(self, platform: str) -> list[str]:
         """The lines as this platform plays them."""
@@ -106,7 +107,7 @@ class Play:
                 skipping = True
                 continue
             out.append(line)
-            if not line or line.startswith(("#", "平台：", "时间：")):
+            if not line or line.startswith(("#", "平台：", "时间：", "模板：")):
                 continue
             out += await self._line(line)
         return out

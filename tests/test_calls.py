@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select, update
+from sqlmodel import col, select, update
 
 from handlers import onpage
 from models import calls, unreachable
@@ -27,7 +27,7 @@ def held(database: Database, chat: Chat, key: str = "one", priority: int = REPLY
     """A message that no door takes."""
     with database.write() as session:
         enqueue(session, chat.person().id, "reply", {"text": "x"}, unique_key=key, priority=priority)
-        session.execute(update(OutboxMessage).where(OutboxMessage.unique_key == key).values(state="held", why=why))
+        session.execute(update(OutboxMessage).where(col(OutboxMessage.unique_key) == key).values(state="held", why=why))
         return session.exec(select(OutboxMessage.id).where(OutboxMessage.unique_key == key)).one()
 
 

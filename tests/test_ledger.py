@@ -146,7 +146,7 @@ def test_the_platforms_word_closes_the_window_until_the_next_message(
     desk.heard()
     clock.pass_time(M)
     desk.sent("closed", code)
-    assert desk.left() == (0, "used")
+    assert desk.left() == (0, "shut")
     clock.pass_time(M)
     desk.heard("menu")
     assert desk.left() == (3, ""), "a click opens its own window"

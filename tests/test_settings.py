@@ -107,6 +107,12 @@ def test_an_account_may_be_spread_over_file_and_secrets(alone: Path, monkeypatch
         ("NUANYANG_TELEGRAM__HK__SECRET_TOKEN", "with space"),
         ("NUANYANG_TELEGRAM__HK__TOKEN", "98765:?"),
         ("NUANYANG_TELEGRAM__HK__TYPO", "x"),
+        ("NUANYANG_TELEGRAM__HK__SENDS_A_SECOND", "many"),
+        ("NUANYANG_TELEGRAM__HK__SENDS_A_SECOND", "-0.5"),
+        ("NUANYANG_WECHAT__GD__SENDS_A_SECOND", "inf"),
+        ("NUANYANG_WECHAT__GD__SENDS_AT_ONCE", "2.5"),
+        ("NUANYANG_WECHAT__GD__SENDS_AT_ONCE", "-7"),
+        ("NUANYANG_TELEGRAM__HK__SENDS_AT_ONCE", "987654"),
     ],
 )
 def test_what_is_malformed_is_named_in_one_line_without_its_value(

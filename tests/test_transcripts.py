@@ -52,7 +52,7 @@ async def test_the_talk_goes_as_its_transcript_says(
     monkeypatch.setattr(receive, "ANSWER_SECONDS", 60.0)
     monkeypatch.setattr(receive, "URGENT_SECONDS", 60.0)
     script = Script.read(path)
-    stage = Stage(database, tmp_path / "spool", exchange)
+    stage = Stage(database, tmp_path / "spool", exchange, templates=script.templates)
     happened = await Play(script, stage, platform, clock).run()
     if request.config.getoption("--update") and happened != script.on(platform):
         path.write_text("\n".join(script.with_played(platform, happened)).rstrip() + "\n", "utf-8")

@@ -53,7 +53,8 @@ def why(
             )
         briefs = of_person(session, person, limit)
     for brief in briefs:
-        say("\t".join([brief.id, _at(brief.at, zone), *_brief(brief)]))
+        by = [channel(name, platform) for platform, name in brief.by if platform or name]
+        say("\t".join([brief.id, _at(brief.at, zone), *_brief(brief), *([_("、").join(by)] if by else [])]))
     if not briefs:
         say(_("这个人还没有消息，或都已过了保存期。"))
 

@@ -39,7 +39,7 @@ def _asked() -> argparse.Namespace:
     for each in fields(Plan):
         if each.name != "people":
             default = 0 if each.name == "updates" else each.default
-            kind = int if each.name in ("updates", "strict") else float
+            kind = int if each.name == "updates" else float
             crowd.add_argument(f"--{each.name}", type=kind, default=default)
     poison = parser.add_argument_group("a crowd beside poison, with --rounds")
     poison.add_argument("--rounds", type=int, default=0, help="how often each kind of poison comes")

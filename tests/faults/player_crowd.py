@@ -32,7 +32,7 @@ _HOURS = re.compile(r"每天 (\d\d:\d\d) 到 (\d\d:\d\d) 不打扰你")
 class Plan:
     """How the crowd writes. Shares are 0–1; `rate` is messages a second, `spread` seconds that a shuffled message comes
     late at most, `later` seconds after which every other repeated message comes once more at most, though it was
-    acknowledged; `patience` seconds to wait at the end for answers, `strict` = repeats must get exactly the same."""
+    acknowledged; `patience` seconds to wait at the end for answers."""
 
     updates: int = 100
     rate: float = 20.0
@@ -44,13 +44,13 @@ class Plan:
     old: float = 0.0
     clicking: float = 0.0
     patience: float = 60.0
-    strict: bool = False
 
 
 @dataclass
 class Crowd:
     """What is counted: `lost` = answers that did not come, `doubled` = that came twice without saying so, `wrong` = to
-    nothing that was said; `different` = repeats that got another answer; `late` = acknowledged after the contract."""
+    nothing that was said; `different` = repeats that got another answer, `silent` = that got none where others did;
+    `late` = acknowledged after the contract's time."""
 
     acknowledged: int = 0
     repeats: int = 0
@@ -58,6 +58,7 @@ class Crowd:
     doubled: int = 0
     wrong: int = 0
     different: int = 0
+    silent: int = 0
     again: int = 0
     late: int = 0
     spooled: int = 0  # acknowledged without an answer, which came by the API later
@@ -177,7 +178,7 @@ class Writing:
                 break
             self.found.repeats += 1
             await asyncio.sleep(pause)
-            pause = min(2.0, pause * 1.5)
+            pause = min(8.0, pause * 1.5)  # as platforms do, but sooner
         self._acknowledged(said, came)
         if copies > 1 and self._wire.random.random() < 0.5:
             await asyncio.sleep(self._wire.random.uniform(0, self._plan.later))
@@ -198,11 +199,12 @@ class Writing:
         self.found.spooled += not text
 
     def _compare(self, said: Said, came: list[Answer]) -> None:
-        """Answers to the same message are the same; without `strict`, those that came at all."""
-        sames = {each.whole for each in came if not each.why and (each.text or self._plan.strict)}
-        if len(sames) > 1:
+        """Answers to the same message are the same, to the byte that the platform opens."""
+        wholes = {each.whole if each.text else "" for each in came if not each.why}
+        self.found.silent += len(wholes) > 1 and "" in wholes
+        if len(wholes - {""}) > 1:
             self.found.different += 1
-            self._wire.note("different", key=said.key, answers=sorted(sames))
+            self._wire.note("different", key=said.key, answers=sorted(wholes))
 
     def _missing(self) -> int:
         return sum(

@@ -100,7 +100,7 @@ class Copies:
             sender.pause()
             came = await self.played.came(0)
             await self.waits.over(OVER + self.chance.uniform(1, 5))
-            await self.played.came(came + 1)  # somebody else has taken over, or nothing is left
+            await self.played.came(came + 1, 10)  # somebody else has taken over, or nothing is left
             sender.go_on()
         fault.ended = time.monotonic()
 

@@ -31,7 +31,7 @@ class Size:
 
 
 SMALL = Size(rate=10, before=0.5, full=2.5, after=0.5, people=20)
-FULL = Size(rate=20, before=10, full=30, after=20, people=400, megabytes=64)
+FULL = Size(rate=10, before=10, full=30, after=20, people=200, megabytes=64)
 
 
 @pytest.mark.timeout(300)

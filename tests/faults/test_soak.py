@@ -47,7 +47,8 @@ FULL = Size(1_800, 300, 300, 10, 5)
 
 @dataclass(frozen=True)
 class Sample:
-    """What the copy that is never killed holds: memory and write-ahead log in MiB; `at` in seconds of the run."""
+    """What the copy that is never killed holds: memory and write-ahead log in MiB, open files without the connections
+    of those who call it; `at` in seconds of the run."""
 
     at: float
     memory: float
@@ -67,14 +68,20 @@ class Slope:
         return f"{self.an_hour:+.2f} ± {self.give_or_take:.2f}"
 
 
-def sample(began: float, pid: int, database: Database) -> Sample:
+def sample(began: float, pid: int, port: int, database: Database) -> Sample:
     """One look at a process, from outside."""
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines() if ":" in line
-    )
-    files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    process = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (process / "status").read_text("ascii").splitlines() if ":" in line)
+    files = len(list((process / "fd").iterdir())) - callers(port)
     memory = int(status["VmRSS"].split()[0]) / 1024
     return Sample(time.monotonic() - began, memory, files, int(status["Threads"]), wal(database))
+
+
+def callers(port: int) -> int:
+    """Connections that others keep open to a port: how many these are is their business."""
+    lines = Path("/proc/net/tcp").read_text("ascii").splitlines()[1:]
+    ours = [fields for fields in map(str.split, lines) if int(fields[1].split(":")[1], 16) == port]
+    return sum(1 for fields in ours if fields[3] in ("01", "08"))  # established, or ended by the other side
 
 
 def wal(database: Database) -> float:
@@ -110,10 +117,10 @@ def slope(samples: list[Sample]) -> Slope:
 
 
 def grown(samples: list[Sample], what: str) -> float:
-    """How much more there is in the last third than in the first."""
+    """How much more there is in the last third than in the one before: pools fill up when they are first needed."""
     third = len(samples) // 3
-    first, last = ([getattr(one, what) for one in part] for part in (samples[:third], samples[-third:]))
-    return float(statistics.median(last) - statistics.median(first))
+    before, last = ([getattr(one, what) for one in part] for part in (samples[third:-third], samples[-third:]))
+    return float(statistics.median(last) - statistics.median(before))
 
 
 def complaints(log: Path) -> list[str]:
@@ -127,7 +134,7 @@ async def watch(size: Size, steady: Copy, other: Copy | None, database: Database
     began = time.monotonic()
     samples, killed_at = [], began
     while not crowd.done and time.monotonic() - began < size.seconds:
-        samples.append(await asyncio.to_thread(sample, began, steady.pid, database))
+        samples.append(await asyncio.to_thread(sample, began, steady.pid, steady.port, database))
         if other is not None and time.monotonic() - killed_at >= size.kill:
             killed_at = time.monotonic()
             await other.kill()

@@ -1,0 +1,48 @@
+"""What judges the outbound faults finds what it is there for."""
+
+from __future__ import annotations
+
+from tests.faults.player import AGAIN
+from tests.faults.senders import Call, judge
+from tests.faults.test_platform_answers import _early, _refreshes
+
+
+def call(at: float, words: str = "【a】", **more: object) -> Call:
+    usual: dict[str, object] = {"n": 1, "copy": "one", "account": "w", "path": "message/custom/send", "to": "o"}
+    given = {"taken": True, "how": "ok", "ended": at + 0.1, "text": words} | more
+    return Call(at=at, **(usual | given))  # type: ignore[arg-type]
+
+
+def test_a_second_time_is_a_double_unless_it_says_so() -> None:
+    assert judge([call(1), call(2)], {"【a】": "sent"}).doubled == {"【a】"}
+    marked = judge([call(1), call(2, AGAIN + "\n【a】")], {"【a】": "sent"})
+    assert (marked.doubled, marked.again) == (set(), {"【a】"})
+
+
+def test_sent_without_a_good_answer_is_false_and_sent_without_a_call_is_lost() -> None:
+    unclear = call(1, fault="200 html", how="200 html")
+    assert judge([unclear], {"【a】": "sent"}).false_sent == {"【a】"}
+    assert judge([unclear], {"【a】": "uncertain"}).false_sent == set()
+    assert judge([], {"【a】": "sent"}).lost == {"【a】"}
+    assert judge([], {"【a】": "held"}).lost == set()
+
+
+def test_a_call_in_a_pause_is_seen_of_the_chat_or_the_whole_account() -> None:
+    told = call(1, fault="429", pause=10.0, path="sendMessage")
+    assert [one.at for one in _early([told, call(5, path="sendMessage"), call(12, path="sendMessage")])] == [5]
+    assert _early([told, call(5, path="sendMessage", to="another")]) == []
+    whole = call(1, fault="429", pause=10.0)
+    assert [one.at for one in _early([whole, call(1.3, to="under way"), call(5, to="another")])] == [5]
+
+
+def test_refreshes_of_a_token_are_counted_by_incident() -> None:
+    def refused(at: float) -> Call:
+        return call(at, fault="40001", how="40001")
+
+    def asked(at: float) -> Call:
+        return call(at, path="token")
+
+    first = [asked(0), refused(1), asked(2), refused(3), asked(4)]
+    assert _refreshes(first) == 2
+    assert _refreshes([*first, refused(400), asked(401)]) == 2
+    assert _refreshes([*first, refused(5), asked(6)]) == 3
