@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlmodel import col, delete
 
 from models.database import Database, now_of
 from models.erasure import leave
+from models.outbox import OutboxMessage
 from models.person import door_of
 from models.role import RoleGrant, grants
 from tests.chatting import Chat
@@ -33,11 +35,14 @@ def follow(chat: Chat) -> str:
     return chat.act("follow")
 
 
-def unfollow(database: Database, chat: Chat) -> None:
+def unfollow(database: Database, chat: Chat, *, told: bool = False) -> None:
+    """They leave. `told` = what whoever is responsible hears of it waits; else it is long gone."""
     with database.write() as session:
         door = door_of(session, chat.platform, "test", chat.sender)
         assert door is not None
         leave(session, door)
+        if not told:
+            session.execute(delete(OutboxMessage).where(col(OutboxMessage.kind) == "notice.unreachable"))
 
 
 def grant(database: Database, chat: Chat, role: str, scope: str, kind: str = "region") -> None:

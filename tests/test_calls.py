@@ -246,7 +246,7 @@ def test_to_unfollow_is_to_be_out_of_reach_and_on_telegram_only_the_number_is_to
     follow(abroad)
     grant(database, abroad, "specialist", "440106")
     alin.say("称呼", "陈姐")
-    unfollow(database, alin)
+    unfollow(database, alin, told=True)
     (one,) = told_of(database)
     assert "志愿者" in one.text and "陈姐" not in one.text
 

@@ -105,8 +105,10 @@ class Writing:
         plan, chance, began = self._plan, self._wire.random, int(time.time())
         clickers = {number for number in range(0, plan.people, 2) if chance.random() < plan.clicking * 2}
         seconds: dict[str, int] = {}
+        everybody = chance.sample(range(plan.people), plan.people)
         for number in range(plan.updates):
-            person = chance.randrange(plan.people)
+            # In turns: nobody writes so much that WeChat, which allows five messages of ours, would refuse an answer.
+            person = everybody[number % plan.people]
             platform, sender = sender_of(person)
             due = number / plan.rate
             at = began + int(due) - (DAY if chance.random() < plan.old else 0)

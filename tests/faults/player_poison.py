@@ -35,6 +35,7 @@ class Poisoning(Writing):
         self._pairs: list[Pair] = []
         self._became: dict[str, Counter[str]] = {}
         self._button = ""
+        self._writes = 0
 
     async def poison(self) -> dict[str, object]:
         """All of it; then what is still to come."""
@@ -71,7 +72,8 @@ class Poisoning(Writing):
         return others
 
     async def _one(self, http: aiohttp.ClientSession) -> float:
-        platform, sender = sender_of(self._wire.random.randrange(self._plan.people))
+        self._writes = (self._writes + 1) % self._plan.people
+        platform, sender = sender_of(self._writes)
         words = self._words(self._wire.random.random() < 0.6)
         began = time.monotonic()
         await self._say(http, Said(platform, sender, self._wire.next(), int(time.time()), words), 1)

@@ -85,7 +85,7 @@ async def test_a_crowd_at_several_copies_gets_one_effect_and_one_answer_a_messag
     request: pytest.FixtureRequest, tmp_path: Path, count: int, size: Size, seed: int
 ) -> None:
     print(f"seed {seed}")
-    options = {"updates": size.updates, "rate": size.rate, "people": 200, "repeated": 0.3, "patience": 120}
+    options = {"updates": size.updates, "rate": size.rate, "people": 1_000, "repeated": 0.3, "patience": 120}
     with own_database(request, tmp_path, "postgresql") as url:
         async with playing(tmp_path, seed=seed, **options) as crowd:
             copies = [Copy(tmp_path, url, crowd.api) for _ in range(count)]
@@ -109,7 +109,7 @@ async def test_a_repeat_at_another_copy_while_the_first_is_at_work_gets_the_very
 ) -> None:
     """Each message comes two or three times at once, each time to another copy, and nobody is killed."""
     print(f"seed {seed}")
-    options = {"updates": updates, "rate": 15, "people": 60, "repeated": 1.0, "patience": 60}
+    options = {"updates": updates, "rate": 15, "people": 500, "repeated": 1.0, "patience": 60}
     with own_database(request, tmp_path, "postgresql") as url:
         async with playing(tmp_path, seed=seed, **options) as crowd:
             copies = [Copy(tmp_path, url, crowd.api) for _ in range(2)]

@@ -31,7 +31,7 @@ class Size:
 
 
 SMALL = Size(rate=10, before=0.5, gone=4.5, after=0.5, people=20)  # a lock is waited for 3 s, a hung call 4 s
-FULL = Size(rate=20, before=10, gone=60, after=30, people=400)
+FULL = Size(rate=20, before=10, gone=60, after=30, people=500)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -33,9 +33,7 @@ from sqlmodel import Session, col, select
 from bot import hearing
 from bot.deliver import Deliverer
 from bot.hearing import Hearing
-from bot.platforms.base import ONE_CHANNEL, Outcome
-from bot.platforms.telegram import Telegram
-from bot.platforms.wechat import WeChat
+from bot.platforms.base import Outcome
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.notices import words
@@ -47,6 +45,7 @@ from models.person import Person, doors
 from scheduler import jobs
 from tests.conftest import START, StoppedClock
 from tests.due import clear
+from tests.faults.played import Said, Screen
 from tests.outgoing import ACCOUNTS, claim
 
 FINAL = {"sent", "uncertain", "refused", "superseded", "expired", "withdrawn"}
@@ -55,38 +54,6 @@ SENDERS = (("wechat", "alin"), ("wechat", "bobo"), ("telegram", "77"))
 REPEATED_FOR = timedelta(seconds=20)  # WeChat comes again for so long; Telegram for longer, which proves no more
 _WORDS = re.compile(r"回答 (\S+)")
 _turn = hearing.turn
-
-
-@dataclass
-class Said:
-    """One message as its platform knows it. `accepted` = the product said that it has it. `calls` = how often the
-    platform came, `acknowledged` = it was answered without words, and comes no more. `left` = the person unfollowed
-    after it, and is owed nothing."""
-
-    inbound: Inbound
-    calls: int = 0
-    accepted: bool = False
-    acknowledged: bool = False
-    spooled: bool = False
-    left: bool = False
-    seen: list[bool] = field(default_factory=list)  # each time that its answer stood on the screen: whether marked
-
-
-class Screen:
-    """Both platforms, as the engine calls them: what happens to each call is decided before."""
-
-    def __init__(self, name: str, machine: Machine) -> None:
-        self.name, self.account, self.channels = name, "test", ONE_CHANNEL
-        self.features = (WeChat if name == "wechat" else Telegram).features
-        self._machine = machine
-
-    def answers_now(self, _inbound: Inbound) -> bool:
-        """Telegram's answers are not slowed down here."""
-        return True
-
-    async def send(self, sender: str, reply: Reply, *, key: str, deadline: float, channel: str = "") -> Outcome:
-        """One call."""
-        return self._machine.called(self.name, sender, reply)
 
 
 class Machine(RuleBasedStateMachine):
@@ -272,7 +239,7 @@ class Machine(RuleBasedStateMachine):
 
     def deliver(self) -> int:
         if self.deliverer is None:
-            screens: dict[Any, Any] = {(name, "test"): Screen(name, self) for name in ("wechat", "telegram")}
+            screens: dict[Any, Any] = {(name, "test"): Screen(name, self.called) for name in ("wechat", "telegram")}
             self.deliverer = Deliverer(self.database, screens, self.here, self.name)
         return self.loop.run_until_complete(asyncio.wait_for(self.deliverer.once(), 20))
 

@@ -14,7 +14,7 @@ from tests.faults.world import Copy, own_database, playing
 
 SHARES = {"repeated": 0.3, "shuffled": 0.2, "old": 0.01, "clicking": 0.03}
 SMALL = {"updates": 150, "rate": 50, "people": 60, "spread": 1.0, "later": 1.0, "patience": 60, **SHARES, "old": 0.05}
-FULL = {"updates": 10_000, "rate": 30, "people": 800, "spread": 60.0, "patience": 240, **SHARES}
+FULL = {"updates": 10_000, "rate": 30, "people": 2_500, "spread": 60.0, "patience": 240, **SHARES}
 
 
 @pytest.mark.timeout(900)
