@@ -36,8 +36,9 @@ run: install ## everything on this machine: SQLite, sandbox, phone page
 test: install-dev ## all tests but the long ones (under 5 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "not long" -n 4 --dist worksteal tests
 
-test-long: install-dev ## all tests in their full sizes
-	$(BIN)/python -m pytest -n 4 --dist worksteal tests
+test-long: install-dev ## all tests in their full sizes (hours), with a table of what the faults did
+	@results=$$(mktemp); NUANYANG_FAULT_RESULTS=$$results $(BIN)/python -m pytest -n 4 --dist worksteal tests; status=$$?; \
+	$(BIN)/python -m tests.faults.report $$results; rm -f $$results; exit $$status
 
 lint: install-dev ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
@@ -45,9 +46,10 @@ lint: install-dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install-dev ## what a turn costs, against a floor of plain SQL (two minutes)
+bench: install-dev ## what turns, delivery and a start cost, turns and delivery against a floor (ten minutes)
 	$(BIN)/python -m bench.inbound
 	$(BIN)/python -m bench.delivery
+	$(BIN)/python -m bench.start
 
 format: install-dev ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .

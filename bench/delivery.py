@@ -40,11 +40,12 @@ from bot.sending_line import CHAT_SECONDS, Limits
 from config.settings import TelegramAccount, WeChatAccount
 from handlers.here import Here
 from handlers.message import Reply
+from models import outbox
 from models.database import Database
 from models.ids import new_id
 from models.outbox import CAMPAIGN, EMERGENCY
 
-NAME, AT_ONCE = "bench", 64
+NAME, AT_ONCE = "bench", 200
 ROUNDS, MESSAGES, BARE_SECONDS = 4, 2_500, 1.0
 RATE, RATE_SECONDS = 30, 20.0
 QUEUE = 50_000
@@ -130,6 +131,7 @@ class Post:
             one |= {"params_sealed": sealed, "due_at": due + timedelta(microseconds=at)}
             rows.append(one)
         usual = {"priority": priority, "state": "waiting", "resends": 0, "created_at": due, "why": ""}
+        usual |= {"line": outbox.line(*self.account)}
         with self.database.write() as session:
             session.execute(insert(table), [one | usual for one in rows])
 

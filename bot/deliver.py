@@ -1,31 +1,35 @@
 """A message out: claim → words → platform call → named outcome → one update.
 
 Calls run side by side, as many as an account has places (sending_line.py). One thread looks for what may leave
-(sending_choice.py) and writes (sending_books.py): how the calls ended that came back meanwhile, and the next claims, in
-one transaction. One sender per account by a lease, which a task of its own renews.
+(sending_choice.py) and claims it; another writes down how calls ended, together what came meanwhile (sending_books.py).
+One sender per account by a lease, which a third one renews.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 
 import structlog
+from sqlmodel import Session
 
 from bot.last_moment import Ticket, steady, ticket
 from bot.platforms.base import Outcome, Platform
-from bot.sending_books import Booked, Books, Ended, sends
+from bot.sending_books import Booked, Books, Ended, pauses_account, pauses_chat, sends
 from bot.sending_choice import Chooser, Picks, View
 from bot.sending_line import Account, Call, Limits, Line
 from bot.ways import Ways
 from config.texts import speaking
 from handlers import late
 from handlers.here import Here
-from models import claiming, lease
+from models import claiming, lease, outbox
 from models.database import Database, DatabaseAway
 from models.person import Door
 
@@ -39,6 +43,7 @@ LEAST_SECONDS = 1.0  # a call is not begun when less is left for it
 RENEW_SECONDS = 3.0
 TOGETHER_SECONDS = 0.05  # outcomes of an account with a pace wait so long for others, to share their commit
 STOP_SECONDS = 4.0  # for the calls under way when the process stops
+LAST_SECONDS = 1.0  # for what is being written down then
 AWAY_SECONDS = 0.5
 
 
@@ -72,7 +77,8 @@ class Deliverer:
         self._lines = {account: Line((limits or {}).get(account, Limits())) for account in platforms}
         ways = Ways({account: platform.channels for account, platform in platforms.items()})
         self._books, self._chooser = Books(name, here, ways), Chooser(ways)
-        self._writer = ThreadPoolExecutor(1, "deliver")
+        self._claimer = ThreadPoolExecutor(1, "claim")
+        self._recorder = ThreadPoolExecutor(1, "record")
         self._renewer = ThreadPoolExecutor(1, "lease")
         self._saver = ThreadPoolExecutor(1, "arrived")
         self.leases: dict[Account, float] = {}  # until when (steady seconds) calls may begin
@@ -82,7 +88,14 @@ class Deliverer:
         self._look_at = 0.0
         self._ended: list[Ended] = []
         self._arriving: set[str] = set()  # people of whom it is being written down what they have on their screen
-        self._wake = asyncio.Event()
+        self._recording, self._closing = 0, False
+        self._one = Lock()
+        self._wake, self._came = asyncio.Event(), asyncio.Event()
+        self._tickets: dict[str, Ticket] = {}
+        self._resting: set[Account] = set()  # accounts whose pause is not written down yet
+        self._rested_at = 0.0
+        paced = all(line.limits.a_second for line in self._lines.values())
+        self._together = TOGETHER_SECONDS if paced else 0.0
         self._timers: dict[Account, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._more = False  # there was not time enough to look at everything
@@ -91,16 +104,22 @@ class Deliverer:
     async def run(self, stopping: asyncio.Event) -> None:
         """Until `stopping`; then what has not begun goes back, calls under way end, and the leases are given up."""
         renewing = asyncio.create_task(self._keep_leases())
-        waking = asyncio.create_task(self._wake_at(stopping))
+        recording = asyncio.create_task(self._keep_record())
+        ringing = asyncio.create_task(self._ring(stopping))
         try:
             while not stopping.is_set():
                 await self._turn(stopping)
             await self._drain()
         finally:
-            waking.cancel()
             renewing.cancel()
+            ringing.cancel()
+            self._closing = True
+            self._came.set()
+            await asyncio.wait([recording], timeout=LAST_SECONDS)
+            recording.cancel()
             for timer in self._timers.values():
                 timer.cancel()
+        await self._record_rest()
         await self._leave()
 
     async def once(self) -> int:
@@ -109,19 +128,19 @@ class Deliverer:
         if steady() >= self._renew_at:
             await self._renew()
         self._chooser.begin_anew()
-        worked = await self._cycle(look=True)
+        worked = await self._claim()
         while any(line.held for line in self._lines.values()) or self._arriving:
             self._wake.clear()
             if not self._ended:
                 await self._wake.wait()
-            await self._cycle(look=False)
+            await self._record()
         return worked
 
-    # The loop
+    # What comes next
 
     async def _turn(self, stopping: asyncio.Event) -> None:
-        """Wait until there is something to do, and do it."""
-        if not self._ended and steady() < self._look_at:
+        """Wait until there may be something to send, and claim it."""
+        if steady() < self._look_at:
             self._wake.clear()
             try:
                 async with asyncio.timeout(self._look_at - steady()):
@@ -130,102 +149,55 @@ class Deliverer:
                 pass
             if stopping.is_set():
                 return
-        if all(line.limits.a_second for line in self._lines.values()):
-            await asyncio.sleep(TOGETHER_SECONDS)
+        await asyncio.sleep(self._together)
+        self._look_at = steady() + IDLE_SECONDS
         try:
-            had = bool(self._ended)
-            worked = await self._cycle(look=True)
+            if await self._claim() or self._more:
+                self._look_at = 0.0
         except DatabaseAway:
             log.warning("database_away", doing="deliver")
             await asyncio.sleep(AWAY_SECONDS)
         except Exception:
-            # The loop that carries everybody's messages goes on; a row in doubt is swept by its deadline.
+            # The loop that carries everybody's messages goes on.
             log.exception("deliver_failed")
             await asyncio.sleep(AWAY_SECONDS)
-        else:
-            self._look_at = steady() + (0.0 if had or worked or self._more else IDLE_SECONDS)
 
-    async def _wake_at(self, stopping: asyncio.Event) -> None:
+    async def _ring(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
         self._wake.set()
 
-    async def _cycle(self, *, look: bool) -> int:
-        """Write down how calls ended, claim more and begin them; returns how many rows were found."""
-        ended, self._ended = self._ended, []
-        view = self._view(ended, look=look)
+    async def _claim(self) -> int:
+        """Claim what there is room for and begin it; returns how many rows were found."""
+        view = self._view()
         known = [row for line in self._lines.values() for row in line.held]
         try:
-            picks, booked = await self._in(self._writer, lambda: self._work(ended, view, known))
+            picks, booked = await self._in(self._claimer, lambda: self._look(view, known))
         except DatabaseAway:
-            self._ended[:0] = ended
             self._broken = True
             raise
-        except Exception:
-            if not ended:
-                raise
-            log.exception("outcomes_not_written")
-            picks, booked = Picks(), await self._one_by_one(ended, view)
         self._broken, self._more = False, picks.more
-        for one in ended:
-            self._lines[one.call.way.account].release(one.call)
-        for account in booked.paused:
-            self.leases.pop(account, None)
-        self._chats |= booked.chats
-        for call in (*booked.calls, *booked.instead):
-            self._lines[call.way.account].add(call)
-        for call in booked.arrived:
-            self._begin(self._arrived(call))
-        for account in self._lines:
-            self._dispatch(account)
+        self._follow(booked)
         return len(picks)
 
-    def _work(self, ended: list[Ended], view: View, known: list[str]) -> tuple[Picks, Booked]:
-        """In the writer's thread."""
+    def _look(self, view: View, known: list[str]) -> tuple[Picks, Booked]:
+        """In the claimer's thread."""
         if self._broken:
-            with self._database.write() as session:
+            with self._write() as session:
                 claiming.stranded(session, self.name, known)
-        picks = Picks()
-        if view.rooms:
-            with self._database.read() as session:
-                picks = self._chooser.pick(session, view, steady())
-        if not picks and not ended:
+        with self._database.read() as session:
+            picks = self._chooser.pick(session, view, steady())
+        if not picks:
             return picks, Booked()
         began = steady()
-        with self._database.write() as session:
-            return picks, self._books.write(session, ended, picks, view, began)
+        with self._write() as session:
+            return picks, self._books.claim(session, picks, began)
 
-    async def _one_by_one(self, ended: list[Ended], view: View) -> Booked:
-        """One of these outcomes cannot be written, through a fault of ours: the others must not suffer from it."""
-        booked = Booked()
-        for one in ended:
-
-            def write(one: Ended = one) -> Booked:
-                with self._database.write() as session:
-                    return self._books.write(session, [one], Picks(), view, steady())
-
-            try:
-                done = await self._in(self._writer, write)
-            except DatabaseAway:
-                raise
-            except Exception:
-                log.exception("outcome_not_written", outcome=one.outcome.name if one.outcome else "late")
-                continue  # its row is swept by its deadline
-            booked.instead += done.instead
-            booked.arrived += done.arrived
-            booked.paused += done.paused
-            booked.chats |= done.chats
-        return booked
-
-    def _view(self, ended: list[Ended], *, look: bool) -> View:
+    def _view(self) -> View:
         now, machine = steady(), self._database.clock.machine()
-        leaving = dict.fromkeys(self._lines, 0)
-        for one in ended:
-            if one.outcome is None or one.outcome.name not in ("closed", "left"):  # those may have another door
-                leaving[one.call.way.account] += 1
         mine = {account for account, until in self.leases.items() if until > now}
         held = [call for line in self._lines.values() for call in line.held.values()]
         return View(
-            rooms={account: self._lines[account].room(now, leaving[account]) for account in mine} if look else {},
+            rooms={account: self._lines[account].room(now) for account in mine},
             mine=mine,
             others=self._others,
             busy={call.row.person_id for call in held} | self._arriving,
@@ -233,6 +205,81 @@ class Deliverer:
             resting=set().union(*(line.resting(now) for line in self._lines.values())),
             paused={door: until for door, until in self._chats.items() if until > machine},
         )
+
+    def _follow(self, booked: Booked) -> None:
+        """What has been committed, happens."""
+        for call in (*booked.calls, *booked.instead):
+            self._lines[call.way.account].add(call)
+        for call in booked.arrived:
+            self._begin(self._arrived(call))
+        for account in self._lines:
+            self._dispatch(account)
+
+    # What has ended
+
+    async def _keep_record(self) -> None:
+        """Beside the claims: how a call ended must not wait for a look at what comes next."""
+        while not self._closing:
+            self._came.clear()
+            if not self._ended:
+                await self._came.wait()
+            await asyncio.sleep(self._together)
+            try:
+                await self._record()
+            except DatabaseAway:
+                log.warning("database_away", doing="record")
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _record(self) -> None:
+        """Write down how calls ended. Raises DatabaseAway; the outcomes are kept then."""
+        ended, self._ended = self._ended, []
+        if not ended:
+            return
+        self._recording += 1
+        try:
+            view = self._view()
+            try:
+                booked = await self._in(self._recorder, lambda: self._books_of(ended, view))
+            except DatabaseAway:
+                self._ended[:0] = ended
+                raise
+            except Exception:
+                log.exception("outcomes_not_written")
+                booked = await self._one_by_one(ended, view)
+        finally:
+            self._recording -= 1
+        for one in ended:
+            self._lines[one.call.way.account].release(one.call)
+        self._resting -= set(booked.paused)
+        self._follow(booked)
+        self._look_at = 0.0  # there is room, and the next message of these people may go
+        self._wake.set()
+
+    def _books_of(self, ended: list[Ended], view: View) -> Booked:
+        """In the recorder's thread."""
+        began = steady()
+        with self._write() as session:
+            return self._books.record(session, ended, view, began)
+
+    async def _one_by_one(self, ended: list[Ended], view: View) -> Booked:
+        """One of these outcomes cannot be written, through a fault of ours: the others must not suffer from it."""
+        booked = Booked()
+        for at, one in enumerate(ended):
+            try:
+                done = await self._in(self._recorder, partial(self._books_of, [one], view))
+            except DatabaseAway:
+                self._ended[:0] = ended[at:]
+                for kept in ended[at:]:
+                    self._lines[kept.call.way.account].held[kept.call.row.id] = kept.call
+                del ended[at:]
+                break
+            except Exception:
+                log.exception("outcome_not_written", outcome=one.outcome.name if one.outcome else "late")
+                continue  # its row is swept by its deadline
+            booked.instead += done.instead
+            booked.arrived += done.arrived
+            booked.paused += done.paused
+        return booked
 
     # Calls
 
@@ -279,7 +326,7 @@ class Deliverer:
         begins_until = min(call.until - LEAST_SECONDS, self.leases.get(account, 0.0))
         if begins_until <= now:
             return None
-        mine = Ticket(begins_until, stamp=call.stamp)
+        mine = self._tickets[call.row.id] = Ticket(begins_until, stamp=call.stamp)
         ticket.set(mine)  # of this task alone
         deadline = asyncio.get_running_loop().time() + min(CALL_SECONDS, left)
         with speaking(call.reply.language):
@@ -294,15 +341,31 @@ class Deliverer:
 
     def _finish(self, account: Account, call: Call, outcome: Outcome | None) -> None:
         self._lines[account].ended(call)
+        self._tickets.pop(call.row.id, None)
+        if outcome is not None:
+            self._heed(account, call, outcome)
         self._ended.append(Ended(call, outcome))
         self._observe(account[0], outcome.name if outcome else "late")
+        self._came.set()
         self._wake.set()
+
+    def _heed(self, account: Account, call: Call, outcome: Outcome) -> None:
+        """A pause begins when it is heard of; it is written down a moment later."""
+        if pauses_account(outcome):
+            self._resting.add(account)
+            self._rested_at = steady()
+            self.leases.pop(account, None)
+            for other in self._lines[account].calling.values():
+                if (begun := self._tickets.get(other.row.id)) is not None:
+                    begun.until = 0.0  # no bytes of it leave, if none have left
+        elif seconds := pauses_chat(outcome):
+            self._chats[call.way.door.id] = self._database.clock.machine() + timedelta(seconds=seconds)
 
     async def _arrived(self, call: Call) -> None:
         """The options are on the screen. A transaction of its own: that it was sent must not wait for a turn."""
 
         def save() -> None:
-            with self._database.write() as session:
+            with self._write() as session:
                 door = session.get(Door, call.way.door.id)
                 if door is not None:
                     late.saw(session, door.person_id, call.reply.options)
@@ -333,21 +396,28 @@ class Deliverer:
             await asyncio.sleep(RENEW_SECONDS)
 
     async def _renew(self) -> None:
-        self._renew_at = steady() + RENEW_SECONDS
-        held = await self._in(self._renewer, self._hold)
+        began = steady()
+        self._renew_at = began + RENEW_SECONDS
+        known = [row for line in self._lines.values() for row in line.held]
+        held = await self._in(self._renewer, lambda: self._hold(known))
         for account in self._lines:
+            if account in self._resting or (self._rested_at > began and account not in self.leases):
+                continue  # it was heard of after this was looked up
             if account not in held.mine:
                 self.leases.pop(account, None)
                 continue
             if account not in self.leases:
                 self._lines[account].pace.begin_full(steady())
             self.leases[account] = held.until
-        self._others, self._chats = held.others, held.chats
+        self._others = held.others
+        if not self._ended and not self._recording:  # or a pause may not be written down yet
+            self._chats = held.chats
         self._wake.set()
 
-    def _hold(self) -> _Held:
+    def _hold(self, known: list[str]) -> _Held:
         until = steady() + lease.LEASE_SECONDS - 1
-        with self._database.write() as session:
+        with self._write() as session:
+            outbox.prolong(session, self.name, known)
             taken = {account for account in self._platforms if lease.hold(session, sends(account), self.name)}
             lease.forget_pauses(session, "chat:")
             pauses = lease.pauses(session)
@@ -362,43 +432,50 @@ class Deliverer:
 
     async def _drain(self) -> None:
         """What has not begun goes back; calls under way have a few seconds, and are in doubt after that."""
-        for account, line in self._lines.items():
-            for call in line.clear():
-                self._finish(account, call, None)
         ends = steady() + STOP_SECONDS
-        while (self._tasks or self._ended) and steady() < ends:
-            await self._last_cycle()
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=max(0.0, ends - steady()), return_when="FIRST_COMPLETED")
+        while steady() < ends:
+            for account, line in self._lines.items():
+                for call in line.clear():
+                    self._finish(account, call, None)
+            if not any(line.held for line in self._lines.values()) and not self._arriving:
+                return
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(max(0.0, ends - steady())):
+                    await self._wake.wait()
+            except TimeoutError:
+                break
         cut = list(self._tasks)
         for task in cut:
             task.cancel()
         if cut:
             await asyncio.wait(cut, timeout=0.5)
-        await self._last_cycle()
 
-    async def _last_cycle(self) -> None:
-        if not self._ended:
-            return
-        try:
-            await self._cycle(look=False)
-        except DatabaseAway:
-            log.warning("database_away", doing="deliver")
-            await asyncio.sleep(AWAY_SECONDS)
+    async def _record_rest(self) -> None:
         for account, line in self._lines.items():
             for call in line.clear():  # a next door that will not be tried any more
                 self._finish(account, call, None)
+        try:
+            await self._record()
+        except DatabaseAway:
+            log.warning("database_away", doing="record")
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        # SQLite has one writer at a time, and who waits for it sleeps in growing steps; here one wakes the next.
+        with self._one if self._database.is_sqlite else nullcontext(), self._database.write() as session:
+            yield session
 
     async def _leave(self) -> None:
         def give_up() -> None:
-            with self._database.write() as session:
+            with self._write() as session:
                 lease.give_up(session, self.name)
 
         try:
             await self._in(self._renewer, give_up)
         except DatabaseAway:
             log.warning("database_away", doing="give_up_leases")
-        for pool in (self._writer, self._renewer, self._saver):
+        for pool in (self._claimer, self._recorder, self._renewer, self._saver):
             pool.shutdown(wait=False)
 
     @staticmethod

@@ -25,6 +25,7 @@ from models.person import Person, door_of
 log = structlog.get_logger(__name__)
 
 SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20 s
+SWEPT_AT_ONCE, SWEPT_SLICES = 100, 5  # replies; what is left waits for the next sweep
 
 Part = Callable[[], AbstractContextManager[Session]]
 
@@ -123,22 +124,42 @@ class Hearing:
         return Received(reply, row) if passive else Received(None)
 
     def _repeated(self, session: Session, inbound: Inbound, passive: bool) -> Received:
-        """The same reply to a repeat of its message, whose first call was cut. It counts as handed over from here on:
-        another copy may be about to put it into the outbox, and the person must not get it by both."""
+        """The same reply to a repeat of its message, whose first call was cut. It claims the reply: another copy may be
+        about to put it into the outbox, and the person must not get it by both."""
+        if not passive or self._given_up(key_of(inbound)):
+            return Received(None)
         found = inbox.stored(session, inbound.platform, inbound.account, inbound.key)
         if found is None or found.reply is None or found.door != "passive":
             return Received(None)
-        if not passive or self._given_up(key_of(inbound)) or not inbox.claim_reply(session, found.id):
+        if not inbox.claim_reply(session, found.id):
             return Received(None)
         return Received(Reply.from_json(found.reply), found.id, claimed=True)
 
-    def move_to_outbox(self, platform: str, account: str, key: str, sender: str, *, again: bool = False) -> None:
-        """The answer's call was given up or the process had died: one conditional update moves the reply.
+    def leave_later(self, inbound: Inbound, received: Received) -> None:
+        """The turn is done, and its call was answered without the reply. Only what this call itself made can be known
+        to be with nobody, and leaves at once. Whoever came again after another call (of another copy, which may have
+        answered a moment ago) leaves the reply to `sweep`, which says that it may have come."""
+        if received.row and not received.claimed:
+            self._to_outbox(*found_by(inbound))
 
-        `again` = it may have been handed over all the same, and says so.
-        """
+    def sweep(self) -> None:
+        """Replies of which nobody knows that they left go by the outbox, and say that they may have come: a process
+        died, or an answer was cut and the platform did not come again."""
+        for _slice in range(SWEPT_SLICES):
+            with self._database.read() as session:
+                rows = inbox.never_handed(session, SWEEP_AFTER, SWEPT_AT_ONCE)
+            for row in rows:
+                log.info("reply_swept", platform=row[0], account=row[1])
+                self._to_outbox(*row, claims_older_than=SWEEP_AFTER)
+            if len(rows) < SWEPT_AT_ONCE:
+                return
+
+    def _to_outbox(
+        self, platform: str, account: str, key: str, sender: str, *, claims_older_than: timedelta | None = None
+    ) -> None:
+        """One conditional update moves the reply. `claims_older_than` = it is swept, and so may have come already."""
         with self._database.write() as session:
-            if not inbox.take_to_outbox(session, platform, account, key):
+            if not inbox.take_to_outbox(session, platform, account, key, claims_older_than):
                 return
             found = inbox.stored(session, platform, account, key)
             door = door_of(session, platform, account, sender)
@@ -146,23 +167,15 @@ class Hearing:
             person = door.person_id if door is not None else found.person_id if found is not None else None
             if found is not None and found.reply is not None and person is not None:
                 where = door.id if door is not None else None
+                again = claims_older_than is not None
                 queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
-
-    def sweep(self) -> None:
-        """Replies that a crash left with us go by the outbox."""
-        with self._database.read() as session:
-            rows = inbox.never_handed(session, SWEEP_AFTER)
-        for row in rows:
-            log.info("reply_swept", platform=row[0], account=row[1])
-            self.move_to_outbox(*row, again=True)
 
     def ask(self) -> None:
         """Whether the database answers. Raises DatabaseAway."""
         with self._database.write() as session:
             session.execute(text("SELECT 1"))
 
-    def mark(self, handed: list[str], not_handed: list[str]) -> None:
-        """Write down which replies left in their answers, and which of those that counted as handed over did not."""
+    def mark(self, handed: list[str]) -> None:
+        """Write down which replies left in their answers."""
         with self._database.write() as session:
             inbox.mark_handed(session, handed)
-            inbox.mark_not_handed(session, not_handed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,14 +20,15 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from bot.drain import Drain
 from bot.hearing import Hearing
-from bot.received import Key, Received, Unavailable, found_by, is_gone, is_held, key_of, urgent_words
+from bot.received import Key, Received, Unavailable, is_gone, is_held, key_of, urgent_words
 from bot.spool import Spool
 from bot.together import Left, Together
 from config.catalogue import rules
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from models.database import Database, DatabaseAway, Part, is_away
+from models.database import Database, DatabaseAway, Part
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ TOGETHER_SECONDS = 0.1  # after which a transaction takes no further turn
 TOGETHER_LOCK_MS = 200  # for a row that somebody holds; after that its turn waits alone
 AWAY_SECONDS = 1.0  # after a database was found gone, nobody waits for it again for so long
 ASIDE_EVERY = 3_600.0
-STUCK_TIMES = 5
+SWEEP_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +84,10 @@ class Receiver:
         self._late: set[asyncio.Task[None]] = set()
         self._hearing = Hearing(database, here, answers_now, self._given_up.__contains__)
         self._handed: list[str] = []
-        self._not_handed: list[str] = []
-        self._replaying = asyncio.Lock()
+        self._drain = Drain(spool, self._replayed, self._answers, lambda: self._closed)
         self._at_work: dict[int, float] = {}  # since time.monotonic(), by thread
-        self._stuck = ("", 0)  # the spool's first file, and how often it could not become a turn
         self._away_until = 0.0  # time.monotonic(); 0 = the database answered last time
+        self._next_sweep = self._next_aside = 0.0
         self._closed = False
 
     async def receive(self, inbound: Inbound, *, passive: bool = True, arrived: float | None = None) -> Received:
@@ -134,24 +134,16 @@ class Receiver:
         if row:
             self._handed.append(row)
 
-    def not_handed(self, row: str) -> None:
-        """The answer that this reply should have left in was cut."""
-        if row:
-            self._not_handed.append(row)
-
     async def keep_up(self, stopping: asyncio.Event) -> None:
         """Beside the turns: write down what was handed over, sweep what was not, replay the spool."""
-        next_sweep, next_aside = time.monotonic() + 5, time.monotonic()
+        self._next_sweep, self._next_aside = time.monotonic() + 5, time.monotonic()
+        # A long replay must not keep from the database what was handed over: it would be swept.
+        await asyncio.gather(self._keep(stopping, self._look_after), self._keep(stopping, self.replay))
+
+    async def _keep(self, stopping: asyncio.Event, work: Callable[[], Awaitable[object]]) -> None:
         while not stopping.is_set():
             try:
-                await self._flush_handed()
-                await self.replay()
-                if time.monotonic() >= next_sweep:
-                    next_sweep = time.monotonic() + 10
-                    await self._in_thread(self._hearing.sweep)
-                if time.monotonic() >= next_aside:
-                    next_aside = time.monotonic() + ASIDE_EVERY
-                    await asyncio.to_thread(self._spool.forget_aside, timedelta(days=rules().messages.retention_days))
+                await work()
             except DatabaseAway:
                 log.warning("database_away", doing="keep_up")
             except Exception:
@@ -162,38 +154,32 @@ class Receiver:
             except TimeoutError:
                 continue
 
-    async def replay(self) -> int:
-        """Turn spooled updates into turns, in order; stops at the first that the database does not take."""
-        if not self._spool.waiting or self._replaying.locked():
-            return 0
-        async with self._replaying:
-            done = 0
-            for spooled in await asyncio.to_thread(self._spool.scan):
-                try:
-                    await self._ordered(spooled.inbound, passive=False, replaying=True)
-                    await self._in_thread(partial(self._hearing.move_to_outbox, *found_by(spooled.inbound)))
-                except Exception as error:
-                    if self._closed or (is_away(error) and not await self._never_a_turn(error, spooled.path)):
-                        break
-                    # The database takes updates, but not this one: nobody else waits behind it.
-                    log.exception("spool_file_set_aside", file=spooled.path.name)
-                    await asyncio.to_thread(self._spool.set_aside, spooled.path)
-                    continue
-                self._spool.remove(spooled.path)
-                done += 1
-            return done
+    async def _look_after(self) -> None:
+        await self._flush_handed()
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_EVERY
+            await self._in_thread(self._hearing.sweep)
+        if time.monotonic() >= self._next_aside:
+            self._next_aside = time.monotonic() + ASIDE_EVERY
+            await asyncio.to_thread(self._spool.forget_aside, timedelta(days=rules().messages.retention_days))
 
-    async def _never_a_turn(self, error: Exception, path: Path) -> bool:
-        """Whether the database answers, but has not taken the first file of the spool however often it was tried."""
-        if isinstance(error, DatabaseAway) and is_held(error):
-            return False
+    async def replay(self) -> int:
+        """Turn what waits in the spool into turns; returns how many. Ends early where the database is away."""
+        return await self._drain.once()
+
+    async def _replayed(self, inbound: Inbound) -> None:
+        """Its call was answered without a reply, and so a fresh turn chooses the outbox. Raises what keeps it from
+        being a turn."""
+        await self._ordered(inbound, passive=False, replaying=True)
+
+    async def _answers(self) -> bool:
+        """Whether the database answers at all."""
         try:
             await self._in_thread(self._hearing.ask)
         except DatabaseAway:
             return False
-        times = self._stuck[1] + 1 if self._stuck[0] == path.name else 1
-        self._stuck = (path.name, times)
-        return times >= STUCK_TIMES
+        self._away_until = 0.0
+        return True
 
     async def stop(self, seconds: float) -> None:
         """Let turns under way finish within so many seconds."""
@@ -237,7 +223,7 @@ class Receiver:
         """Whether the database was found gone a moment ago, or the replay is asking it anew: then each update would
         only wait for its own time-out. So it is while every thread hangs in a statement that nothing answers."""
         now = time.monotonic()
-        if self._away_until > 0 and (now < self._away_until or self._replaying.locked()):
+        if self._away_until > 0 and (now < self._away_until or self._drain.runs):
             return True
         return sum(now - since > HANGS_AFTER for since in list(self._at_work.values())) >= self._threads
 
@@ -320,10 +306,8 @@ class Receiver:
         """After a late turn: its reply goes by the outbox, and its spool file is done with."""
         try:
             received = await task
-            if received.claimed:
-                await self._in_thread(lambda: self._hearing.mark([], [received.row]))
             if not received.spooled:
-                await self._in_thread(lambda: self._hearing.move_to_outbox(*found_by(inbound)))
+                await self._in_thread(partial(self._hearing.leave_later, inbound, received))
                 self._spool.remove(path)
         except DatabaseAway:
             return  # the spool's replay does it when the database is back
@@ -338,21 +322,23 @@ class Receiver:
         return Received(None, spooled=True)
 
     async def _put(self, inbound: Inbound, why: str) -> Path:
+        again = self._spool.holds(inbound)
         try:
             path = await self._spool.put_soon(inbound, self._quick)
         except OSError as error:
             log.error("spool_refused", errno=error.errno, why=why)
             self._away_until = 0.0  # the database is the only hope left: the next one asks it
             raise Unavailable from error
-        log.info("spooled", why=why, file=path.name, kind=inbound.kind)
+        if not again:
+            log.info("spooled", why=why, file=path.name, kind=inbound.kind)
         return path
 
     async def _flush_handed(self) -> None:
-        if not (self._handed or self._not_handed):
+        if not self._handed:
             return
-        rows, not_rows, self._handed, self._not_handed = self._handed, self._not_handed, [], []
+        rows, self._handed = self._handed, []
         try:
-            await self._in_thread(lambda: self._hearing.mark(rows, not_rows))
+            await self._in_thread(partial(self._hearing.mark, rows))
         except DatabaseAway:
-            self._handed, self._not_handed = [*rows, *self._handed], [*not_rows, *self._not_handed]
+            self._handed = [*rows, *self._handed]
             raise

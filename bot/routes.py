@@ -72,10 +72,9 @@ async def webhook(request: web.Request) -> web.StreamResponse:
     try:
         await response.prepare(request)
         await response.write_eof()
-    except BaseException:
-        for one in received:
-            parts.receiver.not_handed(one.row)
-        raise
+    except ConnectionError:
+        log.info("caller_hung_up", route="webhook", platform=kind)  # and comes again, or the sweep sees to the reply
+        return response
     for one in received:
         parts.receiver.handed(one.row)
     await platform.acknowledge(inbounds[-1], raw, last.reply)
@@ -152,11 +151,15 @@ async def plain_errors(request: web.Request, handler: Any) -> web.StreamResponse
         if error.status >= 400:
             return web.Response(status=error.status, text=error.reason, headers=_allow(error))
         raise
-    except (ConnectionResetError, asyncio.CancelledError):
+    except asyncio.CancelledError:
         raise
-    except Exception:
+    except Exception as error:
         resource = request.match_info.route.resource
-        log.exception("request_failed", route=resource.canonical if resource else "unknown")
+        route = resource.canonical if resource else "unknown"
+        if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+            log.info("caller_hung_up", route=route)  # nobody reads the answer
+            return web.Response(status=400, text="hung up")
+        log.exception("request_failed", route=route)
         return web.Response(status=500, text="error")
 
 

@@ -1,13 +1,12 @@
-"""What is written down about sending, in one transaction at a time: how calls ended, and which calls come next.
+"""What is written down about sending, many at a time: how calls ended, and which calls come next.
 
-A row is `sending` and its attempt stands before the call is made; how it ended is written with the next claims.
+A row is `sending` and its attempt stands before the call is made. How calls ended never waits for the next claims.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 import structlog
 from sqlmodel import Session
@@ -22,7 +21,7 @@ from handlers.here import Here
 from handlers.message import Reply
 from models import claiming, lease, outbox, unreachable
 from models.claiming import Claimed
-from models.database import is_away, machine_now_of, now_of, vault_of
+from models.database import is_away, now_of, vault_of
 from models.ids import new_id
 from models.person import Person
 
@@ -50,28 +49,32 @@ class Ended:
 @dataclass(slots=True)
 class Booked:
     """What was committed: calls to be made now, those of them in place of a call that met a closed door (`instead`),
-    calls whose options must be remembered, accounts that pause, and chats (by door) with the end of their pause."""
+    calls whose options must be remembered, and accounts whose pause is written down."""
 
     calls: list[Call] = field(default_factory=list)
     instead: list[Call] = field(default_factory=list)
     arrived: list[Call] = field(default_factory=list)
     paused: list[Account] = field(default_factory=list)
-    chats: dict[str, datetime] = field(default_factory=dict)
 
 
 class Books:
-    """Writes for one worker; used by one thread at a time."""
+    """Writes for one worker; `record` and `claim` may run side by side."""
 
     def __init__(self, worker: str, here: Callable[[str, str], Here], way: Ways) -> None:
         self._worker = worker
         self._here = here
         self._ways = way
 
-    def write(self, session: Session, ended: Sequence[Ended], picks: Picks, view: View, began: float) -> Booked:
-        """Everything at once. `began` = when this transaction was about to begin, in `steady` seconds: from then on
-        the new claims run."""
+    def record(self, session: Session, ended: Sequence[Ended], view: View, began: float) -> Booked:
+        """How calls ended. `began` = when this transaction was about to begin, in `steady` seconds: from then on new
+        claims run."""
         booked = Booked()
         self._end(session, ended, view, began, booked)
+        return booked
+
+    def claim(self, session: Session, picks: Picks, began: float) -> Booked:
+        """What was picked, as far as nobody has taken it since."""
+        booked = Booked()
         self._settle(session, picks)
         self._claim(session, picks.take, began, booked)
         return booked
@@ -132,9 +135,8 @@ class Books:
         calls = max(1, outbox.calls_refused(session, row.id))
         if outcome.whole_account:
             self._pause(session, call.way.account, outcome.retry_after, booked)
-        elif outcome.retry_after and not outcome.code.startswith(NOT_REACHED):
-            lease.pause(session, chat_pause(call.way.door.id), outcome.retry_after)
-            booked.chats[call.way.door.id] = machine_now_of(session) + timedelta(seconds=outcome.retry_after)
+        elif seconds := pauses_chat(outcome):
+            lease.pause(session, chat_pause(call.way.door.id), seconds)
         later = max(outcome.retry_after, min(BACKOFF_SECONDS * 2 ** min(calls - 1, 6), STOPPED_SECONDS))
         given_up = (
             calls >= MOST_CALLS
@@ -162,7 +164,8 @@ class Books:
             why = f"{outcome.name} {outcome.code}".strip()
             self._hold(session, [row], lambda way: way.channel.windowed or way.key not in tried, why)
         elif way is None or way.account not in view.mine:
-            outbox.put_back(session, row.id, self._worker, 1.0, "another sender's account")
+            there = outbox.line(*(way or open_ways[0]).account)
+            outbox.put_back(session, row.id, self._worker, 0.0, "another sender's account", line=there)
         elif outbox.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
             # What may be said at one door may not be said at the next: the words are made anew.
             reply = self._words(session, Pick(row, session.get_one(Person, row.person_id), way))
@@ -172,11 +175,9 @@ class Books:
 
     def _begun(self, session: Session, calls: Sequence[Call]) -> list[Call]:
         """Write down that these calls are about to be made; returns those that may be."""
-        made = []
+        made = ways.begin(session, calls)
         for call in calls:
-            if ways.begins(session, call):
-                made.append(call)
-            else:
+            if call not in made:
                 outbox.put_back(session, call.row.id, self._worker, 0.0, "way gone")
         outbox.begin_attempts(
             session,
@@ -210,6 +211,8 @@ class Books:
             claiming.settle(session, ids, due_at=until, why="quiet hours or a pause")
         for until, ids in picks.paused.items():
             claiming.settle(session, ids, not_before=until, why="chat paused")
+        for line, ids in picks.moved.items():
+            claiming.settle(session, ids, line=line)
 
     def _claim(self, session: Session, picks: Sequence[Pick], began: float, booked: Booked) -> None:
         if any(pick.row.kind not in PLAIN for pick in picks) and session.get_bind().dialect.name == "postgresql":
@@ -250,6 +253,17 @@ class Books:
         session.info["here"] = replace(self._here(door.platform, door.account), door_id=door.id)
         reply = notices.words(session, person, row.kind, params, again=row.resends > 0)
         return ways.with_card(reply, pick.way, row, person) if reply is not None else None
+
+
+def pauses_account(outcome: Outcome) -> bool:
+    """Whether no call of the account may begin any more for a while."""
+    return outcome.name == "stopped" or (outcome.name == "retry" and outcome.whole_account)
+
+
+def pauses_chat(outcome: Outcome) -> float:
+    """For how many seconds no call may be made to this chat."""
+    asked = outcome.name == "retry" and not outcome.whole_account and not outcome.code.startswith(NOT_REACHED)
+    return outcome.retry_after if asked else 0.0
 
 
 def sends(account: Account) -> str:

@@ -162,15 +162,15 @@ class Line:
             del self._chats[door]
         return set(self._chats)
 
-    def room(self, now: float, leaving: int = 0) -> tuple[int, int]:
-        """How many more may be claimed, emergencies and others, when `leaving` calls are written off before."""
+    def room(self, now: float) -> tuple[int, int]:
+        """How many more may be claimed, emergencies and others."""
         slow = 0
         for call in self.calling.values():  # in the order in which they began
             if call.began is None or call.began > now - SLOW_SECONDS:
                 break
             slow += 1
         at_once = self.limits.at_once
-        taken = len(self.held) - leaving - min(slow, at_once * SLOW_PLACES)
+        taken = len(self.held) - min(slow, at_once * SLOW_PLACES)
         urgent = at_once + URGENT_PLACES - taken
         usual = at_once - taken
         if self.limits.a_second:

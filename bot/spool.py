@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ _PLACE = "spool.update"
 _STALE_SECONDS = 60.0  # a file half written for so long was left by a process that died
 
 Sender = tuple[str, str, str]
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Spooled:
 class Spool:
     """The folder, which several processes of one machine may share. Safe to use from several threads.
 
-    `waiting` counts the files of each sender, so that new updates join behind them.
+    `waiting` counts the files of each sender, so that new updates join behind them. An update has one file, however
+    often it comes.
     """
 
     def __init__(self, folder: Path, vault: Vault) -> None:
@@ -48,8 +51,10 @@ class Spool:
         self._vault = vault
         self.waiting: Counter[Sender] = Counter()
         self.unreadable: set[Path] = set()
-        self._known: dict[Path, Sender] = {}
+        self._known: dict[Path, tuple[Sender, Key]] = {}
+        self._places: dict[Key, Path] = {}
         self._writing: set[Path] = set()
+        self._soon: dict[Key, asyncio.Future[Path]] = {}
         self._last = 0
         self._lock = threading.Lock()
 
@@ -131,8 +136,9 @@ class Spool:
         """The update can become no turn, and is no reason to let others wait: it is kept under another name, its time
         from now on."""
         aside = path.with_suffix(".aside")
-        path.rename(aside)
-        os.utime(aside)
+        with suppress(FileNotFoundError):  # it became a turn meanwhile, all the same
+            path.rename(aside)
+            os.utime(aside)
         self._forget(path)
 
     def forget_aside(self, older_than: timedelta) -> int:
@@ -153,24 +159,46 @@ class Spool:
         """Whether earlier updates of this sender are still in the spool."""
         return _sender(inbound) in self.waiting
 
+    def holds(self, inbound: Inbound) -> bool:
+        """Whether this very update is in the spool, or being written to it."""
+        return _key(inbound) in self._places
+
     async def put_soon(self, inbound: Inbound, pool: Executor | None = None) -> Path:
-        """`put` off the event loop, in a thread of `pool`; the place in the order is that of the call."""
-        return await asyncio.get_running_loop().run_in_executor(pool, self._write, self._reserve(inbound), inbound)
+        """`put` off the event loop, in a thread of `pool`; the place in the order is that of the call. An update that
+        is there already keeps its place, and is as durable at the end of this as any other."""
+        key = _key(inbound)
+        writing = self._soon.get(key)
+        if writing is None:
+            place = self._places.get(key)
+            if place is not None and place not in self._writing:
+                return place
+            loop = asyncio.get_running_loop()
+            writing = loop.run_in_executor(pool, self._write, self._reserve(inbound), inbound)
+            self._soon[key] = writing
+            writing.add_done_callback(lambda _done: self._soon.pop(key, None))
+        return await asyncio.shield(writing)
 
     def _note(self, path: Path, inbound: Inbound) -> None:
         with self._lock:
             if path not in self._known:
-                self._known[path] = _sender(inbound)
+                self._known[path] = _sender(inbound), _key(inbound)
+                self._places.setdefault(_key(inbound), path)
                 self.waiting[_sender(inbound)] += 1
 
     def _forget(self, path: Path) -> None:
         with self._lock:
-            sender = self._known.pop(path, None)
-            if sender is None:
+            if path not in self._known:
                 return
+            sender, key = self._known.pop(path)
+            if self._places.get(key) == path:
+                del self._places[key]
             self.waiting[sender] -= 1
             if self.waiting[sender] <= 0:
                 del self.waiting[sender]
+
+
+def _key(inbound: Inbound) -> Key:
+    return inbound.platform, inbound.account, inbound.key
 
 
 def _sender(inbound: Inbound) -> Sender:

@@ -16,7 +16,7 @@ from bot.sending_line import Account, Call, Way
 from handlers import cards
 from handlers.message import Reply
 from models import ladder, ledger
-from models.channel import Channel, begin_call, end_call
+from models.channel import Channel, count_calls, end_call, use_grant
 from models.claiming import Claimed
 from models.ledger import Ledger
 from models.person import Door, Person, doors
@@ -103,12 +103,15 @@ def with_card(reply: Reply, way: Way, row: Claimed, person: Person) -> Reply:
     return replace(reply, card=cards.made(row.kind, row.due_at, person.zone))
 
 
-def begins(session: Session, call: Call) -> bool:
-    """A call is about to be made. False when what it needs has gone meanwhile: it must not be made."""
-    way = call.way
-    if not way.channel.limited:
-        return True
-    return begin_call(session, (*way.account, way.door.id), way.channel, way.subject, call.attempt)
+def begin(session: Session, calls: Sequence[Call]) -> list[Call]:
+    """Calls are about to be made; returns those that may be: what the others need has gone meanwhile."""
+    may = [
+        call for call in calls if use_grant(session, call.way.door.id, call.way.channel, call.way.subject, call.attempt)
+    ]
+    for (account, channel), number in Counter((call.way.account, call.way.channel.name) for call in may).items():
+        one = next(call.way.channel for call in may if (call.way.account, call.way.channel.name) == (account, channel))
+        count_calls(session, *account, one, number)
+    return may
 
 
 def ended(session: Session, call: Call, outcome: Outcome | None) -> None:

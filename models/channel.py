@@ -121,6 +121,20 @@ def begin_call(session: Session, door: tuple[str, str, str], channel: Channel, s
     """Count a call that is about to be made, and use up the permission that it needs; `door` = platform, account, id.
     False when there is no such permission (any more): the call must not be made."""
     platform, account, door_id = door
+    if not use_grant(session, door_id, channel, subject, attempt):
+        return False
+    count_calls(session, platform, account, channel, 1)
+    return True
+
+
+def count_calls(session: Session, platform: str, account: str, channel: Channel, number: int) -> None:
+    """So many calls are about to be made, where the platform counts them."""
+    if channel.daily:
+        _count(session, platform, account, channel.name, number)
+
+
+def use_grant(session: Session, door_id: str, channel: Channel, subject: str, attempt: str) -> bool:
+    """Use up the permission that a call needs, if it needs one; False when there is none (any more)."""
     if channel.granted:
         oldest = (
             select(_G.c.id)
@@ -134,8 +148,6 @@ def begin_call(session: Session, door: tuple[str, str, str], channel: Channel, s
         taken = session.execute(used.values(ended_at=machine_now_of(session), attempt_id=attempt, why="used"))
         if getattr(taken, "rowcount", 0) != 1:
             return False
-    if channel.daily:
-        _count(session, platform, account, channel.name)
     return True
 
 
@@ -150,17 +162,17 @@ def end_call(
     elif ended == "gone":
         take_back(session, door_id, channel.name, subject, why="gone")
     elif ended == "enough":
-        _count(session, platform, account, channel.name, over=True)
+        _count(session, platform, account, channel.name, 0, over=True)
 
 
-def _count(session: Session, platform: str, account: str, channel: str, *, over: bool = False) -> None:
+def _count(session: Session, platform: str, account: str, channel: str, number: int, *, over: bool = False) -> None:
     day = today(session)
     here = (_DAY.c.platform == platform, _DAY.c.account == account, _DAY.c.channel == channel)
-    more = {"over": True} if over else {"calls": _DAY.c.calls + 1}
+    more = {"over": True} if over else {"calls": _DAY.c.calls + number}
     same = update(_DAY).where(*here, _DAY.c.day == day).values(**more)
     if getattr(session.execute(same), "rowcount", 0):
         return
-    first = {"day": day, "calls": 0 if over else 1, "over": over}
+    first = {"day": day, "calls": number, "over": over}
     if getattr(session.execute(update(_DAY).where(*here, _DAY.c.day != day).values(**first)), "rowcount", 0):
         return
     made = insert_once(session, ChannelDay).values(platform=platform, account=account, channel=channel, **first)

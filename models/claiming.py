@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, case, func, literal_column, or_, select, tuple_, union_all, update
+from sqlalchemy import Integer, bindparam, literal_column, or_, select, text, tuple_, union_all, update
 from sqlmodel import Session, SQLModel
 
 from models import outbox
@@ -23,11 +23,9 @@ from models.outbox import CAMPAIGN, EMERGENCY, ORDER_WITHIN, REMINDER, REPLY
 LANES = (EMERGENCY, REPLY, REMINDER, CAMPAIGN)
 Mark = tuple[datetime, str]  # a place in a lane: due_at and id
 START: Mark = (datetime(1, 1, 1, tzinfo=UTC), "")
-SCAN = 2_000  # rows gone through by one look: 10 to 20 ms, if all of them are another account's
 AHEAD = 3  # so many times its own length no honest deadline lies ahead: the machine's clock was set back
 
 _T: Any = SQLModel.metadata.tables["outbox"]
-_D: Any = SQLModel.metadata.tables["door"]
 # Written out, since a partial index is not used for a value that comes later.
 _WAITING = _T.c.state == literal_column("'waiting'")
 _SENDING = _T.c.state == literal_column("'sending'")
@@ -57,52 +55,28 @@ class Claimed:
 _COLUMNS = tuple(_T.c[name] for name in Claimed.__dataclass_fields__)
 
 
-def _walk(priority: int, of: tuple[Any, ...]) -> Any:
-    """Rows of one priority behind a mark that may leave now, as ix_outbox_ready has them."""
+def _lane(priority: int) -> Any:
+    """The first rows of one line and priority behind a mark: one walk along ix_outbox_ready."""
     name = str(priority)
     after = tuple_(bindparam("due" + name, type_=_T.c.due_at.type), bindparam("id" + name, type_=_T.c.id.type))
     ready = or_(_T.c.not_before.is_(None), _T.c.not_before <= bindparam("machine", type_=_T.c.not_before.type))
-    return (
-        select(*of)
-        .where(_WAITING, _T.c.priority == literal_column(name))
+    rows = (
+        select(*_COLUMNS)
+        .where(_WAITING, _T.c.line == bindparam("line"), _T.c.priority == literal_column(name))
         .where(_T.c.due_at <= bindparam("now", type_=_T.c.due_at.type), ready, tuple_(_T.c.due_at, _T.c.id) > after)
         .order_by(_T.c.due_at, _T.c.id)
+        .limit(bindparam("limit" + name, type_=Integer))
     )
-
-
-def _lane(priority: int) -> Any:
-    """Of so many rows those whose people have an open door at the account, or none anywhere. Looked up row by row along
-    the index, no further than there is room: the plan is the same whatever the tables hold."""
-    rows = _walk(priority, _COLUMNS).limit(bindparam("scan", type_=Integer)).subquery(f"lane{priority}")
-    here = and_(_D.c.platform == bindparam("platform"), _D.c.account == bindparam("account"))
-    at_account = (
-        select(func.max(case((here, 1), else_=0)))
-        .where(_D.c.person_id == rows.c.person_id, _D.c.blocked_at.is_(None))
-        .scalar_subquery()
-    )
-    found = (
-        select(*rows.c)
-        .where(func.coalesce(at_account, 1) == 1)
-        .order_by(rows.c.due_at, rows.c.id)
-        .limit(bindparam(f"limit{priority}", type_=Integer))
-        .subquery()
-    )
-    return select(*found.c)
+    return select(*rows.subquery("lane" + name).c)
 
 
 _DUE = union_all(*(_lane(priority) for priority in LANES))
-_BEYOND = {
-    lane: _walk(lane, (_T.c.due_at, _T.c.id)).offset(bindparam("scan", type_=Integer)).limit(1) for lane in LANES
-}
 
 
-def due(
-    session: Session, account: tuple[str, str], limits: Mapping[int, int], marks: Mapping[int, Mark]
-) -> list[Claimed]:
-    """What waits and is due, the most urgent first, then as it was due: of each priority at most so many, of the first
-    SCAN behind a mark (START = from the beginning), for people with an open door at this (platform, account) or with
-    none at all."""
-    values = _now(session) | {"platform": account[0], "account": account[1], "scan": SCAN}
+def due(session: Session, line: str, limits: Mapping[int, int], marks: Mapping[int, Mark]) -> list[Claimed]:
+    """What waits in a line and is due, the most urgent first, then as it was due: of each priority at most so many,
+    behind a mark (START = from the beginning). Whether its person can be reached is not looked at."""
+    values: dict[str, Any] = {"line": line, "now": now_of(session), "machine": machine_now_of(session)}
     for lane in LANES:
         values[f"limit{lane}"] = limits.get(lane, 0)
         values[f"due{lane}"], values[f"id{lane}"] = marks.get(lane, START)
@@ -110,15 +84,18 @@ def due(
     return sorted(found, key=lambda row: (row.priority, row.due_at, row.id))
 
 
-def beyond(session: Session, lane: int, mark: Mark) -> Mark | None:
-    """Where the first SCAN rows behind a mark end; None when there are no more."""
-    values = _now(session) | {f"due{lane}": mark[0], f"id{lane}": mark[1], "scan": SCAN - 1}
-    row = session.execute(_BEYOND[lane], values).first()
-    return (row.due_at, row.id) if row is not None else None
+_LINES = text(
+    "WITH RECURSIVE lines (line) AS ("
+    " SELECT min(line) FROM outbox WHERE state = 'waiting'"
+    " UNION ALL SELECT (SELECT min(o.line) FROM outbox o WHERE o.state = 'waiting' AND o.line > lines.line)"
+    " FROM lines WHERE lines.line IS NOT NULL"
+    ") SELECT line FROM lines WHERE line IS NOT NULL"
+)
 
 
-def _now(session: Session) -> dict[str, Any]:
-    return {"now": now_of(session), "machine": machine_now_of(session)}
+def lines(session: Session) -> list[str]:
+    """All lines in which something waits, due or not; costs one step of the index each."""
+    return [row.line for row in session.execute(_LINES)]
 
 
 _UNDER_WAY = Many(

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_u
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
@@ -159,6 +159,11 @@ def away() -> Iterator[None]:
         yield
     except NoConnection as error:
         raise DatabaseAway("no connection free") from error
+    except InvalidRequestError as error:
+        if str(error) != "This connection is closed":
+            raise
+        # What the pool says when a new connection was lost before it could be used, twice in a row.
+        raise DatabaseAway("no connection lasts") from error
     except DBAPIError as error:
         if not is_away(error):
             raise

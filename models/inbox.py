@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, func, select, text, update
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, bindparam, delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
@@ -23,7 +23,8 @@ from models.sealed import sealed_columns
 class InboxMessage(SQLModel, table=True):
     """`door` is how the reply leaves: "passive" in the webhook's answer, "outbox" later, "none" without words.
 
-    `state`: "done", or "aside" when its turn failed (its words wait for an organiser). Times are the machine's.
+    `state`: "done", or "aside" when its turn failed (its words wait for an organiser). `claimed_at` = when a repeat was
+    last given the reply; whether any call's answer left is said by `handed_at` alone. Times are the machine's.
     """
 
     __tablename__ = "inbox"
@@ -52,6 +53,7 @@ class InboxMessage(SQLModel, table=True):
     reply_sealed: bytes | None = None
     door: str = "passive"
     handed_at: datetime | None = None
+    claimed_at: datetime | None = None
 
 
 sealed_columns("inbox", "id", "payload_sealed", "reply_sealed")
@@ -143,12 +145,17 @@ def set_aside(session: Session, row: str, person_id: str | None, reply: dict[str
     )
 
 
-def take_to_outbox(session: Session, platform: str, account: str, key: str) -> bool:
-    """Change a passive reply's door to the outbox, if nobody has it yet. One conditional update decides."""
+def take_to_outbox(
+    session: Session, platform: str, account: str, key: str, claims_older_than: timedelta | None = None
+) -> bool:
+    """Change a passive reply's door to the outbox, if nobody has it yet. One conditional update decides.
+
+    A reply that a repeat has claimed is not taken, or only where the last claim is so old.
+    """
     result = session.execute(
         update(_T)
         .where(_T.c.platform == platform, _T.c.account == account, _T.c.key == key)
-        .where(_T.c.door == "passive", _T.c.handed_at.is_(None))
+        .where(_T.c.door == "passive", _T.c.handed_at.is_(None), _claims_end(session, claims_older_than))
         .values(door="outbox")
     )
     return bool(getattr(result, "rowcount", 0))
@@ -163,32 +170,34 @@ def mark_handed(session: Session, rows: list[str]) -> None:
 
 
 def claim_reply(session: Session, row: str) -> bool:
-    """Count a passive reply as handed over before it is; False when it has gone to the outbox meanwhile. Whoever claims
-    it holds the row until its transaction ends, so that `take_to_outbox` decides after it."""
+    """A repeat is about to be given this passive reply; False when it has gone to the outbox meanwhile. Whoever claims
+    it holds the row until its transaction ends, so that `take_to_outbox` decides after it. A claim is never given back,
+    and it takes back what an earlier answer said: the platform comes again because it has not got that one.
+    """
     result = session.execute(
         update(_T)
         .where(_T.c.id == row, _T.c.door == "passive")
-        .values(handed_at=func.coalesce(_T.c.handed_at, machine_now_of(session)))
+        .values(claimed_at=machine_now_of(session), handed_at=None)
     )
     return bool(getattr(result, "rowcount", 0))
 
 
-def mark_not_handed(session: Session, rows: list[str]) -> None:
-    """The answers that these replies were claimed for did not leave."""
-    if rows:
-        session.execute(update(_T).where(_T.c.id.in_(rows), _T.c.door == "passive").values(handed_at=None))
-
-
 def never_handed(session: Session, older_than: timedelta, limit: int = 100) -> list[tuple[str, str, str, str]]:
-    """Passive replies that a crash left with us: (platform, account, key, sender)."""
+    """Passive replies that a crash or a cut answer left with us: (platform, account, key, sender)."""
     before = machine_now_of(session) - older_than
     found = session.execute(
         select(_T.c.platform, _T.c.account, _T.c.key, _T.c.sender)
         .where(_T.c.door == "passive", _T.c.handed_at.is_(None), _T.c.received_at < before)
+        .where(_claims_end(session, older_than))
         .order_by(_T.c.received_at)
         .limit(limit)
     )
     return [(row.platform, row.account, row.key, row.sender) for row in found]
+
+
+def _claims_end(session: Session, older_than: timedelta | None) -> Any:
+    never = _T.c.claimed_at.is_(None)
+    return never if older_than is None else or_(never, _T.c.claimed_at < machine_now_of(session) - older_than)
 
 
 def forget_messages(session: Session, platform: str, account: str, sender: str) -> None:

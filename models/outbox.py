@@ -12,7 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, and_, bindparam, func, literal, literal_column, or_, select, text, update
+from sqlalchemy import (
+    CheckConstraint,
+    Index,
+    and_,
+    bindparam,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+    text,
+    update,
+)
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import insert_once, machine_now_of, now_of, vault_of
@@ -36,14 +50,16 @@ class OutboxMessage(SQLModel, table=True):
     """`due_at` and `expires_at` are programme time; `not_before`, `deadline` are the machine's.
 
     `door_id` binds the row to one door (a late reply goes where the question came from); empty = the person's
-    preferred one. `unique_key` makes a second insert of the same message a no-op.
+    preferred one. `unique_key` makes a second insert of the same message a no-op. `line` is the account
+    ("platform:name") in whose line it waits, so that each sender meets its own rows only: a guess, which whoever meets
+    the row there puts right.
     """
 
     __tablename__ = "outbox"
     __table_args__ = (
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
-        _partial("ix_outbox_ready", "state = 'waiting'", "priority", "due_at", "id"),
+        _partial("ix_outbox_ready", "state = 'waiting'", "line", "priority", "due_at", "id"),
         _partial("ix_outbox_open", "state IN ('waiting', 'sending', 'held')", "person_id"),
         _partial("ix_outbox_sending", "state = 'sending'", "deadline"),
     )
@@ -64,6 +80,7 @@ class OutboxMessage(SQLModel, table=True):
     created_at: datetime
     ended_at: datetime | None = None
     why: str = ""
+    line: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
 
 
 class Attempt(SQLModel, table=True):
@@ -90,6 +107,9 @@ class Attempt(SQLModel, table=True):
 sealed_columns("outbox", "id", "params_sealed")
 _T: Any = SQLModel.metadata.tables["outbox"]
 _A: Any = SQLModel.metadata.tables["attempt"]
+# models/person.py, which stands on this file, has them in full.
+_DOOR = table("door", *map(column, ("id", "person_id", "platform", "account", "last_in_at", "blocked_at")))
+_PERSON = table("person", column("id"), column("preferred_door_id"))
 
 
 def enqueue(
@@ -123,9 +143,27 @@ def enqueue(
             resends=int(again),
             created_at=now_of(session),
             why="",
+            line=_line_of(person_id, door_id),
         )
     )
     return getattr(result, "rowcount", 0) == 1
+
+
+def line(platform: str, account: str) -> str:
+    """The line of an account."""
+    return f"{platform}:{account}"
+
+
+def _line_of(person_id: str, door_id: str | None) -> Any:
+    """Where a message for this person will leave, as things stand: by the preferred door, else by the one used last."""
+    preferred = select(_PERSON.c.preferred_door_id).where(_PERSON.c.id == person_id).scalar_subquery()
+    found = select(_DOOR.c.platform.op("||")(":").op("||")(_DOOR.c.account)).where(
+        _DOOR.c.person_id == person_id, _DOOR.c.blocked_at.is_(None)
+    )
+    if door_id is not None:
+        found = found.where(_DOOR.c.id == door_id)
+    first = found.order_by((_DOOR.c.id == preferred).desc(), _DOOR.c.last_in_at.desc(), _DOOR.c.id).limit(1)
+    return func.coalesce(first.scalar_subquery(), "")
 
 
 def is_waiting(session: Session, person_id: str, kind: str, key_start: str) -> bool:
@@ -238,6 +276,21 @@ def sent(session: Session, rows: Sequence[str], worker: str) -> None:
         _SENT.run(session, rows, worker=worker, at=now_of(session))
 
 
+_PROLONG = Many(
+    lambda among, _dialect: (
+        update(_T)
+        .where(among(_T.c.id), _T.c.state == literal_column("'sending'"), _T.c.claimed_by == bindparam("worker"))
+        .values(deadline=bindparam("until"))
+    )
+)
+
+
+def prolong(session: Session, worker: str, rows: Sequence[str]) -> None:
+    """The worker lives and knows of these claims: nobody sweeps them, however long it takes to write down their end."""
+    if rows:
+        _PROLONG.run(session, rows, worker=worker, until=machine_now_of(session) + timedelta(seconds=CLAIM_SECONDS))
+
+
 def still_claimed(session: Session, row: str, worker: str, seconds: float) -> bool:
     """The next door is tried: so many seconds more for a claimed row. False when the claim was lost meanwhile."""
     until = machine_now_of(session) + timedelta(seconds=seconds)
@@ -252,10 +305,13 @@ def end(session: Session, row: str, worker: str, state: str, why: str) -> bool:
     return _leave(session, row, worker, state=state, why=why, ended_at=now_of(session), params_sealed=None)
 
 
-def put_back(session: Session, row: str, worker: str, seconds: float, why: str, *, resend: bool = False) -> bool:
-    """Certainly not sent, or to be resent once: wait so many seconds and try again."""
+def put_back(
+    session: Session, row: str, worker: str, seconds: float, why: str, *, resend: bool = False, line: str | None = None
+) -> bool:
+    """Certainly not sent, or to be resent once: wait so many seconds and try again, in another line if one is named."""
     later = machine_now_of(session) + timedelta(seconds=seconds)
-    extra = {"resends": _T.c.resends + 1} if resend else {}
+    extra: dict[str, Any] = {"resends": _T.c.resends + 1} if resend else {}
+    extra |= {"line": line} if line is not None else {}
     return _leave(session, row, worker, state="waiting", why=why, not_before=later, **extra)
 
 

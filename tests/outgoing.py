@@ -37,9 +37,8 @@ class Sent:
 
 def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit: int) -> list[Claimed]:
     """Take what is due for people with an open door at one of these accounts, whatever else they are being sent."""
-    found = {
-        row.id: row for account in accounts for row in claiming.due(session, account, dict.fromkeys(LANES, limit), {})
-    }
+    most = dict.fromkeys(LANES, limit)
+    found = {row.id: row for line in claiming.lines(session) for row in claiming.due(session, line, most, {})}
     rows = sorted(found.values(), key=lambda row: (row.priority, row.due_at, row.id))
     behind = claiming.under_way(session, list({row.person_id for row in rows}))
     reached = [

@@ -6,21 +6,23 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlmodel import Session, col, update
 from structlog.testing import capture_logs
 
-from bot import sending_choice, sending_line
+from bot import sending_line
 from bot.deliver import Deliverer
 from bot.platforms.base import Outcome
 from bot.sending_books import Books
 from bot.sending_line import Limits
 from handlers.message import Reply
-from models import claiming, lease
+from models import claiming, lease, outbox
 from models.database import DatabaseAway
 from models.outbox import CAMPAIGN, EMERGENCY, REMINDER, REPLY, OutboxMessage, enqueue
+from tests.conftest import StoppedClock
 from tests.office import TELEGRAM, WECHAT, Office, Player
 from tests.office import office as office
 
@@ -218,15 +220,15 @@ async def test_a_claim_whose_commit_was_never_confirmed_is_no_call(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office.put(office.person())
-    write = Books.write
+    claim = Books.claim
 
     def broken(self: Books, session: Session, *more: Any) -> Any:
-        write(self, session, *more)
+        claim(self, session, *more)
         session.commit()
         raise DatabaseAway("the connection broke at that moment")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Books, "write", broken)
+        patch.setattr(Books, "claim", broken)
         with pytest.raises(DatabaseAway):
             await office.deliverer.once()
     assert (office.state(), office.wechat.texts) == ("sending", [])
@@ -259,26 +261,71 @@ async def test_a_platform_that_says_later_is_asked_three_times(
 async def test_messages_of_another_account_stand_in_nobodys_way(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are gone through in pieces, and then not again with every claim."""
-    monkeypatch.setattr(claiming, "SCAN", 40)
-    monkeypatch.setattr(sending_choice, "AGAIN_SECONDS", 60.0)
+    """Each account looks at its own line."""
     people = [office.person(f"p{number}") for number in range(3)]
     with office.database.write() as session:
         lease.hold(session, "send:wechat:test", "another")
         for number in range(120):
             enqueue(session, people[number % 3], "reply", {"text": "."}, unique_key=f"n{number}", priority=CAMPAIGN)
     office.put(office.person("q", TELEGRAM), "behind", priority=CAMPAIGN, due_at=office.database.clock.now())
-    marks: list[claiming.Mark] = []
+    looked: list[int] = []
     due = claiming.due
 
-    def watched(session: Session, account: Any, limits: Any, places: Any) -> list[claiming.Claimed]:
-        marks.append(places.get(CAMPAIGN, claiming.START))
-        return due(session, account, limits, places)
+    def counted(*what: Any) -> list[claiming.Claimed]:
+        rows = due(*what)
+        looked.append(len(rows))
+        return rows
 
-    monkeypatch.setattr(claiming, "due", watched)
-    async with working(office.deliverer):
-        await until(lambda: office.telegram.texts == ["behind"])
-        seen = len(marks)
-        await until(lambda: len(marks) >= seen + 3)
-    assert office.wechat.texts == []
-    assert marks.count(claiming.START) == 1, "they were gone through once"
+    monkeypatch.setattr(claiming, "due", counted)
+    await office.work()
+    assert (office.wechat.texts, office.telegram.texts) == ([], ["behind"])
+    assert sum(looked) == 1
+
+
+async def test_a_row_in_the_wrong_line_finds_its_way(office: Office) -> None:
+    """Put in before there were lines, or before its person went to another platform."""
+    for number, line in enumerate(("", "wechat:gone", "telegram:test")):
+        office.put(office.person(f"p{number}"), f"n{number}")
+        with office.database.write() as session:
+            this = update(OutboxMessage).where(col(OutboxMessage.unique_key) == f"n{number}")
+            session.execute(this.values(line=line))
+    await office.work()
+    assert sorted(office.wechat.texts) == ["n0", "n1", "n2"]
+    assert {row.line for row in office.rows().values()} == {"wechat:test"}
+
+
+async def test_who_has_another_platform_is_reached_there_while_one_is_paused(office: Office) -> None:
+    person = office.person("alin", TELEGRAM)
+    office.put(person)
+    assert office.rows()["你好"].line == "telegram:test", "the door that was used last"
+    with office.database.write() as session:
+        lease.pause(session, "send:telegram:test", 3600)
+    await office.work()
+    assert (office.telegram.texts, office.wechat.texts) == ([], ["你好"])
+
+
+async def test_an_account_that_pauses_begins_no_call_from_that_moment_on(office: Office, slow: Slow) -> None:
+    """Not even those that were claimed with the one that met the limit."""
+    for number in range(12):
+        office.put(office.person(f"p{number}"), f"n{number}")
+    slow.outcomes = [Outcome("retry", "45011", retry_after=60, whole_account=True)]
+    async with working(worker(office, a_second=20)):
+        await until(lambda: len(slow.sent) == 1)
+        begun = len(slow.times)
+        await asyncio.sleep(0.6)
+        assert len(slow.times) == begun
+    assert {row.resends for row in office.rows().values()} == {0}
+
+
+async def test_what_a_living_sender_holds_is_not_swept(office: Office, slow: Slow, clock: StoppedClock) -> None:
+    slow.hanging = {"p0"}
+    office.put(office.person("p0"), "n0", priority=CAMPAIGN)
+    sender = worker(office)
+    async with working(sender):
+        await until(lambda: len(slow.times) == 1)
+        clock.pass_time(timedelta(seconds=outbox.CLAIM_SECONDS + 1))
+        await sender._renew()
+        with office.database.write() as session:
+            assert claiming.sweep(session) == 0
+        slow.go.set()
+        await until(lambda: office.state("n0") == "sent")

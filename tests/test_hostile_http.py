@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import logging
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from bot import hearing
+from handlers.turn import turn
+from models.inbox import InboxMessage
 from tests.besieging import SECRET, Siege, signed
 from tests.besieging import siege as siege
 from tests.hostility import as_json
+from tests.incoming import until
 from tests.phones import AES_KEY, APPID, BOT_SECRET, cdata, telegram_message, wechat_xml
 from tests.platforms.wechat_player import envelope, seal
 
@@ -156,3 +162,35 @@ async def test_absurd_heads_break_nothing(siege: Siege) -> None:
     status, _content = await siege.telegram(as_json(telegram_message("after", siege.next(), text="你好")), "after")
     assert status == 200, "the house still answers"
     assert siege.count() == 1
+
+
+async def test_a_caller_that_hangs_up_is_no_error_and_its_answer_does_not_count_as_handed_over(
+    siege: Siege, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before its body is whole, and while its turn is made."""
+    body = as_json(telegram_message("gone", siege.next(), text="你好"))
+    head = f"POST /telegram/test HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in SECRET.items()) + "\r\n"
+    began, go = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Any:
+        began.set()
+        assert go.wait(10)
+        return turn(*given)
+
+    monkeypatch.setattr(hearing, "turn", slow)
+    for sent in (body[:20], body):
+        _reader, writer = await asyncio.open_connection("127.0.0.1", siege.house.port)
+        writer.write(head.encode() + sent)
+        await writer.drain()
+        if sent == body:
+            await until(began.is_set)
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+    await asyncio.sleep(0.2)
+    go.set()
+    await until(lambda: siege.count() == 1)
+    await asyncio.sleep(1.0)  # what was handed over would be written down by now
+    assert siege.count(InboxMessage.handed_at.is_(None), InboxMessage.door == "passive") == 1
+    assert (await siege.telegram(body, "again"))[1] != b"", "and it is answered when it comes again"
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
@@ -21,6 +21,7 @@ from bot import spool as spooling
 from bot.receive import Receiver
 from bot.received import Unavailable
 from bot.spool import Spool
+from handlers.message import Inbound
 from models.database import Database, DatabaseAway
 from models.inbox import InboxMessage
 from models.outbox import OutboxMessage
@@ -43,6 +44,7 @@ async def test_while_the_database_is_away_updates_are_spooled_and_replayed_in_or
     for number, words in enumerate(("一", "二", "三")):
         assert (await receiver.receive(message(words, str(number)))).reply is None
     assert (await receiver.receive(message("二", "1"))).reply is None, "a repeat"
+    assert len(receiver._spool.scan()) == 3, "which has its place already"
     assert time.monotonic() - began < 4
     assert await receiver.replay() == 0
     switch.away = False
@@ -103,7 +105,7 @@ async def test_while_the_database_is_cut_off_only_the_first_update_waits_for_it(
         assert bool(received.reply) == (words == DANGER)
     assert max(took) < 0.5, took
     probe = asyncio.create_task(receiver.replay())
-    await until(receiver._replaying.locked)
+    await until(lambda: receiver._drain.runs)
     await asyncio.sleep(1.1)
     began = time.monotonic()
     await receiver.receive(message("五", "6", "fifth"))
@@ -230,6 +232,61 @@ async def test_a_late_turn_with_the_disk_full_is_not_lost(
     repeat = await receiver.receive(message("报名", "1"))
     assert repeat.reply is not None
     assert switch.heard == ["报名"]
+
+
+async def test_the_replay_hears_senders_side_by_side_and_each_in_order(
+    receiver: Receiver, database: Database, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One after the other, each would cost a commit of its own, and a minute of updates minutes."""
+    switch.away = True
+    for number in range(10):
+        for sender in range(20):
+            await receiver.receive(message(f"{number}", f"{sender}-{number}", f"sender {sender}"))
+    switch.away = False
+    commits: list[str] = []
+    event.listen(database.engine, "commit", lambda _connection: commits.append("one"))
+    heard: list[tuple[str, str]] = []
+    real = hearing.turn
+
+    def noted(session: Session, inbound: Inbound, *rest: Any) -> Any:
+        heard.append((inbound.sender, inbound.text))
+        return real(session, inbound, *rest)
+
+    monkeypatch.setattr(hearing, "turn", noted)
+    assert await receiver.replay() == 200
+    for sender in range(20):
+        assert [text for who, text in heard if who == f"sender {sender}"] == [f"{number}" for number in range(10)]
+    assert len(commits) < 100, "they share them"
+    assert len(outgoing(database)) == 200
+    assert not receiver._spool.waiting
+
+
+async def test_a_long_replay_does_not_keep_back_what_was_handed_over(
+    receiver: Receiver, database: Database, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiving, "HANDED_EVERY", 0.02)
+    received = await receiver.receive(message("你好", "1"))
+    switch.away = True
+    await receiver.receive(message("慢", "2", "other"))
+    switch.away = False
+    real, go = receiver._ordered, asyncio.Event()
+
+    async def slow(inbound: Inbound, passive: bool, *, replaying: bool = False) -> Any:
+        if replaying:
+            await go.wait()
+        return await real(inbound, passive, replaying=replaying)
+
+    monkeypatch.setattr(receiver, "_ordered", slow)
+    stopping = asyncio.Event()
+    keeper = asyncio.create_task(receiver.keep_up(stopping))
+    await until(lambda: receiver._drain.runs)
+    receiver.handed(received.row)
+    await until(lambda: inbox_of(database, "1").handed_at is not None)
+    assert receiver._drain.runs
+    go.set()
+    stopping.set()
+    await asyncio.wait_for(keeper, 5)
+    assert not receiver._spool.waiting
 
 
 # --- what was not handed over ---

@@ -81,7 +81,6 @@ def test_a_place_is_taken_until_the_outcome_is_written_down() -> None:
     assert line.next(0.0) is first
     line.ended(first)
     assert line.room(0.0)[1] == 0
-    assert line.room(0.0, leaving=1)[1] == 1
     line.release(first)
     assert line.room(0.0)[1] == 1
 
@@ -182,7 +181,7 @@ def test_a_lease_left_behind_by_a_clock_that_was_set_back_is_taken(database: Dat
 def test_a_claim_left_behind_by_a_clock_that_was_set_back_is_swept(office: Office, clock: StoppedClock) -> None:
     office.put(office.person())
     with office.database.write() as session:
-        (row,) = claiming.due(session, WECHAT, {outbox.REPLY: 5}, {})
+        (row,) = claiming.due(session, outbox.line(*WECHAT), {outbox.REPLY: 5}, {})
         assert claiming.take(session, "dead", [row]) == [row]
     clock.pass_time(timedelta(hours=-1))
     with office.database.write() as session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -207,3 +208,43 @@ def test_what_was_set_aside_is_forgotten_after_its_time_and_not_before(spool: Sp
     assert spool.forget_aside(timedelta(days=30)) == 1
     assert names(spool) == sorted([new.name, waits.name])
     assert spool.forget_aside(timedelta(days=30)) == 0
+
+
+async def test_an_update_that_comes_again_has_one_file_also_while_that_is_written(
+    spool: Spool, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, real = threading.Event(), os.fsync
+
+    def slow(handle: int) -> None:
+        assert synced.wait(10)
+        real(handle)
+
+    monkeypatch.setattr(spooling.os, "fsync", slow)
+    with ThreadPoolExecutor(2) as pool:
+        twice = [asyncio.create_task(spool.put_soon(update("一"), pool)) for _time in range(2)]
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in twice), "neither is told that it is kept before it is"
+        synced.set()
+        first, second = await asyncio.gather(*twice)
+        assert first == second == await spool.put_soon(update("一"), pool)
+    assert names(spool) == [first.name]
+    later = Spool(spool.folder, vault)
+    later.open()
+    assert later.holds(update("一")) and not later.holds(update("二"))
+    later.remove(first)
+    assert not later.holds(update("一"))
+    assert await later.put_soon(update("一")) != first, "what has left the spool may come into it again"
+
+
+async def test_an_update_that_could_not_be_kept_is_not_taken_for_one_that_was(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(spooling.os, "fsync", full)
+        tries = await asyncio.gather(*(spool.put_soon(update("一")) for _time in range(2)), return_exceptions=True)
+    assert [type(one) for one in tries] == [OSError, OSError]
+    await spool.put_soon(update("一"))
+    assert words(spool) == ["一"]

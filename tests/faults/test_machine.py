@@ -72,7 +72,6 @@ class Machine(RuleBasedStateMachine):
         self.rows: set[str] = set()
         self.outcomes: list[str] = []
         self.to_mark: list[str] = []
-        self.not_handed: list[str] = []
         self.failing: set[str] = set()
         self.replied: set[str] = set()  # messages whose turn had an answer
         self.away = False
@@ -92,7 +91,7 @@ class Machine(RuleBasedStateMachine):
         """A composition root that knows nothing of the one before."""
         self.processes += 1
         self.name = f"process {self.processes}"
-        self.to_mark, self.not_handed = [], []
+        self.to_mark = []
         self.hearing = Hearing(self.database, self.here_of, lambda _inbound: True, lambda _key: False)
         self.deliverer: Deliverer | None = None
 
@@ -157,9 +156,7 @@ class Machine(RuleBasedStateMachine):
         ]
         if open_:
             said = open_[pick % len(open_)]
-            # A process that dies between counting a repeat's reply as handed over and handing it over is seen by
-            # nobody but the platform, which comes once more.
-            self.hear(said, fate if said.calls < 2 else "handed")
+            self.hear(said, fate)
 
     def hear(self, said: Said, fate: str) -> None:
         """One call of the platform, and what becomes of its answer."""
@@ -179,8 +176,6 @@ class Machine(RuleBasedStateMachine):
             self.show(said.inbound.platform, said.inbound.sender, received.reply)
         if fate == "handed" and received.row:
             self.to_mark.append(received.row)
-        elif fate == "cut" and received.claimed:
-            self.not_handed.append(received.row)
         elif fate == "died":
             self.dies()
 
@@ -216,11 +211,9 @@ class Machine(RuleBasedStateMachine):
             for said in list(self.said.values()):
                 if said.spooled:
                     self.hearing.alone(said.inbound, False)
-                    where = (said.inbound.platform, said.inbound.account, said.inbound.key, said.inbound.sender)
-                    self.hearing.move_to_outbox(*where)
                     said.spooled = False
-            self.hearing.mark(self.to_mark, self.not_handed)
-            self.to_mark, self.not_handed = [], []
+            self.hearing.mark(self.to_mark)
+            self.to_mark = []
             self.hearing.sweep()
         except DatabaseAway:
             return

@@ -1,5 +1,5 @@
 """The channels of a door: what was tried by which, permissions to write once, calls of a day; the person's preferred
-door; and indexes by which the outbox is claimed.
+door; the line in which a message waits, and indexes by which the outbox is claimed.
 
 Revision 0003_channels, after 0002_standing_keys.
 """
@@ -50,9 +50,12 @@ def upgrade() -> None:
         sa.Column("over", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("platform", "account", "channel", name=op.f("pk_channel_day")),
     )
+    op.add_column("inbox", sa.Column("claimed_at", when, nullable=True))
     # Every message passes through each state once: an index of the state alone is written often and asked by nobody.
     op.drop_index(op.f("ix_outbox_state"), "outbox")
-    _partial("ix_outbox_ready", "outbox", ["priority", "due_at", "id"], "state = 'waiting'")
+    # Rows put in before belong to no line yet: whoever sends finds theirs.
+    op.add_column("outbox", sa.Column("line", word, nullable=False, server_default=sa.text("''")))
+    _partial("ix_outbox_ready", "outbox", ["line", "priority", "due_at", "id"], "state = 'waiting'")
     _partial("ix_outbox_open", "outbox", ["person_id"], "state IN ('waiting', 'sending', 'held')")
     _partial("ix_outbox_sending", "outbox", ["deadline"], "state = 'sending'")
 
