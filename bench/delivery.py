@@ -37,6 +37,7 @@ from bot.platforms.base import Platform
 from bot.platforms.telegram import Telegram
 from bot.platforms.wechat import WeChat
 from bot.sending_line import CHAT_SECONDS, Limits
+from bot.server import collect_seldom
 from config.settings import TelegramAccount, WeChatAccount
 from handlers.here import Here
 from handlers.message import Reply
@@ -259,6 +260,7 @@ async def measure(name: str, database: Database, target: Endpoint, table: Table,
 async def run(quick: bool) -> None:
     """Measure everything and print one table."""
     logging.disable(logging.WARNING)
+    collect_seldom()  # as under `serve`
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     columns = ("where", "bare posts/s", "messages/s", "ratio", "CPU ms bare / ours")
     table, lines, console = Table(*columns, title=f"Sending, {AT_ONCE} calls at once"), list[str](), Console()

@@ -23,8 +23,8 @@ def steady() -> float:
 
 @dataclass(slots=True)
 class Ticket:
-    """`until` = seconds of `steady()`; `stopped` = the call was not made, since they had passed. `stamp` holds one time,
-    which becomes that of the writing."""
+    """`until` = seconds of `steady()`; `stopped` = the call was not made, since they had passed. `stamp` holds one
+    time, which becomes that of the writing."""
 
     until: float
     stopped: bool = False

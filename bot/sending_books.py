@@ -92,7 +92,7 @@ class Books:
             ],
         )
         sent = [one.call for one in ended if _is_sent(one)]
-        outbox.sent(session, [call.row.id for call in sent if not ways.is_card(call)], self._worker)
+        claiming.sent(session, [call.row.id for call in sent if not ways.is_card(call)], self._worker)
         # A card holds no words: the message itself waits until its person comes.
         self._hold(session, [call.row for call in sent if ways.is_card(call)], lambda way: way.channel.windowed)
         for one in ended:
@@ -166,7 +166,7 @@ class Books:
         elif way is None or way.account not in view.mine:
             there = outbox.line(*(way or open_ways[0]).account)
             outbox.put_back(session, row.id, self._worker, 0.0, "another sender's account", line=there)
-        elif outbox.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
+        elif claiming.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
             # What may be said at one door may not be said at the next: the words are made anew.
             reply = self._words(session, Pick(row, session.get_one(Person, row.person_id), way))
             if reply is not None:
@@ -176,8 +176,9 @@ class Books:
     def _begun(self, session: Session, calls: Sequence[Call]) -> list[Call]:
         """Write down that these calls are about to be made; returns those that may be."""
         made = ways.begin(session, calls)
+        begun = {call.attempt for call in made}
         for call in calls:
-            if call not in made:
+            if call.attempt not in begun:
                 outbox.put_back(session, call.row.id, self._worker, 0.0, "way gone")
         outbox.begin_attempts(
             session,

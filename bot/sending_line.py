@@ -26,7 +26,7 @@ SLOW_SECONDS = 1.5  # a call that takes longer gives its place to another one �
 SLOW_PLACES = 8  # … while there are at most so many of them for each place
 AHEAD_SECONDS = 0.5  # a claim holds at most so much work (architecture.md §9)
 CHAT_SECONDS = 1.05  # Telegram: one message a second in a chat
-MARGIN = 1.03  # a call may reach the platform a little later, and the next one a little sooner, than it began
+MARGIN = 1.04  # a call may reach the platform a little later, and the next one a little sooner, than it began
 
 
 @dataclass(frozen=True, slots=True)

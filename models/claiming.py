@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, literal_column, or_, select, text, tuple_, union_all, update
+from sqlalchemy import Integer, and_, bindparam, literal_column, or_, select, text, tuple_, union_all, update
 from sqlmodel import Session, SQLModel
 
 from models import outbox
@@ -164,6 +164,57 @@ def settle(session: Session, ids: Sequence[str], **values: Any) -> int:
     free = _free(session, ids)
     session.execute(update(_T).where(_T.c.id.in_(free)).values(**values))
     return len(free)
+
+
+_SENT = Many(
+    lambda among, _dialect: (
+        update(_T)
+        .where(among(_T.c.id))
+        .where(
+            or_(
+                and_(_T.c.state == "sending", _T.c.claimed_by == bindparam("worker")),
+                and_(
+                    _T.c.state.in_((literal_column("'waiting'"), literal_column("'uncertain'"))),
+                    _T.c.why == outbox.SWEPT,
+                ),
+            )
+        )
+        .values(state="sent", why="", ended_at=bindparam("at"), params_sealed=None, deadline=None, claimed_by=None)
+    )
+)
+
+
+def sent(session: Session, rows: Sequence[str], worker: str) -> None:
+    """Give claimed rows that have arrived their final state; also those that were swept meanwhile and that nobody has
+    taken since: that they have arrived is known now."""
+    if rows:
+        _SENT.run(session, rows, worker=worker, at=now_of(session))
+
+
+_PROLONG = Many(
+    lambda among, _dialect: (
+        update(_T)
+        .where(among(_T.c.id), _T.c.state == literal_column("'sending'"), _T.c.claimed_by == bindparam("worker"))
+        .values(deadline=bindparam("until"))
+    )
+)
+
+
+def prolong(session: Session, worker: str, rows: Sequence[str]) -> None:
+    """The worker lives and knows of these claims: nobody sweeps them, however long it takes to write down their end."""
+    if rows:
+        _PROLONG.run(
+            session, rows, worker=worker, until=machine_now_of(session) + timedelta(seconds=outbox.CLAIM_SECONDS)
+        )
+
+
+def still_claimed(session: Session, row: str, worker: str, seconds: float) -> bool:
+    """The next door is tried: so many seconds more for a claimed row. False when the claim was lost meanwhile."""
+    until = machine_now_of(session) + timedelta(seconds=seconds)
+    result = session.execute(
+        update(_T).where(_T.c.id == row, _SENDING, _T.c.claimed_by == worker).values(deadline=until)
+    )
+    return bool(getattr(result, "rowcount", 0))
 
 
 def stranded(session: Session, worker: str, known: Sequence[str]) -> int:

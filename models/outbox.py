@@ -32,7 +32,7 @@ from sqlmodel import Field, Session, SQLModel
 from models.database import insert_once, machine_now_of, now_of, vault_of
 from models.hot import Hot
 from models.ids import new_id
-from models.many import Many, Rows
+from models.many import Rows
 from models.sealed import sealed_columns
 
 EMERGENCY, REPLY, REMINDER, CAMPAIGN = 0, 1, 2, 3
@@ -252,52 +252,6 @@ def calls_refused(session: Session, row: str) -> int:
     """How many calls for a row the platform has certainly not taken, for now."""
     query = select(func.count()).where(_A.c.outbox_id == row, _A.c.outcome == "retry")
     return int(session.execute(query).scalar_one())
-
-
-_SENT = Many(
-    lambda among, _dialect: (
-        update(_T)
-        .where(among(_T.c.id))
-        .where(
-            or_(
-                and_(_T.c.state == "sending", _T.c.claimed_by == bindparam("worker")),
-                and_(_T.c.state.in_((literal_column("'waiting'"), literal_column("'uncertain'"))), _T.c.why == SWEPT),
-            )
-        )
-        .values(state="sent", why="", ended_at=bindparam("at"), params_sealed=None, deadline=None, claimed_by=None)
-    )
-)
-
-
-def sent(session: Session, rows: Sequence[str], worker: str) -> None:
-    """Give claimed rows that have arrived their final state; also those that were swept meanwhile and that nobody has
-    taken since: that they have arrived is known now."""
-    if rows:
-        _SENT.run(session, rows, worker=worker, at=now_of(session))
-
-
-_PROLONG = Many(
-    lambda among, _dialect: (
-        update(_T)
-        .where(among(_T.c.id), _T.c.state == literal_column("'sending'"), _T.c.claimed_by == bindparam("worker"))
-        .values(deadline=bindparam("until"))
-    )
-)
-
-
-def prolong(session: Session, worker: str, rows: Sequence[str]) -> None:
-    """The worker lives and knows of these claims: nobody sweeps them, however long it takes to write down their end."""
-    if rows:
-        _PROLONG.run(session, rows, worker=worker, until=machine_now_of(session) + timedelta(seconds=CLAIM_SECONDS))
-
-
-def still_claimed(session: Session, row: str, worker: str, seconds: float) -> bool:
-    """The next door is tried: so many seconds more for a claimed row. False when the claim was lost meanwhile."""
-    until = machine_now_of(session) + timedelta(seconds=seconds)
-    result = session.execute(
-        update(_T).where(_T.c.id == row, _T.c.state == "sending", _T.c.claimed_by == worker).values(deadline=until)
-    )
-    return bool(getattr(result, "rowcount", 0))
 
 
 def end(session: Session, row: str, worker: str, state: str, why: str) -> bool:

@@ -36,6 +36,7 @@ from handlers.message import Inbound, MenuColumn, Reply
 MAX_BODY = 64 * 1024  # real updates stay under 10 KB
 _BODY_SECONDS = 5.0
 _SPINNER_SECONDS = 5.0
+_LAST_SECONDS = 2.0
 _WEBHOOK_CONNECTIONS = 40
 _WEBHOOK_PAUSE = 300.0
 _MAX_BACKGROUND = 200
@@ -93,6 +94,7 @@ class Telegram:
         )
         self._menus: dict[str, tuple[MenuColumn, ...]] = {}
         self._pace = Pace()
+        self._sending = 0
         self._polling: Polling | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -160,11 +162,14 @@ class Telegram:
         form = {"chat_id": sender, "text": shown.text, "link_preview_options": _NO_PREVIEW_FORM}
         if shown.markup is not None:
             form["reply_markup"] = shown.markup.to_json()
+        self._sending += 1
         try:
             # Not by the library's Bot: what it does around the call costs as much as the call (docs/performance.md).
             message = await self._request.call(f"{self._base}/sendMessage", form, seconds)
         except TelegramError as error:
             return self._ended(outcome_of(error))
+        finally:
+            self._sending -= 1
         number = _message_id(message)
         if number is None:
             return self._ended(Outcome("uncertain", code="200"))
@@ -218,7 +223,7 @@ class Telegram:
             )
 
     async def stop(self) -> None:
-        """End within three seconds; an unanswered call is cut."""
+        """End within three seconds; messages under way have two of them, then an unanswered call is cut."""
         if self._polling is not None:
             await self._polling.stop()
         background = list(self._background)
@@ -226,6 +231,9 @@ class Telegram:
             task.cancel()
         if background:
             await asyncio.wait(background, timeout=0.5)
+        ends = asyncio.get_running_loop().time() + _LAST_SECONDS
+        while self._sending and asyncio.get_running_loop().time() < ends:  # noqa: ASYNC110 for two seconds at most
+            await asyncio.sleep(0.02)
         await self._request.shutdown()
 
     async def fetch_updates(self, form: dict[str, str], seconds: float) -> object:

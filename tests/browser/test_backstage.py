@@ -17,9 +17,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
     ("button", "seconds", "then"),
     [
         ("快进 1 小时", 3600, "8月5日 10:12"),
-        ("快进 1 天", 86400, "8月6日 09:12"),
-        ("快进 7 天", 7 * 86400, "8月12日 09:12"),
-        ("快进 30 天", 30 * 86400, "9月4日 09:12"),
+        pytest.param("快进 1 天", 86400, "8月6日 09:12", marks=pytest.mark.long),
+        pytest.param("快进 7 天", 7 * 86400, "8月12日 09:12", marks=pytest.mark.long),
+        pytest.param("快进 30 天", 30 * 86400, "9月4日 09:12", marks=pytest.mark.long),
         ("到明早 9 点", 85680, "8月6日 09:00"),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.faults.world import Copy
 
+GIVEN_UP = 3.3  # seconds: a call that takes longer may be acknowledged without the answer (docs/decisions.md)
 _TOKEN = re.compile(r"n\d+n")
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.faults.player import STEPS
 from tests.faults.world import Copy, own_database, playing
 
-SMALL = {"people": 10, "at_once": 8, "pace": 0.5, "alive": (0.5, 1.5)}
+SMALL = {"people": 6, "at_once": 8, "pace": 0.5, "alive": (0.5, 1.5)}
 FULL = {"people": 720, "at_once": 16, "pace": 0.6, "alive": (1.0, 5.0)}
 
 

@@ -147,7 +147,7 @@ async def watch(size: Size, steady: Copy, other: Copy | None, database: Database
 @pytest.mark.parametrize(
     ("kind", "copies", "size", "seed"),
     [
-        pytest.param("postgresql", 2, SMALL, 20261122, id="postgresql-small"),
+        pytest.param("postgresql", 2, SMALL, 20261122, id="postgresql-small", marks=pytest.mark.long),
         pytest.param("postgresql", 2, FULL, 1, id="postgresql-full", marks=pytest.mark.long),
         pytest.param("sqlite", 1, FULL, 1, id="sqlite-full", marks=pytest.mark.long),
     ],
