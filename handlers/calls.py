@@ -218,7 +218,7 @@ def _phone(session: Session, person: Person, command: Call) -> Reply:
     again = _button(session, person, command, "called", _("打过了"))
     if place.sensitive_in_chat:
         number = written_number(calls.phone(session, command.person, person.id))
-        text = _("{who}登记的电话：{phone}\n只用来告诉对方这些消息，请不要转发。看过已经留下记录。")
+        text = _("登记的电话（{who}）：{phone}\n只用来告诉对方这些消息，请不要转发。看过已经留下记录。")
         return Reply(text.format(who=_called(session, command.person), phone=number), again)
     if not place.public_url:
         text = _("这里现在打不开网页，看不了电话。请到微信里看，或请值班的人用 nuanyang calls --phones 查看。")
@@ -261,7 +261,7 @@ def _unreachable(session: Session, person: Person, params: dict[str, Any]) -> Re
     if doors(session, gone) or not calls.is_theirs(session, gone, person.id):
         return None
     text = _(
-        "{who}现在收不到我们的消息了：取消了关注、停用或屏蔽，也没有别的渠道。有事要说请打电话；对方回来说话，就又能收到。"
+        "现在收不到我们的消息了：{who}。原因是取消了关注、停用或屏蔽，也没有别的渠道。有事要说请打电话；对方回来说话，就又能收到。"
     )
     labels = [("phone", _("看登记的电话"))] if calls.has_phone(session, gone) else []
     facts = CallFacts(person=gone, until=local_now(session, person).isoformat())

@@ -82,7 +82,7 @@ def test_the_number_stands_in_the_chat_on_a_press_and_every_look_is_noted(
     specialist.say("1")
     assert "138" not in specialist.said.text
     for _look in range(2):
-        assert "登记的电话：138" in specialist.press("看登记的电话").replace(" ", "")
+        assert "：138" in specialist.press("看登记的电话").replace(" ", "")
         specialist.say("要打电话的人")
         specialist.say("1")
     assert noted(database, "phone.read") == [(specialist.person().id, alin.person().id)] * 2
@@ -221,7 +221,7 @@ def test_a_person_who_left_is_told_to_whoever_is_responsible_once_an_episode(
     (one,) = told_of(database, specialist)
     assert (one.sender, one.priority) == ("specialist", REMINDER)
     assert "收不到我们的消息了" in one.text and "志愿者" in one.text
-    assert "登记的电话：138" in specialist.press("看登记的电话").replace(" ", "")
+    assert "：138" in specialist.press("看登记的电话").replace(" ", "")
     clock.pass_time(timedelta(days=1))
     alin.say("我回来了")
     lose(database, alin)
