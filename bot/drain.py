@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from bot.received import is_held
+from bot.received import is_held, is_lost
 from bot.spool import Sender, Spool, Spooled
 from handlers.message import Inbound
 from models.database import DatabaseAway, is_away
@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 32  # senders: two shared commits, so that one fills while the other is written
 STUCK_TIMES, STUCK_SECONDS = 5, 30.0  # a database that fails now and then takes a good update long before
+# Connections that break now and then break under good updates, too; one that breaks them all for so long is another
+# matter (it may end the server's process each time).
+LOST_SECONDS = 3_600.0
 
 
 class Drain:
@@ -97,4 +100,5 @@ class Drain:
                 return True
         since, times = self._stuck.get(path, (time.monotonic(), 0))
         self._stuck[path] = since, times + 1
-        return times + 1 < STUCK_TIMES or time.monotonic() - since < STUCK_SECONDS
+        patience = LOST_SECONDS if is_lost(error) else STUCK_SECONDS
+        return times + 1 < STUCK_TIMES or time.monotonic() - since < patience

@@ -74,6 +74,13 @@ def is_held(error: BaseException) -> bool:
     return getattr(getattr(asked, "orig", None), "sqlstate", None) in _HELD
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether the database never said a word about what was asked: no connection, one that broke, no lock given. Then
+    it is no fault of the update, however often it happens to it."""
+    asked = error.__cause__ if isinstance(error, DatabaseAway) else error
+    return asked is not None and getattr(getattr(asked, "orig", None), "sqlstate", None) is None
+
+
 def key_of(inbound: Inbound) -> Key:
     """What an update is the same by, however often it comes."""
     return inbound.platform, inbound.account, inbound.key

@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from bot import drain as draining
@@ -65,3 +67,25 @@ async def test_a_spooled_update_that_only_ever_finds_the_database_away_is_put_as
     monkeypatch.setattr(draining, "STUCK_SECONDS", 0.0)
     await receiver.replay()
     assert [path.suffix for path in (tmp_path / "spool").iterdir()] == [".aside"], "kept, out of the way"
+
+
+async def test_a_spooled_update_under_which_connections_break_is_never_put_aside_for_it(
+    receiver: Receiver, switch: Switch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connections that were reset for a minute, while some came through, once took 25 good updates out of the way."""
+    switch.away = True
+    await receiver.receive(message("好", "1", "x"))
+    switch.away = False
+    real: Any = hearing.arrive
+    reset = OperationalError("SELECT 1", {}, psycopg.OperationalError("connection reset by peer"))
+
+    def broken(*_given: Any) -> Any:
+        raise DatabaseAway("OperationalError") from reset
+
+    monkeypatch.setattr(hearing, "arrive", broken)
+    monkeypatch.setattr(draining, "STUCK_SECONDS", 0.0)
+    for _time in range(2 * draining.STUCK_TIMES):
+        assert await receiver.replay() == 0
+    monkeypatch.setattr(hearing, "arrive", real)
+    assert await receiver.replay() == 1
+    assert switch.heard == ["好"]
