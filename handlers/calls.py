@@ -22,6 +22,7 @@ from handlers.dialogue import Ask, Choice, Dialogue, Further, Talk
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
+from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
 from handlers.sending_words import lane, reason
 from handlers.somebody import who
 from models import calls
@@ -31,77 +32,36 @@ from models.page import issue_page
 from models.person import Person, address_form, doors, local_now
 from models.role import grants
 
-PAGE = 5  # people of a list
-MORE = "~more"
-
-
-class ListFacts(BaseModel):
-    """The people on the screen; `first` is the place of the first one in the whole list, from 0. Without any the list
-    is made anew."""
-
-    ids: tuple[str, ...] = ()
-    first: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """Open one person, or show who comes after these; with neither the list from its beginning."""
-
-    person: str = ""
-    seen: tuple[str, ...] = ()
-    first: int = 0
-
 
 def _list_facts(session: Session, person: Person) -> ListFacts:
     return ListFacts()
 
 
 def _list_talk(facts: ListFacts) -> Talk:
-    if not facts.ids:
-        return Show()
-    choices = (*(Choice(key, key) for key in facts.ids), Choice(MORE, _("后面的人"), words=(_("从头看"),)))
-    picked = yield Ask("pick", _("想看哪一位？"), choices)
-    return Show(seen=facts.ids, first=facts.first) if picked == MORE else Show(picked)
+    return (yield from pick(facts, _("想看哪一位？"), _("后面的人")))
 
 
 def _list(session: Session, person: Person, command: Show) -> Reply:
     if not any(held.scope_kind == "region" for held in grants(session, person.id)):
         text = _("“要打电话的人”是负责的同事用的，里面是现在发不到消息的人。想找负责的同事，回复“联系专员”。")
         return Reply(text, (Option("m:contact", _("联系专员")),))
-    if command.person:
-        return _opened(session, person, command.person)
+    if command.entry:
+        return _opened(session, person, command.entry)
     waiting = calls.list_for(session, person.id)
     if not waiting:
         return Reply(_("现在没有只能打电话找到的人。发不到消息的人会列在这里，谢谢你！"))
-    return _page(session, person, waiting, _next(waiting, command))
-
-
-def _next(waiting: list[ToCall], command: Show) -> int:
-    """Where the next page begins: after the last one seen who still waits, else where the page itself began; at the end
-    of the list it begins again."""
-    places = [place for place, each in enumerate(waiting, 1) if each.person_id in command.seen]
-    begin = max(places, default=command.first)
-    return begin if begin < len(waiting) else 0
+    begin = next_begin([each.person_id for each in waiting], command)
+    return _page(session, person, waiting, begin)
 
 
 def _page(session: Session, person: Person, waiting: list[ToCall], begin: int) -> Reply:
     shown = waiting[begin : begin + PAGE]
-    end = begin + len(shown)
     lines = [_("有 {count} 位现在发不到消息，要打电话；最急的在前面。").format(count=len(waiting))]
-    if len(shown) < len(waiting):
-        before, after = _pages(begin), _pages(len(waiting) - begin)
-        lines.append(_("第 {page} 页，共 {pages} 页。").format(page=before + 1, pages=before + after))
+    lines += where(begin, len(waiting))
     labels = [(each.person_id, _label(session, each)) for each in shown]
-    if end < len(waiting):
-        labels.append((MORE, _("后面的人")))
-    elif begin:
-        labels.append((MORE, _("从头看")))
+    labels += onward(begin, len(waiting), _("后面的人"))
     facts = ListFacts(ids=tuple(each.person_id for each in shown), first=begin)
     return Reply("\n".join(lines), asked(session, person.id, CALLS.name, "pick", facts, labels), numbered=True)
-
-
-def _pages(count: int) -> int:
-    return -(-count // PAGE)
 
 
 def _label(session: Session, each: ToCall) -> str:

@@ -15,6 +15,7 @@ from handlers.free_text import free_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
+from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
 from models.contact import (
     MAX_WORDS,
     ContactError,
@@ -28,10 +29,6 @@ from models.contact_waiting import waiting_for
 from models.person import Person
 from models.role import grants
 from models.volunteer import volunteer_of
-
-PAGE = 5  # messages of a list
-
-MORE = "~more"
 
 
 class AnswerFacts(BaseModel):
@@ -94,80 +91,40 @@ def _cannot(cannot: ContactError) -> Reply:
 CONTACT_ANSWER = Dialogue("contact_answer", AnswerFacts, _answer_facts, _answer_talk, _answer, repeats=True)
 
 
-class ListFacts(BaseModel):
-    """The messages on the screen; `first` is the place of the first one in the whole list, from 0. Without any the
-    list is made anew."""
-
-    ids: tuple[str, ...] = ()
-    first: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Show:
-    """Open one message, or show what comes after these; with neither the list from its beginning."""
-
-    message: str = ""
-    seen: tuple[str, ...] = ()
-    first: int = 0
-
-
 def _list_facts(session: Session, person: Person) -> ListFacts:
     return ListFacts()
 
 
 def _list_talk(facts: ListFacts) -> Talk:
-    if not facts.ids:
-        return Show()
-    choices = (*(Choice(key, key) for key in facts.ids), Choice(MORE, _("后面的留言"), words=(_("从头看"),)))
-    picked = yield Ask("pick", _("想看哪一条？"), choices)
-    return Show(seen=facts.ids, first=facts.first) if picked == MORE else Show(picked)
+    return (yield from pick(facts, _("想看哪一条？"), _("后面的留言")))
 
 
 def _list(session: Session, person: Person, command: Show) -> Reply:
     if not any(held.scope_kind == "region" for held in grants(session, person.id)):
         text = _("“留言”是负责的同事用的，里面是等他们答复的话。你想给他们留言，回复“联系专员”。")
         return Reply(text, (Option("m:contact", _("联系专员")),))
-    if command.message:
-        return _opened(session, person, command.message)
+    if command.entry:
+        return _opened(session, person, command.entry)
     waiting = waiting_for(session, person.id)
     if not waiting:
         return Reply(_("现在没有等你答复的留言。有新的会马上发到这里，谢谢你！"))
     if len(waiting) == 1:
         return _opened(session, person, waiting[0])
-    return _page(session, person, waiting, _next(waiting, command))
-
-
-def _next(waiting: list[str], command: Show) -> int:
-    """Where the next page begins: after the last message seen that still waits, else where the page itself began; at
-    the end of the list it begins again."""
-    places = [place for place, key in enumerate(waiting, 1) if key in command.seen]
-    begin = max(places, default=command.first)
-    return begin if begin < len(waiting) else 0
+    return _page(session, person, waiting, next_begin(waiting, command))
 
 
 def _page(session: Session, person: Person, waiting: list[str], begin: int) -> Reply:
     keys = tuple(waiting[begin : begin + PAGE])
-    end = begin + len(keys)
     lines = [_("有 {count} 条留言等你答复，最早的在前面。").format(count=len(waiting))]
-    if len(keys) < len(waiting):
-        # No numbers of messages: on the screen they are counted from 1 again.
-        before, after = _pages(begin), _pages(len(waiting) - begin)
-        lines.append(_("第 {page} 页，共 {pages} 页。").format(page=before + 1, pages=before + after))
+    lines += where(begin, len(waiting))
     if not here(session).sensitive_in_chat:
         lines.append(_("写了什么，点开以后在网页上看。"))
     query = select(ContactMessage).where(col(ContactMessage.id).in_(keys))
     rows = {row.id: row for row in session.exec(query)}
     labels = [(key, _label(session, rows[key])) for key in keys]
-    if end < len(waiting):
-        labels.append((MORE, _("后面的留言")))
-    elif begin:
-        labels.append((MORE, _("从头看")))
+    labels += onward(begin, len(waiting), _("后面的留言"))
     facts = ListFacts(ids=keys, first=begin)
     return Reply("\n".join(lines), asked(session, person.id, MESSAGES.name, "pick", facts, labels), numbered=True)
-
-
-def _pages(count: int) -> int:
-    return -(-count // PAGE)
 
 
 def _label(session: Session, row: ContactMessage) -> str:

@@ -14,9 +14,8 @@ from sqlmodel import Session, SQLModel
 
 from models import inbox, outbox
 from models.conversation import State, opened, save, saving, sealed
-from models.database import machine_now_of, now_of, vault_of
+from models.database import now_of
 from models.hot import Hot, dialect_of, loaded
-from models.ids import new_id
 from models.person import Door, Person
 
 _I: Any = SQLModel.metadata.tables["inbox"]
@@ -114,19 +113,9 @@ def arrive(
         if known is not None:
             _HEARD.changed(session, door=known[2], at=now_of(session))
         return row, None if known is None else _met(session, known)
-    row = new_id()
-    found = _ARRIVED.first(
-        session,
-        id=row,
-        platform=platform,
-        account=account,
-        key=key,
-        sender=sender,
-        kind=kind,
-        received_at=machine_now_of(session),
-        payload_sealed=vault_of(session).seal_json("inbox.payload_sealed", row, payload),
-        heard_at=now_of(session),
-    )
+    values = inbox.entering(session, platform, account, key, sender, kind, payload)
+    row = str(values["id"])
+    found = _ARRIVED.first(session, **values, heard_at=now_of(session))
     if found is None:
         return None, None
     return row, None if found[1] is None else _met(session, found)

@@ -97,19 +97,25 @@ _FINISH = Hot(lambda _dialect: finishing())
 
 def enter(session: Session, platform: str, account: str, key: str, sender: str, kind: str, payload: Any) -> str | None:
     """Enter a message under its unique key; None when it stands there already (a repeat)."""
+    values = entering(session, platform, account, key, sender, kind, payload)
+    return str(values["id"]) if _ENTER.changed(session, **values) == 1 else None
+
+
+def entering(
+    session: Session, platform: str, account: str, key: str, sender: str, kind: str, payload: Any
+) -> dict[str, Any]:
+    """The columns of a new row."""
     row = new_id()
-    entered = _ENTER.changed(
-        session,
-        id=row,
-        platform=platform,
-        account=account,
-        key=key,
-        sender=sender,
-        kind=kind,
-        received_at=machine_now_of(session),
-        payload_sealed=vault_of(session).seal_json("inbox.payload_sealed", row, payload),
-    )
-    return row if entered == 1 else None
+    return {
+        "id": row,
+        "platform": platform,
+        "account": account,
+        "key": key,
+        "sender": sender,
+        "kind": kind,
+        "received_at": machine_now_of(session),
+        "payload_sealed": vault_of(session).seal_json("inbox.payload_sealed", row, payload),
+    }
 
 
 def stored(session: Session, platform: str, account: str, key: str) -> Stored | None:
