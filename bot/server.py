@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.app import App
 from bot.commands.shared import Problem
@@ -72,8 +74,21 @@ def address(made: socket.socket) -> tuple[str, int]:
     return (f"[{host}]" if ":" in host else host), port
 
 
+class _NotHttp(logging.Filter):
+    """A caller that speaks no HTTP gets its 400 from aiohttp; it is no error of ours, and its bytes are no words for a
+    log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record stays."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_NOT_HTTP = _NotHttp()
+
+
 def runner_for(application: web.Application, *, head_seconds: float = HEAD_SECONDS) -> web.AppRunner:
     """The application with its limits; no access log, since addresses and queries are nobody's business."""
+    logging.getLogger("aiohttp.server").addFilter(_NOT_HTTP)  # the same one again is added once
     return web.AppRunner(
         application,
         access_log=None,
