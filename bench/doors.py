@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from pydantic import SecretStr
 
+from bot.platforms.base import Features
 from bot.platforms.telegram import Telegram
 from bot.platforms.wechat import WeChat
 from bot.platforms.wechat_crypto import Crypto, sealed_part
@@ -29,6 +30,7 @@ class Door(Protocol):
     """What is measured of a platform: from the body of a webhook call to the body of its answer."""
 
     platform: str
+    features: Features
     begin: tuple[str, ...]
 
     def texts(self, sender: str) -> tuple[str, str]:
@@ -61,6 +63,7 @@ class WeChatDoor:
     """Signed and AES-sealed XML, with a signed and sealed answer."""
 
     platform = "wechat"
+    features = WeChat.features
     begin = ("报名", "同意", "王小明")
 
     def __init__(self, first: int = 0) -> None:
@@ -124,6 +127,7 @@ class TelegramDoor:
     """JSON under a secret header (compared before), with a method in the answer."""
 
     platform = "telegram"
+    features = Telegram.features
     begin = ("报名",)
 
     def __init__(self) -> None:

@@ -65,7 +65,16 @@ class Bench:
         self.people = door.people(PEOPLE)
         spool = Spool(folder / "spool", database.vault)
         spool.open()
-        self.receiver = Receiver(database, spool, lambda inbound: Here(inbound.platform, NAME, public_url="https://x"))
+        features = door.features
+        here = Here(
+            door.platform,
+            NAME,
+            sensitive_in_chat=features.sensitive_in_chat,
+            sure_answers=features.sure_answers,
+            public_url="https://x",
+        )
+        # The pace of a chat is not held: everybody would wait, and ours would lose nothing but time.
+        self.receiver = Receiver(database, spool, lambda _inbound: here)
         self._turn = dict.fromkeys(self.people, 0)
         self.late = 0  # turns over four seconds, whose reply leaves by the outbox
 

@@ -28,6 +28,7 @@ from config.settings import Settings
 from handlers import menu
 from handlers.here import Here
 from handlers.message import Inbound
+from models.channel import asked_at
 from models.database import Database
 from models.installed import is_installed, remember
 from scheduler.ticker import Ticker
@@ -105,6 +106,7 @@ class App:
             account=account,
             sensitive_in_chat=found.features.sensitive_in_chat if found else False,
             sure_answers=found.features.sure_answers if found else True,
+            asks=asked_at(found.channels if found else ()),
             public_url=self.public_url,
             zone=self.settings.timezone,
             operator=self.settings.operator_name,

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 _PAGES = 1_000  # copied between two looks at the progress
@@ -28,6 +29,11 @@ class CopyFailed(Exception):
 
 class InUse(Exception):
     """A process of ours works on the database."""
+
+
+class Unclear(Exception):
+    """The last step was ordered, and whether it was done could not be asked; the text names the database that is
+    there if it was."""
 
 
 @contextmanager
@@ -144,20 +150,26 @@ def put_in_place(ready: Path, path: Path, at: datetime) -> Path | None:
     """Let `ready` be the database from now on; returns where the former one is kept, None where there was none.
 
     Its companions go with the former one: they would be played into the new file. A machine that stops in the middle
-    has no database under the name, never a wrong one.
+    has no database under the name, never a wrong one. Raises OSError, after which the former one stands as it did.
     """
-    aside: Path | None = None
-    if path.exists():
-        aside = path.with_name(f"{path.name}.before-{at:%Y%m%d-%H%M%S}")
-        for name in ("", *COMPANIONS):
-            if Path(f"{path}{name}").exists():
-                Path(f"{path}{name}").rename(f"{aside}{name}")
-    for name in COMPANIONS:
-        Path(f"{path}{name}").unlink(missing_ok=True)
+    aside = path.with_name(f"{path.name}.before-{at:%Y%m%d-%H%M%S}")
+    moved: list[str] = []
+    try:
+        if path.exists():
+            for name in ("", *COMPANIONS):
+                if Path(f"{path}{name}").exists():
+                    Path(f"{path}{name}").rename(f"{aside}{name}")
+                    moved.append(name)
+        for name in COMPANIONS:
+            Path(f"{path}{name}").unlink(missing_ok=True)
+        _sync(path.parent)
+        ready.rename(path)
+    except OSError:
+        for name in reversed(moved):  # the file itself last: never without what stands in its companions
+            Path(f"{aside}{name}").rename(f"{path}{name}")
+        raise
     _sync(path.parent)
-    ready.rename(path)
-    _sync(path.parent)
-    return aside
+    return aside if moved else None
 
 
 def dump(url: URL, target: Path) -> None:
@@ -214,9 +226,12 @@ class Exchange:
 
     def exists(self) -> bool:
         """Whether there is a database that would be put aside."""
-        there = text("SELECT count(*) FROM pg_database WHERE datname = :name")
+        return self.name in self._there()
+
+    def _there(self) -> set[str]:
+        there = text("SELECT datname FROM pg_database WHERE datname IN (:name, :beside)")
         with self._server().connect() as connection:
-            return bool(connection.execute(there, {"name": self.name}).scalar_one())
+            return set(connection.execute(there, {"name": self.name, "beside": self.beside}).scalars())
 
     def make(self) -> None:
         """An empty database beside it. Raises InUse, or SQLAlchemy's errors."""
@@ -226,23 +241,38 @@ class Exchange:
             if connection.execute(busy, {"name": self.name}).scalar_one():
                 raise InUse
             quoted = connection.dialect.identifier_preparer.quote
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted(self.beside)}")
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted(self.beside)} WITH (FORCE)")
             connection.exec_driver_sql(f"CREATE DATABASE {quoted(self.beside)} TEMPLATE template0")
 
     def swap(self) -> str | None:
-        """The filled one takes the name; returns what the former one is called now. Raises SQLAlchemy's errors."""
-        server = self._server()
-        with server.connect() as connection:
-            quoted = connection.dialect.identifier_preparer.quote
-            former = self.exists()
-            if former:
-                connection.exec_driver_sql(f"ALTER DATABASE {quoted(self.name)} RENAME TO {quoted(self.aside)}")
-            connection.exec_driver_sql(f"ALTER DATABASE {quoted(self.beside)} RENAME TO {quoted(self.name)}")
+        """The filled one takes the name; returns what the former one is called now. Both happen or neither: the server
+        renames nothing that anybody is connected to. Raises SQLAlchemy's errors, after which nothing is renamed, and
+        Unclear."""
+        former, ordered = self.exists(), False
+        try:
+            with self._server().execution_options(isolation_level="READ COMMITTED").begin() as connection:
+                quoted = connection.dialect.identifier_preparer.quote
+                if former:
+                    connection.exec_driver_sql(f"ALTER DATABASE {quoted(self.name)} RENAME TO {quoted(self.aside)}")
+                connection.exec_driver_sql(f"ALTER DATABASE {quoted(self.beside)} RENAME TO {quoted(self.name)}")
+                ordered = True
+        except DBAPIError:
+            # A connection that is lost while it commits says nothing of what came of it.
+            if not (ordered and self._is_swapped(self.aside if former else self.name)):
+                raise
         return self.aside if former else None
 
+    def _is_swapped(self, sign: str) -> bool:
+        """`sign` = the database that is there if it is. Raises Unclear."""
+        try:
+            there = self._there()
+        except DBAPIError as error:
+            raise Unclear(sign) from error
+        return self.name in there and self.beside not in there
+
     def drop(self) -> None:
-        """Away with what was not finished."""
+        """Away with what was not finished, whoever looks at it. Raises SQLAlchemy's errors."""
         server = self._server()
         with server.connect() as connection:
             quoted = connection.dialect.identifier_preparer.quote
-            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted(self.beside)}")
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {quoted(self.beside)} WITH (FORCE)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -115,8 +116,27 @@ def _usage(error: typer.TyperException) -> int:
     if "\n" in message:
         typer.echo(message, err=True)
         return USAGE
-    _failed(_("命令写法不对：{why} 用 nuanyang --help 看用法。").format(why=message))
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "nuanyang"
+    _failed(_("命令写法不对：{why}用 {command} --help 看用法。").format(why=_mistake(message), command=command))
     return USAGE
+
+
+def _mistake(message: str) -> str:
+    """What is wrong with a command, in the terminal's language; typer has it in English only."""
+    kinds = (
+        (r"Missing (?:argument|option|parameter)s? '?([^'.]+)'?", _("少写了 {what}。")),
+        (r"Invalid value for '?([^':]+)'?", _("{what} 的值不对。")),
+        (r"No such command '([^']+)'", _("没有 {what} 这个命令。")),
+        (r"No such option: (\S+)", _("没有 {what} 这个选项。")),
+        (r"Option '([^']+)' (?:requires|does not)", _("{what} 后面的值不对，或者没有写。")),
+        (r"unexpected extra argument\S* \((.+)\)", _("多写了 {what}。")),
+    )
+    for pattern, text in kinds:
+        found = re.search(pattern, message)
+        if found:
+            return text.format(what=found[1])
+    return message + " "
 
 
 def _failed(line: str) -> int:

@@ -19,8 +19,8 @@ import structlog
 from sqlmodel import Session
 
 from bot.last_moment import steady
-from bot.platforms.base import Platform
-from bot.sending_books import Booked, Books, Ended
+from bot.platforms.base import Outcome, Platform
+from bot.sending_books import Booked, Books, Ended, pauses_account, sends
 from bot.sending_calls import Calls
 from bot.sending_choice import Chooser, Picks, View
 from bot.sending_leases import Leases
@@ -28,7 +28,7 @@ from bot.sending_line import Account, Call, Limits, Line
 from bot.ways import Ways
 from handlers import late
 from handlers.here import Here
-from models import claiming
+from models import claiming, lease
 from models.database import Database, DatabaseAway
 from models.person import Door
 
@@ -79,7 +79,9 @@ class Deliverer:
         paced = all(line.limits.a_second for line in self._lines.values())
         self._together = TOGETHER_SECONDS if paced else 0.0
         self._saving: set[asyncio.Task[None]] = set()
+        self._asking: dict[Account, asyncio.Task[None]] = {}
         self._more = False  # there was not time enough to look at everything
+        self._record_broken = False
         self._broken = False  # the last transaction may have been committed without an answer
 
     @property
@@ -92,13 +94,14 @@ class Deliverer:
         renewing = asyncio.create_task(self._keep_leases())
         recording = asyncio.create_task(self._keep_record())
         ringing = asyncio.create_task(self._ring(stopping))
+        await self._begin()
         try:
             while not stopping.is_set():
                 await self._turn(stopping)
             await self._drain()
         finally:
-            renewing.cancel()
-            ringing.cancel()
+            for task in (renewing, ringing, *self._asking.values()):
+                task.cancel()
             self._closing = True
             self._came.set()
             await asyncio.wait([recording], timeout=LAST_SECONDS)
@@ -106,11 +109,23 @@ class Deliverer:
         await self._record_rest()
         await self._leave()
 
+    async def _begin(self) -> None:
+        def begin() -> None:
+            with self._write() as session:
+                claiming.try_again_without_words(session)
+
+        try:
+            await self._in(self._claimer, begin)
+        except DatabaseAway:
+            log.warning("database_away", doing="begin")
+
     async def once(self) -> int:
         """Claim what there is room for, send it and wait for it; returns how many rows were worked on. Not beside
         `run`. Raises DatabaseAway."""
         if steady() >= self._renew_at:
             await self._renew()
+        if self._asking:
+            await asyncio.wait(self._asking.values())
         self._chooser.begin_anew()
         worked = await self._claim()
         while any(line.held for line in self._lines.values()) or self._arriving:
@@ -177,7 +192,7 @@ class Deliverer:
             return picks, self._books.claim(session, picks, began)
 
     def _view(self) -> View:
-        now, machine = steady(), self._database.clock.machine()
+        now, machine = steady(), self._database.clock.shared()
         mine = {account for account, until in self.leases.items() if until > now}
         held = [call for line in self._lines.values() for call in line.held.values()]
         return View(
@@ -186,7 +201,7 @@ class Deliverer:
             others=self._leases.others,
             busy={call.row.person_id for call in held} | self._arriving,
             busy_doors={call.way.door.id for call in held},
-            resting=set().union(*(line.resting(now) for line in self._lines.values())),
+            resting={door: of for line in self._lines.values() for door, of in line.resting(now).items()},
             paused={door: until for door, until in self._leases.chats.items() if until > machine},
         )
 
@@ -226,13 +241,15 @@ class Deliverer:
             booked = await self._in(self._recorder, lambda: self._books_of(ended, view))
         except DatabaseAway:
             self._ended[:0] = ended
+            self._record_broken = True
             raise
         except Exception:
             log.exception("outcomes_not_written")
             booked = await self._one_by_one(ended, view)
         for one in ended:
             self._lines[one.call.way.account].release(one.call)
-        self._leases.written(booked.paused)
+        later = {one.call.way.account for one in self._ended}
+        self._leases.written({one.call.way.account for one in ended} - later)
         self._follow(booked)
         self._look_now()  # there is room, and the next message of these people may go
 
@@ -240,7 +257,12 @@ class Deliverer:
         """In the recorder's thread."""
         began = steady()
         with self._write() as session:
-            return self._books.record(session, ended, view, began)
+            if self._record_broken:
+                held = [call.attempt for line in self._lines.values() for call in tuple(line.held.values())]
+                claiming.end_phantoms(session, [one.call.row.id for one in ended], held)
+            booked = self._books.record(session, ended, view, began)
+        self._record_broken = False
+        return booked
 
     async def _one_by_one(self, ended: list[Ended], view: View) -> Booked:
         """One of these outcomes cannot be written, through a fault of ours: the others must not suffer from it."""
@@ -257,7 +279,6 @@ class Deliverer:
                 continue  # its row is swept by its deadline
             booked.instead += done.instead
             booked.arrived += done.arrived
-            booked.paused += done.paused
         return booked
 
     def _has_ended(self, ended: Ended) -> None:
@@ -277,7 +298,7 @@ class Deliverer:
             with self._write() as session:
                 door = session.get(Door, call.way.door.id)
                 if door is not None:
-                    late.saw(session, door.person_id, call.reply.options)
+                    late.saw(session, door.person_id, call.reply.options, door.id)
 
         self._arriving.add(call.row.person_id)
         try:
@@ -306,9 +327,32 @@ class Deliverer:
     async def _renew(self) -> None:
         self._renew_at = steady() + RENEW_SECONDS
         known = [row for line in self._lines.values() for row in line.held]
-        for account in await self._leases.renew(known, self._database.clock.machine()):
+        for account in await self._leases.renew(known, self._database.clock.shared()):
             self._lines[account].pace.begin_full(steady())
+        for account in self._leases.to_ask - self._asking.keys():
+            self._asking[account] = asyncio.get_running_loop().create_task(self._ask(account))
         self._wake.set()
+
+    async def _ask(self, account: Account) -> None:
+        """Whether the platform serves an account again that it has refused: no message is put at risk for that."""
+        try:
+            outcome = await self._calls.probe(account)
+            if outcome.ask_first:
+                log.error("account_stopped", platform=account[0], account=account[1], code=outcome.code)
+                await self._in(self._recorder, partial(self._rest_again, account, outcome))
+            else:
+                self._leases.heal(account)
+                await self._renew()
+        except DatabaseAway:
+            log.warning("database_away", doing="ask")
+        except Exception:
+            log.exception("ask_failed", platform=account[0])
+        finally:
+            self._asking.pop(account, None)
+
+    def _rest_again(self, account: Account, outcome: Outcome) -> None:
+        with self._write() as session:
+            lease.pause(session, sends(account), pauses_account(outcome))
 
     # The end
 

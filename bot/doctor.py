@@ -1,4 +1,5 @@
-"""What `nuanyang doctor` looks at on this machine. What it asks of the platforms is in bot/doctor_calls.py.
+"""What `nuanyang doctor` looks at on this machine: what each account is set to do is in bot/doctor_accounts.py, what is
+asked of the platforms in bot/doctor_calls.py.
 
 Every check says what it found, good or bad, and how to mend it. No check changes anything, but for a probe file in
 the spool folder.
@@ -23,12 +24,11 @@ from zoneinfo import ZoneInfo
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import text
 
-from bot import doctor_calls, preflight
+from bot import doctor_accounts, doctor_calls, preflight
 from bot.commands import keys
 from bot.commands.shared import Problem, connect, refuse_missing_file, refuse_old
 from bot.doctor_calls import Finding, bad, good, warn
 from bot.loopback import is_loopback
-from config.cards import CARDS
 from config.catalogue import rules, use_rules
 from config.settings import Settings, TelegramAccount, UnsafeSetting, WeChatAccount, told
 from config.texts import LANGUAGES, SOURCE, _, catalogue
@@ -40,7 +40,6 @@ from models.vault import Vault
 
 LEAST_FREE = 500 * 1024 * 1024  # bytes
 OLD_SPOOL = 15 * 60  # seconds
-LEAST_SECRET, LEAST_DIFFERENT = 16, 8  # characters of a secret
 # Read from the environment beside the settings' own fields.
 _BESIDE = {"NUANYANG_CONFIG", "NUANYANG_SECRETS", "NUANYANG_LANGUAGE"}
 
@@ -61,7 +60,7 @@ async def examine(*, offline: bool = False) -> list[Finding]:
     if settings is None:
         return findings
     findings += _plain_settings(settings)
-    findings += _accounts(settings)
+    findings += doctor_accounts.examine(settings)
     findings += await asyncio.to_thread(lambda: list(_spool(settings.spool)))
     findings += await asyncio.to_thread(lambda: list(_data(settings)))
     if offline:
@@ -214,54 +213,6 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
         yield bad(key, _("不是 https 地址，个人信息会明文传输"), _("在前面放一个有证书的反向代理，改成 https 地址"))
         return
     yield good(key, url)
-
-
-def _accounts(settings: Settings) -> Iterator[Finding]:
-    for error in preflight.unsafe(settings):
-        yield bad(error.key, error.problem)
-    for name, wechat in settings.wechat.items():
-        key = preflight.setting("wechat", name, "ENCODING_AES_KEY")
-        value = wechat.encoding_aes_key.get_secret_value()
-        if len(set(value)) < 8:
-            yield bad(key, _("看起来是示例，不是真的密钥"), _("在公众平台“基本配置”里随机生成，再填到这里"))
-        else:
-            told = _("写法正确；是否与公众平台一致，要收到第一条消息才知道（不一致时日志里有 reason=aes 之类的拒收）")
-            yield good(key, told)
-        if wechat.previous_aes_key is not None and wechat.previous_aes_key.get_secret_value() == value:
-            mend = _("换钥匙时才需要它，平时删掉")
-            yield warn(preflight.setting("wechat", name, "PREVIOUS_AES_KEY"), _("和现在的密钥相同"), mend)
-        yield from _in_clear("wechat", name, wechat.api_base)
-        yield _templates(name, wechat)
-    for name, telegram in settings.telegram.items():
-        yield from _weak_secret(name, telegram)
-        yield from _in_clear("telegram", name, telegram.api_base)
-
-
-def _templates(name: str, account: WeChatAccount) -> Finding:
-    """Without templates nothing reaches whoever has not written for two days."""
-    key = preflight.setting("wechat", name, "TEMPLATES")
-    without = [card for card in CARDS if card not in account.templates and card not in account.subscriptions]
-    if not without:
-        return good(key, _("{count} 种卡片都有模板").format(count=len(CARDS)))
-    told = _("没有这些卡片的模板：{cards}；两天没说话的人，这些消息只能等，或打电话").format(
-        cards=_("、").join(without)
-    )
-    return warn(key, told, _("在公众平台申请模板，写法见 docs/operating.md 的 Templates 一节"))
-
-
-def _weak_secret(name: str, account: TelegramAccount) -> Iterator[Finding]:
-    """Whoever guesses it can speak as Telegram."""
-    value = account.secret_token.get_secret_value() if account.secret_token else ""
-    if account.mode == "webhook" and value and (len(value) < LEAST_SECRET or len(set(value)) < LEAST_DIFFERENT):
-        mend = _("换成随机的一串，例如运行 openssl rand -hex 32 得到的")
-        yield warn(preflight.setting("telegram", name, "SECRET_TOKEN"), _("太短或太简单，容易被猜到"), mend)
-
-
-def _in_clear(kind: str, name: str, api_base: str) -> Iterator[Finding]:
-    parts = urlsplit(api_base)
-    if parts.scheme == "http" and not is_loopback(parts.netloc):
-        told = _("不是 https 地址，token 和消息会明文传输")
-        yield warn(preflight.setting(kind, name, "API_BASE"), told, _("改成 https 地址，或删掉它用官方地址"))
 
 
 # Spool

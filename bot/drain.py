@@ -18,6 +18,7 @@ from models.database import DatabaseAway, is_away
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 32  # senders: two shared commits, so that one fills while the other is written
+LOOK_SECONDS = 5.0  # between two looks for what others left in the folder
 STUCK_TIMES, STUCK_SECONDS = 5, 30.0  # a database that fails now and then takes a good update long before
 # Connections that break now and then break under good updates, too; one that breaks them all for so long is another
 # matter (it may end the server's process each time).
@@ -41,6 +42,7 @@ class Drain:
         self._closed = closed
         self._running = asyncio.Lock()
         self._asking = asyncio.Lock()
+        self._next_look = 0.0  # time.monotonic()
         self._stuck: dict[Path, tuple[float, int]] = {}  # since time.monotonic(), and how often it failed
 
     @property
@@ -50,7 +52,7 @@ class Drain:
 
     async def once(self) -> int:
         """Hear all that waits; returns how many became turns. Ends early where the database is away."""
-        if not self._spool.waiting or self.runs:
+        if self.runs or not (self._spool.waiting or await self._has_others()):
             return 0
         async with self._running:
             senders: dict[Sender, list[Spooled]] = {}
@@ -62,6 +64,13 @@ class Drain:
                 work = [group.create_task(self._some(left, stop)) for _place in range(min(AT_ONCE, len(senders)))]
             return sum(task.result() for task in work)
 
+    async def _has_others(self) -> bool:
+        """Whether somebody else left work in the folder: a process that died for good, or an operator."""
+        if time.monotonic() < self._next_look:
+            return False
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        return await asyncio.to_thread(self._spool.has_others)
+
     async def _some(self, left: Iterator[list[Spooled]], stop: asyncio.Event) -> int:
         """One sender after the other; `stop` is set for all once the database takes nothing."""
         done = 0
@@ -69,6 +78,8 @@ class Drain:
             for spooled in waiting:
                 if stop.is_set():
                     return done
+                if spooled.theirs:
+                    break  # what its sender wrote later waits behind it
                 try:
                     await self._hear(spooled.inbound)
                 except Exception as error:

@@ -14,13 +14,14 @@ from sqlmodel import Session
 
 from bot.received import Key, Received, found_by, key_of, queue_reply
 from config.texts import language_for, speaking
+from handlers.emergency import emergency_text
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from handlers.turn import is_urgent, stuck, turn
+from handlers.turn import calls_for_help, cry, is_urgent, stuck, turn
 from models import inbox, outbox
-from models.arrival import Met, arrive, leave
+from models.arrival import Met, arrive, finish, leave
 from models.database import Database, is_away
-from models.person import Person, door_of
+from models.person import Door, Person, door_of
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +46,7 @@ class Hearing:
         self._here = here
         self._answers_now = answers_now
         self._given_up = given_up
+        self._stuck: set[Key] = set()  # whose replies could not leave, in this process
 
     def alone(self, inbound: Inbound, passive: bool) -> Received:
         """An update in a transaction of its own. Raises DatabaseAway, and what keeps it from being entered at all."""
@@ -60,11 +62,27 @@ class Hearing:
             if is_away(error):
                 raise  # no fault of this message: the whole transaction is tried again from the spool
             log.exception("turn_failed", kind=inbound.kind)
+        if calls_for_help(inbound):
+            try:
+                with part() as session:
+                    return self._cry(session, inbound, passive)
+            except Exception as error:
+                if is_away(error):
+                    raise
+                log.exception("cry_failed", kind=inbound.kind)
         with part() as session:
             row = self._enter(session, inbound)
             if row is None:
                 return self._repeated(session, inbound, passive)
             return self._set_aside(session, inbound, row, passive)
+
+    def _cry(self, session: Session, inbound: Inbound, passive: bool) -> Received:
+        """A danger word whose turn failed is passed on all the same, by itself; the message is set aside as any."""
+        row = self._enter(session, inbound)
+        if row is None:
+            return self._repeated(session, inbound, passive)
+        reply, where = cry(session, inbound, self._here(inbound))
+        return self._aside(session, row, reply, passive, where, outbox.EMERGENCY)
 
     def _enter(self, session: Session, inbound: Inbound) -> str | None:
         platform, account, key, sender = found_by(inbound)
@@ -82,31 +100,25 @@ class Hearing:
         if row is None:
             return self._repeated(session, inbound, passive)
         reply, person = turn(session, inbound, here, met)
-        passive = (
-            passive
-            and not self._given_up(key_of(inbound))
-            and (here.sure_answers or self._leaves_now(session, inbound, person))
-        )
+        passive = passive and reply is not None and not self._given_up(key_of(inbound))
+        # On a platform that drops answers without a word: not faster than it takes them, and (`in_order`) not before
+        # an earlier reply that still waits in the outbox.
+        in_order = passive and not here.sure_answers
+        if in_order and not self._answers_now(inbound):
+            passive = in_order = False
         door = "none" if reply is None else "passive" if passive else "outbox"
         words = reply.as_json() if reply else None
         if met is not None and met.to_save:
-            leave(session, row, met, person, words, door)
+            door = leave(session, row, met, person, words, door, in_order=in_order)
         else:
-            inbox.finish(session, row, person, words, door)
-        if inbound.kind == "unfollow":
+            door = finish(session, row, person, words, door, in_order=in_order)
+        if inbound.kind == "unfollow" and person is None:
             inbox.forget_messages(session, inbound.platform, inbound.account, inbound.sender)
         if reply is not None and door == "outbox" and person is not None:
             where = door_of(session, inbound.platform, inbound.account, inbound.sender)
             urgent = outbox.EMERGENCY if is_urgent(inbound) else outbox.REPLY
             queue_reply(session, row, person, reply, where.id if where else None, priority=urgent)
-        return Received(reply if passive else None, row if passive and reply else "")
-
-    def _leaves_now(self, session: Session, inbound: Inbound, person: str | None) -> bool:
-        """Whether the reply may be this call's answer on a platform that drops answers without a word: not before an
-        earlier one that still waits in the outbox, and not faster than the platform takes them."""
-        if person is not None and outbox.reply_waits(session, person, outbox.ORDER_WITHIN):
-            return False
-        return self._answers_now(inbound)
+        return Received(reply, row) if door == "passive" else Received(None)
 
     def _set_aside(self, session: Session, inbound: Inbound, row: str, passive: bool) -> Received:
         """After a turn that failed and was rolled back: the message is kept, and its person gets an apology."""
@@ -115,12 +127,18 @@ class Hearing:
         if inbound.kind in ("unfollow", "other"):
             inbox.set_aside(session, row, person.id if person else None, None, "none")
             return Received(None)
+        urgent = is_urgent(inbound)
         with speaking(person.language if person else language_for(inbound.language)):
-            reply = stuck()
+            reply = Reply(emergency_text()) if urgent else stuck()
+        return self._aside(session, row, reply, passive, where, outbox.EMERGENCY if urgent else outbox.REPLY)
+
+    def _aside(
+        self, session: Session, row: str, reply: Reply, passive: bool, where: Door | None, priority: int
+    ) -> Received:
         door = "passive" if passive else "outbox" if where is not None else "none"
-        inbox.set_aside(session, row, person.id if person else None, reply.as_json(), door)
+        inbox.set_aside(session, row, where.person_id if where else None, reply.as_json(), door)
         if where is not None and door == "outbox":
-            queue_reply(session, row, where.person_id, reply, where.id)
+            queue_reply(session, row, where.person_id, reply, where.id, priority=priority)
         return Received(reply, row) if passive else Received(None)
 
     def _repeated(self, session: Session, inbound: Inbound, passive: bool) -> Received:
@@ -140,22 +158,43 @@ class Hearing:
         to be with nobody, and leaves at once. Whoever came again after another call (of another copy, which may have
         answered a moment ago) leaves the reply to `sweep`, which says that it may have come."""
         if received.row and not received.claimed:
-            self._to_outbox(*found_by(inbound))
+            self._to_outbox(*found_by(inbound), urgent=is_urgent(inbound))
 
     def sweep(self) -> None:
         """Replies of which nobody knows that they left go by the outbox, and say that they may have come: a process
-        died, or an answer was cut and the platform did not come again."""
+        died, or an answer was cut and the platform did not come again. One that cannot leave is told of and passed
+        over until the next start: the key that opens it may only be missing."""
         for _slice in range(SWEPT_SLICES):
             with self._database.read() as session:
-                rows = inbox.never_handed(session, SWEEP_AFTER, SWEPT_AT_ONCE)
+                found = inbox.never_handed(session, SWEEP_AFTER, SWEPT_AT_ONCE + len(self._stuck))
+            rows = [row for row in found if row[:3] not in self._stuck][:SWEPT_AT_ONCE]
             for row in rows:
-                log.info("reply_swept", platform=row[0], account=row[1])
-                self._to_outbox(*row, claims_older_than=SWEEP_AFTER)
+                self._sweep(*row)
             if len(rows) < SWEPT_AT_ONCE:
                 return
 
+    def _sweep(self, platform: str, account: str, key: str, sender: str) -> None:
+        log.info("reply_swept", platform=platform, account=account)
+        try:
+            with self._database.read() as session:
+                said = inbox.payload(session, platform, account, key)
+            urgent = said is not None and is_urgent(Inbound.from_json(said))
+            self._to_outbox(platform, account, key, sender, urgent=urgent, claims_older_than=SWEEP_AFTER)
+        except Exception as error:
+            if is_away(error):
+                raise
+            self._stuck.add((platform, account, key))
+            log.exception("reply_not_swept", platform=platform, account=account)
+
     def _to_outbox(
-        self, platform: str, account: str, key: str, sender: str, *, claims_older_than: timedelta | None = None
+        self,
+        platform: str,
+        account: str,
+        key: str,
+        sender: str,
+        *,
+        urgent: bool,
+        claims_older_than: timedelta | None = None,
     ) -> None:
         """One conditional update moves the reply. `claims_older_than` = it is swept, and so may have come already."""
         with self._database.write() as session:
@@ -168,7 +207,8 @@ class Hearing:
             if found is not None and found.reply is not None and person is not None:
                 where = door.id if door is not None else None
                 again = claims_older_than is not None
-                queue_reply(session, found.id, person, Reply.from_json(found.reply), where, again=again)
+                reply, priority = Reply.from_json(found.reply), outbox.EMERGENCY if urgent else outbox.REPLY
+                queue_reply(session, found.id, person, reply, where, again=again, priority=priority)
 
     def ask(self) -> None:
         """Whether the database answers. Raises DatabaseAway."""

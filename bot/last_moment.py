@@ -6,19 +6,13 @@ Whoever makes a call sets a `Ticket`; sessions made with `last_moment()` look at
 
 from __future__ import annotations
 
-import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import aiohttp
 
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def steady() -> float:
-    """Seconds that nobody can set, and that go on while the machine sleeps: other machines' leases do so, too."""
-    return time.clock_gettime(_CLOCK)
+from models.clock import steady as steady
 
 
 @dataclass(slots=True)

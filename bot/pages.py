@@ -7,9 +7,7 @@ through the receiver, under a key of its own.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import parse_qs
 
 import aiohttp_jinja2
@@ -19,10 +17,12 @@ import structlog
 from aiohttp import web
 from sqlmodel import Session
 
+from bot import permission
+from bot.page_views import View, page_behind, render
 from bot.parts import PARTS, Parts
 from bot.received import Unavailable
 from bot.routes import READ_SECONDS
-from config.texts import _, current, speaking
+from config.texts import _, speaking
 from handlers import onpage
 from handlers.message import Inbound
 from handlers.operator import who_is_responsible
@@ -32,27 +32,7 @@ from models.person import Door, Person, doors
 
 log = structlog.get_logger(__name__)
 
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
-        "form-action 'self'; frame-ancestors 'self'; base-uri 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-}
 MAX_ANSWER = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A page ready to be shown."""
-
-    template: str
-    status: int
-    language: str
-    values: dict[str, Any]
 
 
 def add(app: web.Application) -> None:
@@ -61,6 +41,7 @@ def add(app: web.Application) -> None:
     app.router.add_get("/p/style.css", style)
     app.router.add_get("/p/{token}", show)
     app.router.add_post("/p/{token}", answer)
+    permission.add(app)
 
 
 async def style(_request: web.Request) -> web.Response:
@@ -73,7 +54,7 @@ async def show(request: web.Request) -> web.Response:
     """Show the page behind a token."""
     parts = request.app[PARTS]
     token = request.match_info["token"]
-    return await _render(request, await asyncio.to_thread(_view, parts, token))
+    return await render(request, await asyncio.to_thread(_view, parts, token))
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -84,16 +65,16 @@ async def answer(request: web.Request) -> web.Response:
     try:
         inbound = await asyncio.to_thread(_inbound, parts, token, typed)
         if inbound is None:
-            return await _render(request, await asyncio.to_thread(_view, parts, token, pressed=True))
+            return await render(request, await asyncio.to_thread(_view, parts, token, pressed=True))
         language, problem = await asyncio.to_thread(_check, parts, inbound)
         if problem:
             view = await asyncio.to_thread(_view, parts, token, problem)
-            return await _render(request, view)
+            return await render(request, view)
         await parts.receiver.receive(inbound, passive=False)
     except (DatabaseAway, Unavailable):
-        return await _render(request, View("away.html", 503, "", {}))
+        return await render(request, View("away.html", 503, "", {}))
     await asyncio.to_thread(_use, parts, token)
-    return await _render(request, View("done.html", 200, language, {}))
+    return await render(request, View("done.html", 200, language, {}))
 
 
 async def _typed(request: web.Request) -> str:
@@ -111,22 +92,13 @@ async def _typed(request: web.Request) -> str:
     return form.get("answer", [""])[-1][:MAX_ANSWER]
 
 
-async def _render(request: web.Request, view: View) -> web.Response:
-    with speaking(view.language):
-        response = aiohttp_jinja2.render_template(
-            view.template, request, {**view.values, "_": _, "lang": current().replace("_", "-")}, status=view.status
-        )
-    response.headers.update(HEADERS)
-    return response
-
-
 def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False) -> View:
     """What stands behind a token. Personal data is shown only after a press: a program that follows links (a mail
     scanner, a preview) fetches, it does not press."""
     try:
         # A press may leave a line in the audit trail.
         with parts.database.write() if pressed else parts.database.read() as session:
-            page = _page(session, token)
+            page = page_behind(session, token)
             if page is None:
                 return View("gone.html", 404, "", {})
             person = session.get(Person, page.person_id)
@@ -159,15 +131,6 @@ def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) 
     return View(template, 200, language, {"written": written if pressed else None})
 
 
-def _page(session: Session, token: str) -> OpenPage | None:
-    """The page behind a token, unless the chat that it was offered in leads to somebody else by now."""
-    page = open_page(session, token)
-    if page is None or page.door_id is None:
-        return page
-    door = session.get(Door, page.door_id)
-    return page if door is not None and door.person_id == page.person_id else None
-
-
 def _guardian(parts: Parts, session: Session, page: OpenPage, language: str) -> View:
     code = str(page.facts["code"])
     with speaking(language):
@@ -186,7 +149,7 @@ def _guardian(parts: Parts, session: Session, page: OpenPage, language: str) -> 
 
 def _inbound(parts: Parts, token: str, typed: str) -> Inbound | None:
     with parts.database.read() as session:
-        page = _page(session, token)
+        page = page_behind(session, token)
         door = session.get(Door, page.door_id) if page is not None and page.door_id else None
         if page is None or page.kind != "answer" or door is None:
             return None

@@ -17,7 +17,7 @@ from models.database import Database, DatabaseAway
 from models.rotation import unknown_keys
 
 _LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "test", "invalid")
-SANDBOX_PATHS = ("/sandbox/wechat-api", "/sandbox/telegram-api")
+SANDBOX_PATHS = ("/sandbox/wechat-api", "/sandbox/wechat-pages", "/sandbox/telegram-api")
 
 
 def check_settings(settings: Settings) -> None:
@@ -47,6 +47,9 @@ def unsafe(settings: Settings) -> Iterator[UnsafeSetting]:
         for name, account in accounts.items():
             if is_sandbox(account.api_base):
                 yield UnsafeSetting(setting(kind, name, "API_BASE"), _("还指着沙盒：删掉它，就会用官方地址"))
+    for name, wechat in settings.wechat.items():
+        if is_sandbox(wechat.page_base):
+            yield UnsafeSetting(setting("wechat", name, "PAGE_BASE"), _("还指着沙盒：删掉它，就会用官方地址"))
 
 
 def setting(kind: str, name: str, field: str) -> str:
@@ -55,7 +58,7 @@ def setting(kind: str, name: str, field: str) -> str:
 
 
 def is_sandbox(api_base: str) -> bool:
-    """Whether an API_BASE is one of `nuanyang run`."""
+    """Whether an API_BASE or PAGE_BASE is one of `nuanyang run`."""
     return urlsplit(api_base).path.rstrip("/").endswith(SANDBOX_PATHS)
 
 

@@ -80,7 +80,8 @@ class Receiver:
         self._quick = ThreadPoolExecutor(4, thread_name_prefix="quick")
         self._queues: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._running: dict[Key, asyncio.Task[Received]] = {}
-        self._given_up: set[Key] = set()  # answered without their reply, which leaves by the outbox
+        # Answered without their reply, which leaves by the outbox, once this task has them in the spool.
+        self._given_up: dict[Key, asyncio.Task[None]] = {}
         self._late: set[asyncio.Task[None]] = set()
         self._hearing = Hearing(database, here, answers_now, self._given_up.__contains__)
         self._handed: list[str] = []
@@ -97,8 +98,8 @@ class Receiver:
         """
         began = arrived if arrived is not None else time.monotonic()
         key = key_of(inbound)
-        task = self._running.get(key)
-        if task is None and key not in self._given_up:
+        task, giving_up = self._running.get(key), self._given_up.get(key)
+        if task is None and giving_up is None:
             task = asyncio.create_task(self._ordered(inbound, passive))
             self._running[key] = task
             task.add_done_callback(partial(self._ended, key))
@@ -106,17 +107,16 @@ class Receiver:
         short = len(inbound.text) <= SHORT
         urgent = urgent_words(inbound) if short else await self.quickly(partial(urgent_words, inbound))
         at_once = Received(Reply(urgent) if urgent else None)
-        if task is None or key in self._given_up:
-            return at_once
-        left = began + (URGENT_SECONDS if urgent else ANSWER_SECONDS) - time.monotonic()
-        done, _pending = await asyncio.wait({task}, timeout=max(0.05, left))
         try:
+            if task is None or giving_up is not None:
+                return await self._kept(giving_up, at_once)
+            left = began + (URGENT_SECONDS if urgent else ANSWER_SECONDS) - time.monotonic()
+            done, _pending = await asyncio.wait({task}, timeout=max(0.05, left))
             if key in self._given_up:
-                return at_once
+                return await self._kept(self._given_up[key], at_once)
             if not done:
                 self._observe("late", time.monotonic() - began)
-                await self._give_up(task, inbound, key)
-                return at_once
+                return await self._kept(self._give_up(task, inbound, key), at_once)
             received = task.result()
         except Unavailable:
             if urgent:
@@ -290,13 +290,30 @@ class Receiver:
         """The one transaction of an update. Runs in a worker thread."""
         return self._hearing.alone(inbound, passive)
 
-    async def _give_up(self, task: asyncio.Task[Received], inbound: Inbound, key: Key) -> None:
-        """The turn takes too long for an answer: the update into the spool, its reply later by the outbox."""
-        self._given_up.add(key)
+    async def _kept(self, giving_up: asyncio.Task[None] | None, at_once: Received) -> Received:
+        """The answer to an update that somebody has given up, once it is kept. Raises Unavailable where it is not."""
+        if giving_up is not None:
+            await asyncio.shield(giving_up)
+        return at_once
+
+    def _give_up(self, task: asyncio.Task[Received], inbound: Inbound, key: Key) -> asyncio.Task[None]:
+        """The turn takes too long for an answer: the update into the spool, its reply later by the outbox. Whoever
+        comes again meanwhile waits for this as well: before its end the update is kept nowhere."""
+        giving_up = self._given_up[key] = asyncio.create_task(self._put_late(task, inbound, key))
+        self._late.add(giving_up)
+        giving_up.add_done_callback(self._put_away)
+        return giving_up
+
+    def _put_away(self, giving_up: asyncio.Task[None]) -> None:
+        self._late.discard(giving_up)
+        if not giving_up.cancelled():
+            giving_up.exception()  # told to those who wait for it
+
+    async def _put_late(self, task: asyncio.Task[Received], inbound: Inbound, key: Key) -> None:
         try:
             path = await self._put(inbound, "late")
-        except Unavailable:
-            self._given_up.discard(key)
+        except BaseException:
+            self._given_up.pop(key, None)
             raise
         follow = asyncio.create_task(self._follow_up(task, inbound, path, key))
         self._late.add(follow)
@@ -314,11 +331,14 @@ class Receiver:
         except Exception:
             log.exception("late_turn_failed")  # the spool's replay tries it once more
         finally:
-            self._given_up.discard(key)
+            self._given_up.pop(key, None)
 
     async def _to_spool(self, inbound: Inbound, why: str) -> Received:
-        if key_of(inbound) not in self._given_up:
+        giving_up = self._given_up.get(key_of(inbound))
+        if giving_up is None:
             await self._put(inbound, why)
+        else:
+            await asyncio.shield(giving_up)
         return Received(None, spooled=True)
 
     async def _put(self, inbound: Inbound, why: str) -> Path:

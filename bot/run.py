@@ -127,6 +127,7 @@ def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None
         token=SecretStr(secrets.token_hex(16)),
         encoding_aes_key=SecretStr(base64.b64encode(os.urandom(32)).decode().rstrip("=")),
         api_base=f"{base}/sandbox/wechat-api",
+        page_base=f"{base}/sandbox/wechat-pages",
         templates=_played_templates("tm"),
         subscriptions=_played_templates("sub"),
         once=Once("once", 1000),

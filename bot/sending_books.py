@@ -5,13 +5,16 @@ A row is `sending` and its attempt stands before the call is made. How calls end
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from bot import ways
+from bot.last_moment import steady
 from bot.platforms.base import Outcome
 from bot.sending_choice import Pick, Picks, View, choose
 from bot.sending_line import Account, Call, Way
@@ -19,21 +22,26 @@ from bot.ways import Ways
 from handlers import notices
 from handlers.here import Here
 from handlers.message import Reply
-from models import claiming, lease, outbox, unreachable
+from models import claiming, lease, outbox, resting, unreachable, unsure
 from models.claiming import Claimed
-from models.database import is_away, now_of, vault_of
+from models.database import is_away, machine_now_of, now_of, vault_of
 from models.ids import new_id
-from models.person import Person
+from models.person import Door, Person
 
 BACKOFF_SECONDS = 5.0
 STOPPED_SECONDS = 300.0
+UNSERVED_AGAIN = timedelta(hours=1)
+LEAST_PAUSE = 1.0
 NO_WORDS_SECONDS = 60.0
+NO_WORDS_LIMIT = timedelta(minutes=10)
+LOOKS, LOOK_SECONDS = 10, 0.05  # at doors that somebody has locked
 HEARD_SECONDS = 0.5  # a turn of the person is under way, or has just ended
 MOST_CALLS = 3  # that the platform certainly did not take, for want of time or room; then the message is given up
 WORDS_LOCK_MS = 500  # how long words may wait for a row that a turn holds
 PLAIN = frozenset({"reply"})  # kinds whose words come from their parameters alone
 # How the codes of calls begin that never reached the platform: they may be made again and again.
-NOT_REACHED = ("connect", "not-sent", "late", "token")
+NO_NETWORK = ("connect", "not-sent", "token connect")
+NOT_REACHED = (*NO_NETWORK, "late", "token")
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +57,11 @@ class Ended:
 @dataclass(slots=True)
 class Booked:
     """What was committed: calls to be made now, those of them in place of a call that met a closed door (`instead`),
-    calls whose options must be remembered, and accounts whose pause is written down."""
+    and calls whose options must be remembered."""
 
     calls: list[Call] = field(default_factory=list)
     instead: list[Call] = field(default_factory=list)
     arrived: list[Call] = field(default_factory=list)
-    paused: list[Account] = field(default_factory=list)
 
 
 class Books:
@@ -111,7 +118,7 @@ class Books:
         if outcome.name in ("closed", "left"):
             self._next_door(session, call, outcome, view, began, booked)
         elif outcome.name == "retry":
-            self._again(session, call, outcome, booked)
+            self._again(session, call, outcome)
         elif outcome.name == "uncertain":
             if self._ways.repeats(session, call):
                 outbox.put_back(session, row.id, worker, BACKOFF_SECONDS, why)
@@ -119,35 +126,33 @@ class Books:
                 # An emergency is sent until it is certain, but not every five seconds for hours.
                 later = min(BACKOFF_SECONDS * 2**row.resends, STOPPED_SECONDS)
                 outbox.put_back(session, row.id, worker, later, why, resend=True)
-            else:
-                outbox.end(session, row.id, worker, "uncertain", why)
+            elif outbox.end(session, row.id, worker, "uncertain", why):
+                unsure.offer(session, [row])
         elif outcome.name == "refused":
             log.error("message_refused", platform=account[0], account=account[1], code=outcome.code, kind=row.kind)
             outbox.end(session, row.id, worker, "refused", why)
         else:
             log.error("account_stopped", platform=account[0], account=account[1], code=outcome.code)
-            outbox.put_back(session, row.id, worker, STOPPED_SECONDS, why)
-            self._pause(session, account, STOPPED_SECONDS, booked)
+            self._again(session, call, outcome)
 
-    def _again(self, session: Session, call: Call, outcome: Outcome, booked: Booked) -> None:
+    def _again(self, session: Session, call: Call, outcome: Outcome) -> None:
         """Certainly not sent: another time, unless the platform has said so too often."""
-        row, why = call.row, f"retry {outcome.code}".strip()
-        calls = max(1, outbox.calls_refused(session, row.id))
-        if outcome.whole_account:
-            self._pause(session, call.way.account, outcome.retry_after, booked)
+        row, why = call.row, f"{outcome.name} {outcome.code}".strip()
+        calls = outbox.calls_refused(session, row.id, NOT_REACHED)
+        if seconds := pauses_account(outcome):
+            lease.pause(session, sends(call.way.account), seconds)
         elif seconds := pauses_chat(outcome):
             lease.pause(session, chat_pause(call.way.door.id), seconds)
-        later = max(outcome.retry_after, min(BACKOFF_SECONDS * 2 ** min(calls - 1, 6), STOPPED_SECONDS))
-        given_up = (
-            calls >= MOST_CALLS
-            and row.priority != outbox.EMERGENCY
-            and not outcome.whole_account
-            and not outcome.code.startswith(NOT_REACHED)
-        )
+        least = min(BACKOFF_SECONDS * 2 ** min(max(0, calls - 1), 6), STOPPED_SECONDS)
+        later = max(outcome.retry_after, pauses_account(outcome), least)
+        reached = not outcome.code.startswith(NOT_REACHED)
+        given_up = reached and calls >= MOST_CALLS and row.priority != outbox.EMERGENCY
         if not given_up:
             outbox.put_back(session, row.id, self._worker, later, why)
         elif row.priority == outbox.CAMPAIGN:
             outbox.end(session, row.id, self._worker, "refused", f"{why}, {calls} times")
+        elif _came(session, call):
+            outbox.put_back(session, row.id, self._worker, max(later, HEARD_SECONDS), "heard meanwhile")
         else:
             outbox.hold(session, row.id, self._worker, f"{why}, {calls} times")
 
@@ -192,28 +197,41 @@ class Books:
         reasons = {row: reason for reason, ids in held.items() for row in ids}
         for row in rows:
             if row.id in reasons:
-                outbox.hold(session, row.id, self._worker, why or reasons[row.id])
+                reason = reasons[row.id]
+                told = reason if reason == ways.TOMORROW else why or reason
+                outbox.hold(session, row.id, self._worker, told, **ways.tomorrow(session, reason))
             else:
                 outbox.put_back(session, row.id, self._worker, HEARD_SECONDS, "heard meanwhile")
-
-    def _pause(self, session: Session, account: Account, seconds: float, booked: Booked) -> None:
-        lease.pause(session, sends(account), seconds)
-        booked.paused.append(account)
 
     # What comes next
 
     def _settle(self, session: Session, picks: Picks) -> None:
         gone = {"state": "expired", "why": "too old to send", "ended_at": now_of(session), "params_sealed": None}
         claiming.settle(session, picks.expired, **gone)
-        claiming.settle(session, picks.homeless, state="held", why="no open door")
-        for why, ids in self._ways.held(session, picks.closed).items():
-            claiming.settle(session, ids, state="held", why=why)
-        for until, ids in picks.rest.items():
-            claiming.settle(session, ids, due_at=until, why="quiet hours or a pause")
-        for until, ids in picks.paused.items():
-            claiming.settle(session, ids, not_before=until, why="chat paused")
-        for line, ids in picks.moved.items():
-            claiming.settle(session, ids, line=line)
+        # Their people may have come, or opened a way, since it was looked.
+        waits = {row.id: row for row in (*picks.homeless, *picks.closed)}
+        homeless = {row.id for row in picks.homeless}
+        for why, ids in self._ways.held(session, list(waits.values())).items():
+            closed = [waits[row] for row in ids if row not in homeless]
+            claiming.settle(session, closed, state="held", why=why, **ways.tomorrow(session, why))
+            claiming.settle(session, [waits[row] for row in ids if row in homeless], state="held", why="no open door")
+        if picks.broken:
+            self._later(session, picks.broken)
+        resting.rest(session, [row for rows in picks.rest.values() for row in rows])
+        for until, rows in picks.paused.items():
+            claiming.settle(session, rows, why="chat paused", **outbox.not_before(session, until))
+        look_again = outbox.not_before(session, machine_now_of(session) + UNSERVED_AGAIN)
+        claiming.settle(session, picks.unserved, state="held", why=outbox.UNSERVED, **look_again)
+        for line, rows in picks.moved.items():
+            claiming.settle(session, rows, line=line)
+
+    def _later(self, session: Session, rows: Sequence[Claimed]) -> None:
+        """A fault of ours keeps these back: it is tried again each minute, and after ten their people are called."""
+        limit = now_of(session) - NO_WORDS_LIMIT
+        later = machine_now_of(session) + timedelta(seconds=NO_WORDS_SECONDS)
+        claiming.settle(session, [row for row in rows if row.due_at < limit], state="held", why=outbox.NO_WORDS)
+        young = [row for row in rows if row.due_at >= limit]
+        claiming.settle(session, young, why=outbox.NO_WORDS, **outbox.not_before(session, later))
 
     def _claim(self, session: Session, picks: Sequence[Pick], began: float, booked: Booked) -> None:
         if any(pick.row.kind not in PLAIN for pick in picks) and session.get_bind().dialect.name == "postgresql":
@@ -221,11 +239,19 @@ class Books:
         by_row = {pick.row.id: pick for pick in picks}
         until = began + outbox.CLAIM_SECONDS
         calls: list[Call] = []
-        for row in claiming.take(session, self._worker, [pick.row for pick in picks]):
+        taken = claiming.take(session, self._worker, [pick.row for pick in picks])
+        doubles = self._ways.may_double(session, [(row, by_row[row.id].way) for row in taken])
+        for row in taken:
             pick = by_row[row.id]
+            if row.id in doubles:
+                if row.priority == outbox.CAMPAIGN:  # never sent again (platforms.md)
+                    if outbox.end(session, row.id, self._worker, "uncertain", "key over"):
+                        unsure.offer(session, [row])
+                    continue
+                pick = replace(pick, row=claiming.mark_again(session, self._worker, row))
             reply = self._words(session, pick)
             if reply is not None:
-                calls.append(Call(row, reply, pick.way, new_id(), until))
+                calls.append(Call(pick.row, reply, pick.way, new_id(), until))
         booked.calls += self._begun(session, calls)
 
     def _words(self, session: Session, pick: Pick) -> Reply | None:
@@ -242,7 +268,10 @@ class Books:
                 raise
             # A fault of ours, or a deploy that went backwards: nothing was sent, so it waits for one that can.
             log.exception("no_words", kind=row.kind)
-            outbox.put_back(session, row.id, self._worker, NO_WORDS_SECONDS, "no words")
+            if now_of(session) - row.due_at > NO_WORDS_LIMIT:
+                outbox.hold(session, row.id, self._worker, outbox.NO_WORDS)  # so that somebody calls
+            else:
+                outbox.put_back(session, row.id, self._worker, NO_WORDS_SECONDS, outbox.NO_WORDS)
             return None
         if reply is None:
             outbox.end(session, row.id, self._worker, "superseded", "no longer true")
@@ -256,9 +285,11 @@ class Books:
         return ways.with_card(reply, pick.way, row, person) if reply is not None else None
 
 
-def pauses_account(outcome: Outcome) -> bool:
-    """Whether no call of the account may begin any more for a while."""
-    return outcome.name == "stopped" or (outcome.name == "retry" and outcome.whole_account)
+def pauses_account(outcome: Outcome) -> float:
+    """For how many seconds no call of the account may begin; zero = they go on."""
+    if outcome.name == "stopped":
+        return STOPPED_SECONDS
+    return max(outcome.retry_after, LEAST_PAUSE) if outcome.name == "retry" and outcome.whole_account else 0.0
 
 
 def pauses_chat(outcome: Outcome) -> float:
@@ -275,6 +306,22 @@ def sends(account: Account) -> str:
 def chat_pause(door_id: str) -> str:
     """The name under which a chat's pause is kept."""
     return f"chat:{door_id}"
+
+
+def _came(session: Session, call: Call) -> bool:
+    """Whether the person has written since a call began, or is being answered now: what is held waits for that.
+
+    Whoever answers has the doors locked until it is done; a claim has them for a moment only, and is waited for."""
+    theirs = col(Door.person_id) == call.row.person_id
+    look = select(Door).where(theirs).with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    every = session.exec(select(func.count()).select_from(Door).where(theirs)).one()
+    since = now_of(session) - timedelta(seconds=steady() - (call.began or steady()) + 1)
+    for _time in range(LOOKS):
+        free = session.exec(look).all()
+        if len(free) >= every:
+            return any(door.last_in_at > since for door in free)
+        time.sleep(LOOK_SECONDS)
+    return True
 
 
 def _is_sent(one: Ended) -> bool:

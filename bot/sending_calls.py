@@ -10,13 +10,14 @@ import structlog
 
 from bot.last_moment import Ticket, steady, ticket
 from bot.platforms.base import Outcome, Platform
-from bot.sending_books import Ended, pauses_account, pauses_chat
+from bot.sending_books import NO_NETWORK, Ended, pauses_account, pauses_chat
 from bot.sending_leases import Leases
 from bot.sending_line import Account, Call, Line
 from config.texts import speaking
 from models.clock import Clock
 
 CALL_SECONDS = 9.5  # every call ends within 10 s
+PROBE_SECONDS = 5.0
 LEAST_SECONDS = 1.0  # a call is not begun when less is left for it
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,11 @@ class Calls:
             if account not in self._timers:
                 self._timers[account] = asyncio.get_running_loop().call_later(step, self._fire, account)
             break
+
+    async def probe(self, account: Account) -> Outcome:
+        """Ask whether an account is served; as long as it is not known, it counts as served."""
+        deadline = asyncio.get_running_loop().time() + PROBE_SECONDS
+        return await self._platforms[account].probe(deadline=deadline)
 
     def clear(self) -> None:
         """What has not begun does not begin any more."""
@@ -111,15 +117,17 @@ class Calls:
         self._lines[account].ended(call)
         self._tickets.pop(call.row.id, None)
         if outcome is not None:
+            missed = outcome.name == "retry" and outcome.code.startswith(NO_NETWORK)
+            self._leases.reached(account, was_reached=not missed)
             self._heed(account, call, outcome)
         self._ended(Ended(call, outcome))
 
     def _heed(self, account: Account, call: Call, outcome: Outcome) -> None:
         """A pause begins when it is heard of; it is written down a moment later."""
         if pauses_account(outcome):
-            self._leases.rest(account)
+            self._leases.rest(account, ask_first=outcome.ask_first)
             for other in self._lines[account].calling.values():
                 if (begun := self._tickets.get(other.row.id)) is not None:
                     begun.until = 0.0  # no bytes of it leave, if none have left
         elif seconds := pauses_chat(outcome):
-            self._leases.chats[call.way.door.id] = self._clock.machine() + timedelta(seconds=seconds)
+            self._leases.rest_chat(call.way.door.id, self._clock.shared() + timedelta(seconds=seconds))

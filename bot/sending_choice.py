@@ -6,17 +6,20 @@ One person has one call at a time, so that nothing overtakes; an emergency may g
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
 
+import structlog
 from sqlalchemy import select
 from sqlmodel import Session, SQLModel
 
 from bot.last_moment import steady
-from bot.sending_line import URGENT_PLACES, Account, Way
+from bot.sending_line import Account, Room, Way
 from bot.ways import Ways
-from models import claiming, outbox
+from models import claiming, lease, outbox
 from models.claiming import LANES, Claimed, Mark
 from models.database import now_of
 from models.ledger import Ledger
@@ -24,14 +27,19 @@ from models.many import Many
 from models.outbox import EMERGENCY, REMINDER, REPLY
 from models.person import Door, Person, rests_until
 
+TOGETHER = 200  # rows that are claimed together: one account's many must not keep another's few waiting
+LEAST_SHARE = 4  # of them, for each account
+FEW = 2  # accounts
 MORE = 8  # rows looked at beyond those that there is room for
 LONGEST_SECONDS = 0.05  # of one look at a line; what is left is for the next
 QUIET_SECONDS = 0.2  # a line where nothing was due is looked at again after that
 STRAYS_SECONDS = 0.25  # and so are those of accounts that nobody sends for
 STRAYS = 200  # rows of a priority looked at there in one go
+UNSERVED = timedelta(hours=6)  # after that people are called instead
 AGAIN_SECONDS = 0.5  # after this time it is looked from the beginning of such a line again …
 PASSED_A_SECOND = 10_000  # … or later, where so many rows stand there for nobody that it costs something
 
+log = structlog.get_logger(__name__)
 
 _DOOR, _PERSON = SQLModel.metadata.tables["door"], SQLModel.metadata.tables["person"]
 # Rows, which have the attributes of the objects that they stand for here: making the objects costs more than all else.
@@ -47,15 +55,16 @@ _PEOPLE = Many(lambda among, _dialect: select(_PERSON).where(among(_PERSON.c.id)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the engine knows: how many (emergencies, others) each account has room for, whose leases are whose, whom a
-    call is being made to, which chats rest for a moment and which are paused until when (machine time), by door."""
+    """What the engine knows: how many calls each account has room for, whose leases are whose, whom a
+    call is being made to, which chats rest for a moment (by door their person), and which are paused until when
+    (machine time)."""
 
-    rooms: Mapping[Account, tuple[int, int]]
+    rooms: Mapping[Account, Room]
     mine: Collection[Account]
     others: Collection[Account]
     busy: Collection[str]
     busy_doors: Collection[str]
-    resting: Collection[str]
+    resting: Mapping[str, str]
     paused: Mapping[str, datetime]
 
 
@@ -71,23 +80,27 @@ class Pick:
 @dataclass(slots=True)
 class Picks:
     """What is to be claimed, and what else was found: rows that are too old, whose people have no door, who rest or
-    whose chats are paused until some time, and that stand in the wrong line. `more` = not everything was looked at."""
+    whose chats are paused until some time, that stand in the wrong line, that could not be looked at, or that nobody
+    has sent for in a long time. `more` = not everything was looked at."""
 
     take: list[Pick] = field(default_factory=list)
-    expired: list[str] = field(default_factory=list)
-    homeless: list[str] = field(default_factory=list)
+    expired: list[Claimed] = field(default_factory=list)
+    homeless: list[Claimed] = field(default_factory=list)
     closed: list[Claimed] = field(default_factory=list)
-    rest: dict[datetime, list[str]] = field(default_factory=dict)
-    paused: dict[datetime, list[str]] = field(default_factory=dict)
-    moved: dict[str, list[str]] = field(default_factory=dict)
+    rest: dict[datetime, list[Claimed]] = field(default_factory=dict)
+    paused: dict[datetime, list[Claimed]] = field(default_factory=dict)
+    moved: dict[str, list[Claimed]] = field(default_factory=dict)
+    broken: list[Claimed] = field(default_factory=list)
+    unserved: list[Claimed] = field(default_factory=list)
     more: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.take or self.expired or self.homeless or self.closed or self.rest or self.paused or self.moved)
+        return len(self) > 0
 
     def __len__(self) -> int:
         others = sum(map(len, (*self.rest.values(), *self.paused.values(), *self.moved.values())))
-        return len(self.take) + len(self.expired) + len(self.homeless) + len(self.closed) + others
+        others += sum(map(len, (self.expired, self.homeless, self.closed, self.broken, self.unserved)))
+        return len(self.take) + others
 
 
 @dataclass(slots=True)
@@ -136,11 +149,17 @@ class Chooser:
         if now >= self._strays_at:
             self._strays_at = now + STRAYS_SECONDS
             self._strays(look, session, view, now)
-        for account, (urgent, usual) in view.rooms.items():
-            if not urgent or now < self._quiet.get(account, 0.0):
-                continue
-            if not look.along(account, urgent, usual) and usual:
+        rooms = {at: room for at, room in view.rooms.items() if room.urgent and now >= self._quiet.get(at, 0.0)}
+        if len(rooms) > FEW:  # one question instead of one for each line that is empty
+            full = set(claiming.lines(session))
+            rooms = {account: room for account, room in rooms.items() if outbox.line(*account) in full}
+        share = max(LEAST_SHARE, TOGETHER // max(1, len(rooms)))
+        rooms = {account: room.at_most(share) for account, room in rooms.items()}
+        look.glance(rooms)
+        for account, room in rooms.items():
+            if not look.along(account, room) and room.lesser:
                 self._quiet[account] = now + QUIET_SECONDS
+        look.picks.more |= len(look.picks.take) >= TOGETHER
         return look.picks
 
     def _strays(self, look: _Look, session: Session, view: View, now: float) -> None:
@@ -148,6 +167,7 @@ class Chooser:
         served = {outbox.line(*account) for account in (*view.mine, *view.others)}
         lines = [line for line in claiming.lines(session) if line not in served]
         self._places = {line: self._places.get(line, Place()) for line in lines}
+        look.idle = lease.idle(session, "send:") if lines else {}
         for line, place in self._places.items():
             place.refresh(now)
             if look.strays(line, place):
@@ -159,39 +179,50 @@ class _Look:
 
     def __init__(self, session: Session, view: View, ways: Ways) -> None:
         self.picks = Picks()
+        self.idle: Mapping[str, timedelta] = {}  # for how long nobody has sent for an account, by its line
         self._session, self._view, self._now = session, view, now_of(session)
         self._ways, self._ledgers = ways, dict[str, Ledger]()
         self._seen: set[str] = set()
         self._busy = set(view.busy)
+        self._passed = {*view.busy, *view.resting.values()}  # nothing of theirs but emergencies may go now …
+        self._called = set[str]()  # … and not even those
         self._busy_doors = set(view.busy_doors)
         self._doors: dict[str, list[Door]] = {}
         self._people: dict[str, Person] = {}
         self._behind: dict[str, Sequence[Mark]] = {}
+        self._first: dict[Account, list[Claimed]] = {}
 
-    def along(self, account: Account, urgent: int, usual: int) -> bool:
-        """Take what there is room for, emergencies and others in the order of their lanes; whether anything was due."""
-        line, marks, lanes = outbox.line(*account), dict[int, Mark](), set(LANES)
-        ends, any_due = steady() + LONGEST_SECONDS, False
+    def glance(self, rooms: Mapping[Account, Room]) -> None:
+        """Read the beginning of each of these lines, and what is to be known about it for all of them together."""
+        self._first = {account: self._due(account, room, LANES, {}) for account, room in rooms.items()}
+        self._load([row for account, room in rooms.items() for row in self._first[account][: MORE + room.usual]])
+
+    def _due(self, account: Account, room: Room, lanes: Collection[int], marks: Mapping[int, Mark]) -> list[Claimed]:
+        line, limits = outbox.line(*account), _limits(room, lanes)
+        return claiming.due(self._session, line, limits, marks, busy=self._passed, called=self._called)
+
+    def along(self, account: Account, room: Room) -> bool:
+        """Take what there is room for, in the order of the lanes, after a glance; whether anything was due."""
+        marks, lanes = dict[int, Mark](), list(LANES)
+        rows, limits = self._first[account], _limits(room, lanes)
+        ends, any_due = steady() + LONGEST_SECONDS, bool(rows)
         while lanes:
-            limits = {lane: MORE + usual for lane in lanes if usual > 0} | {
-                lane: MORE + urgent for lane in lanes if lane == EMERGENCY
-            }
-            rows = claiming.due(self._session, line, limits, marks)
-            any_due = any_due or bool(rows)
-            self._load(rows)
-            for row in rows:
-                lane = row.priority
-                marks[lane] = row.mark
-                if (urgent if lane == EMERGENCY else usual) <= 0 or not self._takes(row, account):
-                    continue
-                usual = usual - 1 if lane != EMERGENCY else min(usual, max(0, urgent - 1 - URGENT_PLACES))
-                urgent -= 1
+            for lane, in_lane in groupby(rows, lambda row: row.priority):
+                if room.of(lane) <= 0:
+                    break
+                looked_at = list(in_lane)
+                self._load(looked_at)
+                for row in looked_at:
+                    marks[lane] = row.mark
+                    if room.of(lane) > 0 and self._guarded(row, partial(self._takes, row, account)):
+                        room = room.after(lane)
             found = Counter(row.priority for row in rows)
-            lanes = {lane for lane, limit in limits.items() if found[lane] == limit}
-            lanes -= {lane for lane in lanes if (urgent if lane == EMERGENCY else usual) <= 0}
+            lanes = [lane for lane in lanes if room.of(lane) > 0 and found[lane] == limits.get(lane)]
             if lanes and steady() > ends:
                 self.picks.more = True
                 break
+            limits = _limits(room, lanes)
+            rows = self._due(account, room, lanes, marks) if lanes else []
         return any_due
 
     def strays(self, line: str, place: Place) -> bool:
@@ -200,13 +231,41 @@ class _Look:
         self._load(rows)
         for row in rows:
             place.marks[row.priority] = row.mark
-            if row.id not in self._seen and not self._is_settled(row):
-                self._goes_elsewhere(row, self._open(row), line)
+            self._guarded(row, partial(self._is_sent_on, row, line))
         place.passed += len(rows)
         return any(number == STRAYS for number in Counter(row.priority for row in rows).values())
 
+    def _is_sent_on(self, row: Claimed, line: str) -> bool:
+        if row.id in self._seen or self._is_settled(row):
+            return False
+        ways = self._open(row)
+        return self._goes_elsewhere(row, ways, line) or self._is_given_up(row, ways)
+
+    def _is_given_up(self, row: Claimed, ways: Sequence[Way]) -> bool:
+        """Whether nobody has sent for any of its accounts for so long that its person should be called. They are looked
+        for as `lease` names them: an account that was never served has no lease."""
+        idle = (self.idle.get(outbox.line(*way.account), timedelta.max) for way in ways)
+        if self._now - row.due_at <= UNSERVED or any(since <= UNSERVED for since in idle):
+            return False
+        self._seen.add(row.id)
+        self.picks.unserved.append(row)
+        return True
+
+    def _guarded(self, row: Claimed, work: Callable[[], bool]) -> bool:
+        """What of one row cannot be worked out, through a fault of ours or of its data, is nobody else's hindrance."""
+        try:
+            return work()
+        except Exception:
+            log.exception("not_looked_at", kind=row.kind)
+            self._seen.add(row.id)
+            self.picks.broken.append(row)
+            return False
+
     def _load(self, rows: Sequence[Claimed]) -> None:
         """Doors, people and earlier replies, for all rows at once."""
+        rows = [row for row in rows if row.id not in self._ledgers]
+        if not rows:
+            return
         people = list({row.person_id for row in rows} - self._doors.keys())
         if people:
             self._doors.update((person, []) for person in people)
@@ -232,15 +291,16 @@ class _Look:
         if way is None:
             return False
         urgent, door = row.priority == EMERGENCY, way.door.id
-        if door in self._view.resting or (door in self._busy_doors if urgent else row.person_id in self._busy):
-            return False
-        if claiming.follows(row, self._behind):
+        busy = door in self._busy_doors if urgent else row.person_id in self._busy
+        if busy or door in self._view.resting or claiming.follows(row, self._behind):
+            (self._called if urgent else self._passed).add(row.person_id)
             return False
         self._seen.add(row.id)
         if door in self._view.paused:
-            self.picks.paused.setdefault(self._view.paused[door], []).append(row.id)
+            self.picks.paused.setdefault(self._view.paused[door], []).append(row)
             return False
         self._busy.add(row.person_id)
+        self._passed.add(row.person_id)
         self._busy_doors.add(door)
         self.picks.take.append(Pick(row, self._people[row.person_id], way))
         return True
@@ -258,7 +318,7 @@ class _Look:
             right = outbox.line(*way.account)
             if right == line:
                 return False
-            self.picks.moved.setdefault(right, []).append(row.id)
+            self.picks.moved.setdefault(right, []).append(row)
         self._seen.add(row.id)
         return True
 
@@ -272,12 +332,17 @@ class _Look:
     def _settles(self, row: Claimed) -> bool:
         person = self._people.get(row.person_id)
         if row.expires_at is not None and row.expires_at < self._now:
-            self.picks.expired.append(row.id)
+            self.picks.expired.append(row)
         elif person is None or not any(row.door_id in (None, door.id) for door in self._doors[row.person_id]):
-            self.picks.homeless.append(row.id)
+            self.picks.homeless.append(row)
         else:
             rest = rests_until(person, self._now) if row.priority >= REMINDER else None
             if rest is None:
                 return False
-            self.picks.rest.setdefault(rest, []).append(row.id)
+            self.picks.rest.setdefault(rest, []).append(row)
         return True
+
+
+def _limits(room: Room, lanes: Collection[int]) -> dict[int, int]:
+    """How many rows of each priority are to be looked at."""
+    return {lane: MORE + room.of(lane) for lane in lanes if room.of(lane) > 0}

@@ -12,18 +12,21 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from bot.platforms.base import ONE_CHANNEL
 from handlers.message import Reply
 from models.channel import Channel
 from models.claiming import Claimed
+from models.outbox import EMERGENCY, REPLY
 from models.person import Door
 
 Account = tuple[str, str]
 
 URGENT_PLACES = 10  # for emergencies alone, beside the others
-SLOW_SECONDS = 1.5  # a call that takes longer gives its place to another one …
-SLOW_PLACES = 8  # … while there are at most so many of them for each place
+SLOW_SECONDS = 0.75  # a call that takes longer gives its place to another one …
+SLOW_PLACES = 8  # … while there are at most so many of them for each place …
+SLOW_LESSER = 4  # … or so many, to what is no reply: where all hang, a reply must still find a place
 AHEAD_SECONDS = 0.5  # a claim holds at most so much work (architecture.md §9)
 CHAT_SECONDS = 1.05  # Telegram: one message a second in a chat
 MARGIN = 1.04  # a call may reach the platform a little later, and the next one a little sooner, than it began
@@ -36,6 +39,31 @@ class Limits:
     a_second: float = 0.0
     at_once: int = 30
     chat_seconds: float = 0.0
+
+
+class Room(NamedTuple):
+    """How many more calls an account has room for: emergencies, replies, and what is less urgent. Each of them takes a
+    place of the others, too."""
+
+    urgent: int
+    usual: int
+    lesser: int
+
+    def of(self, lane: int) -> int:
+        """Of a priority."""
+        return self.urgent if lane == EMERGENCY else self.usual if lane == REPLY else self.lesser
+
+    def after(self, lane: int) -> Room:
+        """What is left when one more of a priority was taken."""
+        urgent = self.urgent - 1
+        if lane != EMERGENCY:
+            return Room(urgent, self.usual - 1, self.lesser - 1)
+        most = max(0, urgent - URGENT_PLACES)
+        return Room(urgent, min(self.usual, most), min(self.lesser, most))
+
+    def at_most(self, number: int) -> Room:
+        """So many at most, but for emergencies."""
+        return Room(self.urgent, min(self.usual, number), min(self.lesser, number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +147,7 @@ class Line:
     held: dict[str, Call] = field(default_factory=dict)
     waiting: list[Call] = field(default_factory=list)
     calling: dict[str, Call] = field(default_factory=dict)
-    _chats: dict[str, float] = field(default_factory=dict)
+    _chats: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.limits.a_second)
@@ -140,7 +168,7 @@ class Line:
         call.stamp, call.began = self.pace.took(now), now
         self.calling[call.row.id] = call  # stands behind those that began before
         if self.limits.chat_seconds:
-            self._chats[call.way.door.id] = now + self.limits.chat_seconds
+            self._chats[call.way.door.id] = (now + self.limits.chat_seconds, call.row.person_id)
         return call
 
     def clear(self) -> list[Call]:
@@ -156,32 +184,31 @@ class Line:
         """Its outcome is written down."""
         self.held.pop(call.row.id, None)
 
-    def resting(self, now: float) -> set[str]:
-        """The doors whose chats had a message just now."""
-        for door in [door for door, until in self._chats.items() if until <= now]:
+    def resting(self, now: float) -> dict[str, str]:
+        """The doors whose chats had a message just now, with their people."""
+        for door in [door for door, (until, _person) in self._chats.items() if until <= now]:
             del self._chats[door]
-        return set(self._chats)
+        return {door: person for door, (_until, person) in self._chats.items()}
 
-    def room(self, now: float) -> tuple[int, int]:
-        """How many more may be claimed, emergencies and others."""
+    def room(self, now: float) -> Room:
+        """How many more may be claimed."""
         slow = 0
         for call in self.calling.values():  # in the order in which they began
             if call.began is None or call.began > now - SLOW_SECONDS:
                 break
             slow += 1
-        at_once = self.limits.at_once
-        taken = len(self.held) - min(slow, at_once * SLOW_PLACES)
-        urgent = at_once + URGENT_PLACES - taken
-        usual = at_once - taken
+        at_once, held = self.limits.at_once, len(self.held)
+        usual = at_once - held + min(slow, at_once * SLOW_PLACES)
+        lesser = at_once - held + min(slow, at_once * SLOW_LESSER)
+        urgent = usual + URGENT_PLACES
         if self.limits.a_second:
-            soon = max(1, math.ceil(self.limits.a_second * AHEAD_SECONDS))
-            usual = min(usual, soon - len(self.waiting))
-            urgent = min(urgent, soon + URGENT_PLACES - len(self.waiting))
-        return max(0, urgent), max(0, usual)
+            soon = max(1, math.ceil(self.limits.a_second * AHEAD_SECONDS)) - len(self.waiting)
+            usual, lesser, urgent = min(usual, soon), min(lesser, soon), min(urgent, soon + URGENT_PLACES)
+        return Room(max(0, urgent), max(0, usual), max(0, lesser))
 
     def wants_more(self, now: float) -> bool:
         """Whether it is worth looking for more: half of what may wait is gone."""
-        if self.room(now)[1] == 0:
+        if self.room(now).usual == 0:
             return False
         soon = math.ceil(self.limits.a_second * AHEAD_SECONDS) if self.limits.a_second else 0
         return not soon or len(self.waiting) <= soon // 2

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _PLACE = "spool.update"
 _STALE_SECONDS = 60.0  # a file half written for so long was left by a process that died
+_OWNERS_SECONDS = 30.0  # a file belongs to the process that wrote it, if that lives, and then to whoever finds it
 
 Sender = tuple[str, str, str]
 Key = tuple[str, str, str]
@@ -33,10 +35,11 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """One file of the spool with the update in it."""
+    """One file of the spool with the update in it. `theirs` = another process, which lives, is about to hear it."""
 
     path: Path
     inbound: Inbound
+    theirs: bool = False
 
 
 class Spool:
@@ -75,6 +78,7 @@ class Spool:
         with self._lock:
             before = set(self._known) - self._writing
         paths = sorted(self.folder.glob("*.update"))
+        self._go_on_behind(paths)
         for gone in before.difference(paths):
             self._forget(gone)  # another process replayed it
         for path in paths:
@@ -90,9 +94,22 @@ class Spool:
                 self.unreadable.add(path)
                 log.error("spool_file_unreadable", file=path.name)
                 continue
-            found.append(Spooled(path, inbound))
+            found.append(Spooled(path, inbound, theirs=_is_theirs(path)))
             self._note(path, inbound)
         return found
+
+    def has_others(self) -> bool:
+        """Whether there are files that this process has not read: another one wrote them, or an operator put one back.
+        Raises OSError."""
+        with os.scandir(self.folder) as entries:
+            paths = [Path(entry.path) for entry in entries if entry.name.endswith(".update")]
+        return any(path not in self._known and path not in self.unreadable for path in paths)
+
+    def _go_on_behind(self, paths: Sequence[Path]) -> None:
+        """New names sort behind these, also after the clock was set back over a restart."""
+        newest = max((named[0] for path in paths if (named := _named(path))), default=0)
+        with self._lock:
+            self._last = max(self._last, newest)
 
     def put(self, inbound: Inbound) -> Path:
         """Write one update durably; raises OSError (a full disk), in which case nothing is left behind."""
@@ -203,6 +220,28 @@ def _key(inbound: Inbound) -> Key:
 
 def _sender(inbound: Inbound) -> Sender:
     return inbound.platform, inbound.account, inbound.sender
+
+
+def _named(path: Path) -> tuple[int, int] | None:
+    """Nanoseconds and process of a file's name; None where a person gave it another one."""
+    nanoseconds, _dash, process = path.stem.partition("-")
+    ours = len(nanoseconds) == 20 and nanoseconds.isdecimal() and process.isdecimal()
+    return (int(nanoseconds), int(process)) if ours else None
+
+
+def _is_theirs(path: Path) -> bool:
+    named = _named(path)
+    if named is None or named[1] == os.getpid():
+        return False
+    if not 0 <= time.time_ns() - named[0] < _OWNERS_SECONDS * 1e9:
+        return False
+    try:
+        os.kill(named[1], 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # it lives, under another user
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
@@ -15,13 +16,14 @@ from bot.platforms.base import Outcome
 from bot.sending_line import Account, Call, Way
 from handlers import cards
 from handlers.message import Reply
-from models import ladder, ledger
+from models import ladder, ledger, outbox
 from models.channel import Channel, count_calls, end_call, use_grant
 from models.claiming import Claimed
+from models.database import machine_now_of
 from models.ledger import Ledger
 from models.person import Door, Person, doors
 
-CARDED, CLOSED = "card", "no open channel"  # why a row is held
+CARDED, CLOSED, TOMORROW = "card", "no open channel", outbox.TOMORROW  # why a row is held
 _ENDS = {"43101": "gone", "45009": "enough"}  # by the platform's code, where it closed a channel
 
 
@@ -30,6 +32,7 @@ class Ways:
 
     def __init__(self, channels: Mapping[Account, tuple[Channel, ...]]) -> None:
         self._channels = channels
+        self._keyed = any(channel.keyed for each in channels.values() for channel in each)
 
     def read(self, session: Session, rows: Sequence[Claimed], doors: Mapping[str, Sequence[Door]]) -> Ledger:
         """The ledger of these rows and the doors of their people, in a few queries; none where nothing is limited."""
@@ -41,15 +44,17 @@ class Ways:
     def open(self, known: Ledger, row: Claimed, person: Person | None, doors: Iterable[Door]) -> list[Way]:
         """The ways that are open to a row, in the order of the ladder."""
         found = {door.id: door for door in doors if row.door_id in (None, door.id)}
-        ordered = ladder.in_order(person, found.values()) if person is not None else list(found.values())
-        ways = ladder.ladder(
-            known, ordered, self._channels, row=row.id, card=cards.of_kind(row.kind), priority=row.priority
-        )
+        ways = self._every(known, row, person, found.values())
         return [
             Way(found[way.door_id], way.channel, way.subject, ladder.passed_over(ways, way))
             for way in ways
             if not way.closed
         ]
+
+    def _every(self, known: Ledger, row: Claimed, person: Person | None, doors: Collection[Door]) -> list[ladder.Way]:
+        ordered = ladder.in_order(person, doors) if person is not None else list(doors)
+        card = cards.of_kind(row.kind)
+        return ladder.ladder(known, ordered, self._channels, row=row.id, card=card, priority=row.priority)
 
     def again(self, session: Session, row: Claimed, tried: Collection[tuple[str, str]]) -> list[Way]:
         """The ways that are open to a row after a call has ended, but for those tried already."""
@@ -82,8 +87,8 @@ class Ways:
         for row in still:
             person = session.get(Person, row.person_id)
             if not any(counts(way) for way in self.open(known, row, person, usable[row.person_id])):
-                before = known.before.get(row.id)
-                why.setdefault(CARDED if before is not None and before.carded else CLOSED, []).append(row.id)
+                here = [door for door in usable[row.person_id] if row.door_id in (None, door.id)]
+                why.setdefault(_why_held(known, row, self._every(known, row, person, here)), []).append(row.id)
         return why
 
     def repeats(self, session: Session, call: Call) -> bool:
@@ -91,9 +96,33 @@ class Ways:
         if not call.way.channel.keyed:
             return False
         known = self.read(session, [call.row], {call.row.person_id: [call.way.door]})
-        door = call.way.door
-        way = ladder.Way(door.id, door.platform, door.account, door.sender, call.way.channel, call.way.subject)
-        return ladder.may_repeat(known, way, call.row.id)
+        return ladder.may_repeat(known, _on_ladder(call.way), call.row.id)
+
+    def may_double(self, session: Session, picked: Iterable[tuple[Claimed, Way]]) -> set[str]:
+        """Those of these rows that bear no mark yet although a call may have brought them already: it was to be made
+        again under its key, and by the way that is picked now, or so late, that does not help any more."""
+        asked = {row.id: way for row, way in picked if not row.resends} if self._keyed else {}
+        if not asked:
+            return set()
+        known = ledger.read(session, (), asked, self._channels)
+        return {row for row, way in asked.items() if ladder.may_double(known, _on_ladder(way), row)}
+
+
+def _why_held(known: Ledger, row: Claimed, ways: Iterable[ladder.Way]) -> str:
+    before = known.before.get(row.id)
+    if before is not None and before.carded:
+        return CARDED
+    return TOMORROW if any(way.closed == "day" for way in ways) else CLOSED
+
+
+def tomorrow(session: Session, why: str) -> dict[str, datetime]:
+    """Until when a row is held that is held for this reason, as columns; none where only its person can let it go."""
+    return outbox.not_before(session, ledger.next_day(machine_now_of(session))) if why == TOMORROW else {}
+
+
+def _on_ladder(way: Way) -> ladder.Way:
+    door = way.door
+    return ladder.Way(door.id, door.platform, door.account, door.sender, way.channel, way.subject)
 
 
 def with_card(reply: Reply, way: Way, row: Claimed, person: Person) -> Reply:
@@ -104,12 +133,21 @@ def with_card(reply: Reply, way: Way, row: Claimed, person: Person) -> Reply:
 
 
 def begin(session: Session, calls: Sequence[Call]) -> list[Call]:
-    """Calls are about to be made; returns those that may be: what the others need has gone meanwhile."""
-    may = [
-        call for call in calls if use_grant(session, call.way.door.id, call.way.channel, call.way.subject, call.attempt)
-    ]
-    for (account, channel), number in Counter((call.way.account, call.way.channel.name) for call in may).items():
-        one = next(call.way.channel for call in may if (call.way.account, call.way.channel.name) == (account, channel))
+    """Calls are about to be made; returns those that may be: what the others need has gone meanwhile, or more of them
+    were picked than the account has left of its day. Then the most urgent go."""
+    left: dict[tuple[Account, str], int] = {}
+    may = []
+    for call in sorted(calls):
+        account, channel = call.way.account, call.way.channel
+        key = (account, channel.name)
+        if channel.daily and key not in left:
+            left[key] = ledger.calls_left(session, *account, channel)
+        if left.get(key, 1) > 0 and use_grant(session, call.way.door.id, channel, call.way.subject, call.attempt):
+            may.append(call)
+            if channel.daily:
+                left[key] -= 1
+    for (account, name), number in Counter((call.way.account, call.way.channel.name) for call in may).items():
+        one = next(call.way.channel for call in may if (call.way.account, call.way.channel.name) == (account, name))
         count_calls(session, *account, one, number)
     return may
 

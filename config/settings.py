@@ -31,6 +31,7 @@ from config.texts import N_, _
 
 ACCOUNT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 WECHAT_API = "https://api.weixin.qq.com"
+WECHAT_PAGES = "https://mp.weixin.qq.com"
 TELEGRAM_API = "https://api.telegram.org"
 
 # Messages a second that an account may send, 0 = no limit (paid broadcasts, tests); calls of it under way at once.
@@ -67,6 +68,7 @@ class WeChatAccount(BaseModel):
     encoding_aes_key: SecretStr
     previous_aes_key: SecretStr | None = None
     api_base: str = WECHAT_API
+    page_base: str = WECHAT_PAGES  # where people are asked to allow one message
     sends_a_second: SendsASecond = 50.0
     sends_at_once: SendsAtOnce = 30
     # Ways to people who have not written for two days; see config/cards.py and docs/operating.md.
@@ -91,7 +93,7 @@ class WeChatAccount(BaseModel):
             raise ValueError(_("要填公众平台里的 EncodingAESKey，43 位字母和数字"))
         return value
 
-    _url = field_validator("api_base")(_base_url)
+    _url = field_validator("api_base", "page_base")(_base_url)
 
 
 class TelegramAccount(BaseModel):

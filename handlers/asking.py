@@ -17,9 +17,14 @@ from models.person import Person
 
 
 def show(state: State, reply: Reply, *, keep: bool = False) -> Reply:
-    """Remember the options as the person sees them, so that a typed number means what was shown."""
-    if reply.options or not keep:
-        state.shown = [(option.id, option.label) for option in reply.options]
+    """Remember the options as the person sees them, so that a typed number means what was shown, and no longer a
+    message above it. `keep` = an answer without options leaves the numbers as they are."""
+    anew = bool(reply.options) or not keep
+    if anew:
+        state.shown, state.which = [(option.id, option.label) for option in reply.options], False
+    for notice in state.notices:
+        if notice.numbers and (not state.door or notice.door in ("", state.door)):
+            notice.numbers = "" if anew else "perhaps"
     return reply
 
 

@@ -23,6 +23,7 @@ OF_KIND = {
     "notice.role": "role",
     "notice.alert": "alert",
     "notice.unreachable": "unreachable",
+    "notice.answer_unsure": "unreachable",
 }
 # State words are approved as templates where reminders are refused (platforms.md).
 STATES = {

@@ -28,7 +28,8 @@ from models.contact import (
     words_of,
     write,
 )
-from models.person import Person, address_form
+from models.copy import PLATFORMS
+from models.person import Person, address_form, doors
 
 QUOTED = 20  # characters of a message that its answer names
 
@@ -81,7 +82,7 @@ def _words_talk(facts: ContactFacts) -> Talk:
         text = _(
             "请写下想说的事，{limit} 字以内。你这里暂时还没有负责的同事，我会先保存下来，由系统的工作人员查看。"
         ).format(limit=MAX_WORDS)
-    words = yield Ask("words", text, check=free_words(MAX_WORDS))
+    words = yield Ask("words", text, check=free_words(MAX_WORDS), told=True)
     return Contact(words, facts.thread)
 
 
@@ -96,13 +97,22 @@ def _contact(session: Session, person: Person, command: Contact) -> Reply | Furt
     except ContactError:
         return _too_many(session, person, _("这一条没有转，也没有保存。"))
     said = (
-        _("已经记下，正在转给负责的同事；有人回复，就会发到这里。急事请不要只等消息：")
+        _kept(session, person)
         if receivers
         else _(
             "记下了。现在还没有负责你这里的同事，这段话已经保存，由系统的工作人员查看，回复可能要等几天。急事请不要等："
         )
     )
     return Reply(f"{said}\n{numbers_to_call(session, person)}", _second_thoughts(session, person, row))
+
+
+def _kept(session: Session, person: Person) -> str:
+    """That it is passed on, and where an answer will come: by the preferred door, wherever it was written."""
+    preferred = next((door for door in doors(session, person.id) if door.id == person.preferred_door_id), None)
+    if preferred is None or preferred.id == here(session).door_id:
+        return _("已经记下，正在转给负责的同事；有人回复，就会发到这里。急事请不要只等消息：")
+    said = _("已经记下，正在转给负责的同事；有人回复，会先发到你选的优先渠道：{platform}。急事请不要只等消息：")
+    return said.format(platform=_(PLATFORMS.get(preferred.platform, preferred.platform)))
 
 
 def _second_thoughts(session: Session, person: Person, row: ContactMessage) -> tuple[Option, ...]:

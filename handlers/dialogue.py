@@ -70,6 +70,7 @@ class Ask:
     location reaches `check` as "geo:LAT,LON" (WGS-84) when `location` is set. `many` collects several choices.
     `numeric` says that a small number is itself an answer here, so numbers are not taken for choices.
     `numbered` says that the words speak of the numbers of the choices, so that buttons carry them too.
+    `told` says that the words go to a person as they are: the bare name of a menu entry is not taken for them.
     `stoppable` offers 先到这里: the talk ends here, and what earlier talks kept stays.
     `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat; what is typed
     there all the same is turned away, unless `keeps_typed` (a cry for help is never turned away).
@@ -85,6 +86,7 @@ class Ask:
     stoppable: bool = False
     numeric: bool = False
     numbered: bool = False
+    told: bool = False
     sensitive: bool = False
     keeps_typed: bool = False
     again: str = ""
@@ -108,7 +110,8 @@ class Dialogue:
     a talk pushed aside by another one is taken up again by itself afterwards. Idle talks end after
     `idle_days`; zero = rules.toml, registration.half_done_days. `repeats` = a question of it that was asked outside a
     talk may be answered again and again. `offers` = the options of its last reply offer something and ask nothing: a
-    talk pushed aside goes on at once, with them below its question.
+    talk pushed aside goes on at once, with them below its question. `rereads` = until its first question is answered
+    its facts are read anew whenever it is asked once more.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Dialogue:
     resumes: bool = True
     repeats: bool = False
     offers: bool = False
+    rereads: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,15 @@ def unknown(session: Session, person: Person, state: State, words: str) -> Reply
     return asking.show(state, Reply(text, menu.options(*menu.first_steps(session, person), "my", "contact")))
 
 
+def answers_a_card(session: Session, person: Person, state: State) -> Reply:
+    """What somebody wrote because a card had asked them to, whatever it was: it brings what the card was about, and
+    answers no question that had waited before."""
+    said = _("有消息等着你，这就发来。")
+    if state.current is not None:
+        return talk.ask_again(session, person, state, said + _("刚才写的没有算作回答，之前的问题还在："))
+    return asking.show(state, Reply(said), keep=True)
+
+
 def no_such_code(state: State) -> Reply:
     """A code by itself that nobody was given."""
     text = _("没有这个码，请对照收到的消息再发一次。监护码和绑定码都是 8 位字母和数字。")

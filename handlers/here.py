@@ -14,7 +14,8 @@ class Here:
     `public_url` is where one-time pages are reached, without a slash at the end; empty = pages cannot be offered.
     `zone` is the deployment's, for people who are new. `operator` and `operator_contact` name the body that answers for
     the deployment (PIPL art. 17) and how to reach it; empty = nobody wrote it down. `sure_answers` is False on
-    platforms that may drop what stands in a webhook's answer (Telegram).
+    platforms that may drop what stands in a webhook's answer (Telegram). `asks` = channel and subject of the one
+    message that a person may allow on a page of the platform; empty where there is none.
     """
 
     platform: str
@@ -26,6 +27,7 @@ class Here:
     operator: str = ""
     operator_contact: str = ""
     sure_answers: bool = True
+    asks: tuple[str, str] = ("", "")
 
     def page(self, token: str) -> str:
         """The address of a one-time page."""

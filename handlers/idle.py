@@ -16,6 +16,7 @@ from models.database import now_of
 from models.ids import new_token
 
 MAX_TALKS = 3
+LATELY = timedelta(hours=6)  # so long a question is what somebody was just asked
 
 
 def end_idle(session: Session, state: State) -> str:
@@ -57,6 +58,14 @@ def put_away(state: State, reply: Reply) -> Reply:
         "同时进行的对话太多，我先把“{title}”收起来了；填过的还留着，等手上的说完，回复“{title}”就能接着来。"
     ).format(title=menu.title(gone.dialogue))
     return replace(reply, text=f"{said}\n\n{reply.text}")
+
+
+def goes_on(session: Session, run: Run) -> str:
+    """Said above the question of a talk that had been pushed aside, just now or long before."""
+    since = run.touched_at or run.started_at
+    if since and now_of(session) - datetime.fromisoformat(since) > LATELY:
+        return _("之前还有一个问题没答完：")
+    return _("我们接着刚才的：")
 
 
 def _button_begins(run: Run) -> bool:

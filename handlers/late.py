@@ -11,8 +11,8 @@ from sqlalchemy import update
 from sqlmodel import Session, col
 
 from handlers.message import Option
-from models.conversation import Prompt, lock, save
-from models.database import now_of, vault_of
+from models.conversation import MAX_NOTICES, Notice, Prompt, lock, save
+from models.database import machine_now_of, now_of, vault_of
 from models.ids import new_token
 
 
@@ -49,13 +49,16 @@ def asked(
     return tuple(Option(f"{prompt}:{number}", label) for number, (_value, label) in enumerate(choices))
 
 
-def saw(session: Session, person_id: str, options: tuple[Option, ...]) -> None:
-    """A message with these options has arrived: what is typed means them, where no talk is under way. Before that a
-    number must not mean what nobody has seen."""
+def saw(session: Session, person_id: str, options: tuple[Option, ...], door: str = "") -> None:
+    """A message with these options has arrived at this door (empty = any): a number that is typed there means them,
+    until something newer offers numbers. Before that a number must not mean what nobody has seen."""
+    if not options:
+        return
     state = lock(session, person_id)
-    if options and state.current is None:
-        state.shown = [(option.id, option.label) for option in options]
-        save(session, person_id, state)
+    at = machine_now_of(session).isoformat()
+    came = Notice(door, at, [(option.id, option.label) for option in options])
+    state.notices = [*state.notices, came][-MAX_NOTICES:]
+    save(session, person_id, state)
 
 
 def answered(

@@ -12,6 +12,7 @@ from handlers import (
     account,
     calls,
     contact,
+    granted,
     guardian,
     guardian_record,
     messages,
@@ -65,6 +66,7 @@ DIALOGUES: dict[str, Dialogue] = {
         on_duty.ALERT_PHONE,
         calls.CALLS,
         calls.CALL,
+        calls.CALL_UNDO,
     )
 }
 
@@ -86,6 +88,10 @@ class Begun:
     dialogue: Dialogue
     answers: dict[str, Answer]
     always: bool = False
+
+
+def _allow_notice(session: Session, person: Person) -> Reply:
+    return granted.offer(session, person, *here(session).asks)
 
 
 # The WeChat menu of programme.md §13, and what hangs below “我的”. Keys are Telegram's commands too.
@@ -127,6 +133,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("language", N_("语言 Language"), preferences.LANGUAGE),
         Entry("quiet_hours", N_("免打扰时段"), preferences.QUIET),
         Entry("pause", N_("暂停到某天"), preferences.PAUSE),
+        Entry("allow_notice", N_("开通提醒"), say=_allow_notice),
         Entry("preferred_door", N_("优先渠道"), preferred_door.PREFERRED_DOOR),
         Entry("bind", N_("绑定另一个账号"), account.BIND),
         Entry("unbind", N_("解除绑定"), account.UNBIND),
@@ -354,8 +361,12 @@ def still_waiting() -> str:
 def first_steps(session: Session, person: Person) -> tuple[str, ...]:
     """What is offered before all else: what waits for an answer, to whoever has a role; registering, to whoever is not
     registered yet."""
-    waiting = () if role_of(session, person) == "volunteer" else ("messages",)
+    waiting = ("messages",) if _has_role(session, person) else ()
     return waiting if volunteer_of(session, person.id) is not None else (*waiting, "register")
+
+
+def _has_role(session: Session, person: Person) -> bool:
+    return role_of(session, person) != "volunteer"
 
 
 def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
@@ -365,8 +376,10 @@ def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
         _("随时可以回复："),
         _("“取消”结束现在的对话，“返回”改上一题，“菜单”看能做什么。"),
         _("“联系专员”可以留言，负责的人看到会回复，要等多久说不准。遇到危险请先拨打110或120。"),
-        who_is_responsible(place.operator, place.operator_contact),
     ]
+    if _has_role(session, person):
+        lines.append(_("你负责的：“留言”看等你答复的话，“要打电话的人”看消息送不到的人。"))
+    lines.append(who_is_responsible(place.operator, place.operator_contact))
     return Reply("\n".join(lines), () if talking else options(*first_steps(session, person), "my", "contact"))
 
 

@@ -49,6 +49,12 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(回复|回覆|答复|答覆|消息|訊息|reply|answer|message|inbox)$", "messages", False),
         (r"(优先|優先|先用).{0,6}(渠道|微信|telegram)|preferred (channel|app)|which app", "preferred_door", False),
         (r"^(要打电话|要打電話)(的人)?$|^(people )?to call$|^call list$", "calls", False),
+        (
+            r"^(开通|開通|打开|打開|订阅|訂閱|允许|允許)(一次)?(提醒|通知)$"
+            r"|^(allow|turn on|enable) (a |one )?(notices?|reminders?)$",
+            "allow_notice",
+            False,
+        ),
         (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
         (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
         (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),

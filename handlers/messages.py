@@ -58,7 +58,7 @@ def _answer_talk(facts: AnswerFacts) -> Talk:
         return None
     to = _("志愿者 {number}").format(number=facts.number) if facts.number else _("对方")
     text = _("请写回复，{limit} 字以内，会原样转给{who}。不要写别人的电话、住址和证件号。")
-    words = yield Ask("words", text.format(who=to, limit=MAX_WORDS), check=_answering)
+    words = yield Ask("words", text.format(who=to, limit=MAX_WORDS), check=_answering, told=True)
     return Answered(facts.message, words)
 
 

@@ -29,6 +29,7 @@ from models.alert import (
     added_since,
     deals_with,
     has_phone,
+    hear_more,
     holder,
     is_repeated,
     phone_to_call,
@@ -81,8 +82,9 @@ def _perform(session: Session, person: Person, command: Take) -> Reply:
         if cannot.reason == "not_yours":
             return Reply(_("这位求助人现在不归你负责，没有改动。"))
         return Reply(_("这条求助已经结束了，不用再处理。"))
+    others = any(each != person.id for each in hear_more(session, alert))
     lines = [
-        _("记下了，这条求助由你处理，正在告诉收到通知的其他同事。"),
+        _("记下了，这条求助由你处理，正在告诉收到通知的其他同事。") if others else _("记下了，这条求助由你处理。"),
         *_who(session, alert.person_id, in_full=here(session).sensitive_in_chat),
         *([] if has_phone(session, alert) else [_("对方没有登记电话，我们没有号码可以打。")]),
         _("对方再写什么，还会告诉你。"),

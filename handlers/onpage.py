@@ -8,9 +8,10 @@ from sqlmodel import Session
 
 from config.regions import place_name
 from config.texts import _, speaking
-from handlers import calls, contact_words, menu, on_duty, recognition, talk
+from handlers import calls, contact_words, menu, on_duty, recognition
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
+from handlers.standing import replay_run
 from handlers.turn import plain
 from handlers.typed import typed
 from models.conversation import Run, State, lock
@@ -89,5 +90,5 @@ def _waiting(state: State, prompt: str) -> Ask | None:
     dialogue = menu.dialogue(run.dialogue) if run else None
     if run is None or dialogue is None or run.prompt != prompt:
         return None
-    at = talk.replay_run(dialogue, run)
+    at = replay_run(dialogue, run)
     return at.ask if isinstance(at, Waiting) else None

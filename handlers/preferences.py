@@ -16,6 +16,7 @@ from handlers.dialogue import Answer, Ask, Choice, Dialogue, Invalid, Talk
 from handlers.hours import Span, hours
 from handlers.message import Reply
 from models import audit
+from models.outbox import wake
 from models.person import Person, address_form, local_now, set_address_form
 from models.role import highest
 
@@ -98,6 +99,7 @@ def _quiet_talk(facts: QuietFacts) -> Talk:
 def _set_quiet(session: Session, person: Person, span: Span) -> Reply:
     person.quiet_from, person.quiet_until = span.start, span.end
     session.add(person)
+    wake(session, person.id)
     if span.start == span.end:
         return Reply(_("免打扰已经关闭，提醒随时会发来。想再打开，回复“免打扰”。"))
     return Reply(
@@ -170,6 +172,7 @@ def _pause_talk(facts: PauseFacts) -> Talk:
 def _set_pause(session: Session, person: Person, command: Pause) -> Reply:
     person.paused_until = command.until
     session.add(person)
+    wake(session, person.id)
     audit.note(session, person.id, "person.paused" if command.until else "person.resumed", person.id)
     if command.until is None:
         return Reply(_("已经恢复，提醒会照常发来。欢迎回来！"))

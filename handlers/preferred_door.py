@@ -49,7 +49,7 @@ def _talk(facts: DoorFacts) -> Talk:
     chosen = yield Ask(
         "door",
         _(
-            "我们主动找你时，优先用哪个渠道联系你？现在是：{now}。\n发不到的时候，会换别的渠道；你写来的话，总在原处回复。"
+            "我们主动找你时，优先用哪个渠道联系你？现在是：{now}。\n发不到的时候，会换别的渠道。\n你写来的话，这里当场应答；负责的同事后来的答复，也按你选的渠道发。"
         ).format(now=now),
         choices=(
             Choice(LATEST, _("最近用过的那个"), words=(_("最近"), _("随便"))),
@@ -82,9 +82,9 @@ def _prefer(session: Session, person: Person, command: Prefer) -> Reply:
     audit.note(session, person.id, "person.preferred_door", person.id, platform=door.platform if door else "")
     if door is None:
         return Reply(_("好的，以后先用你最近用过的渠道联系你。"))
-    return Reply(
-        _("好的，以后优先用{platform}联系你。").format(platform=_(PLATFORMS.get(door.platform, door.platform)))
-    )
+    name = _(PLATFORMS.get(door.platform, door.platform))
+    return Reply(_("好的，以后优先联系你的这个渠道：{platform}。").format(platform=name))
 
 
-PREFERRED_DOOR = Dialogue("preferred_door", DoorFacts, _facts, _talk, _prefer)
+# A door may close while the question waits.
+PREFERRED_DOOR = Dialogue("preferred_door", DoorFacts, _facts, _talk, _prefer, rereads=True)

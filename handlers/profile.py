@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Refused, Talk
+from handlers.here import here
 from handlers.invitation import invitation
 from handlers.items import ITEMS, todo
 from handlers.message import Option, Reply
@@ -141,6 +142,7 @@ def my(session: Session, person: Person) -> Reply:
         Option("m:quiet_hours", _("免打扰时段")),
         Option("m:pause", _("暂停到某天")),
         *([Option("m:preferred_door", _("优先渠道"))] if len(doors(session, person.id)) > 1 else []),
+        *([Option("m:allow_notice", _("开通提醒"))] if here(session).asks[1] else []),
         Option("m:bind", _("绑定另一个账号")),
         Option("m:privacy", _("隐私授权")),
     )

@@ -4,7 +4,7 @@ the old account or the word of whoever is responsible. What is said never tells 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from config.texts import _, speaking
 from handlers.checks import birth_date, mobile_number, written_number
 from handlers.codes import bad_code, code_shape
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
+from handlers.duties import still
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
@@ -31,6 +32,7 @@ from models.recognition import (
     answer_code,
     came_to_nothing,
     confirm,
+    left_unanswered,
     may_seek,
     refuse,
     registered_phone,
@@ -120,16 +122,23 @@ def _changed() -> Reply:
 def _joined(session: Session, person: Person, joined: Joined) -> Reply:
     """The welcome, in the language of the old registration; `person` is who searched for it."""
     with speaking(joined.person.language):
-        text = _welcome(session, joined.person)
+        welcome = _welcome(session, joined.person)
+    text = welcome.text
     if joined.person.language != person.language:
         text += "\n" + which_language(joined.person.language, person.language)
-    return Reply(text, menu=highest(session, joined.person.id), language=joined.person.language)
+    return replace(welcome, text=text, language=joined.person.language)
 
 
-def _welcome(session: Session, person: Person) -> str:
+def _welcome(session: Session, person: Person) -> Reply:
     name = called(session, person)
     hello = _("欢迎回来，{name}！").format(name=name) if name else _("欢迎回来！")
-    return hello + _("已经接上你以前的登记，资料都在。想做什么，回复“菜单”。")
+    said = hello + _("已经接上你以前的登记，资料都在。想做什么，回复“菜单”。")
+    duties, options = still(session, person.id)
+    lines = [said, duties] if duties else [said]
+    if lost := left_unanswered(session, person.id):
+        gone = _("你离开时，有 {count} 条留言还没有得到答复，已经随聊天内容删除；还想问，请回复“联系专员”再写一次。")
+        lines.append(gone.format(count=lost))
+    return Reply("\n".join(lines), options, menu=highest(session, person.id))
 
 
 def _seek(session: Session, person: Person, command: Search) -> Reply | Further:
@@ -212,9 +221,9 @@ def _check_talk(facts: CheckFacts) -> Talk:
                 "请确认：你打过登记的电话，或者当面见过本人。\n"
                 "确认以后，来找的人就能看到和修改志愿者 {number} 的全部资料。"
             ).format(number=facts.number),
-            choices=(Choice("yes", _("确认是本人")), Choice("no", _("还没有核实"))),
+            choices=(Choice("yes", _("确认是本人")), Choice("no", _("还没有核实")), _see_phone()),
         )
-        word = "yes" if sure == "yes" else "later"
+        word = {"yes": "yes", "phone": "phone"}.get(sure, "later")
     return Word(facts, word)
 
 
@@ -223,8 +232,12 @@ def _words() -> tuple[Choice, ...]:
         Choice("yes", _("是本人"), words=("是",)),
         Choice("no", _("不是")),
         Choice("later", _("再核实")),
-        Choice("phone", _("看登记的电话"), words=(_("电话"),)),
+        _see_phone(),
     )
+
+
+def _see_phone() -> Choice:
+    return Choice("phone", _("看登记的电话"), words=(_("电话"),))
 
 
 def _check(session: Session, person: Person, command: Word) -> Reply | Further:
@@ -245,7 +258,7 @@ def _check(session: Session, person: Person, command: Word) -> Reply | Further:
         return Further(command.facts.model_copy(update={"checked": True}))
     if command.word == "phone":
         return _phone(session, person, command.facts)
-    text = _("好的。请求保留到 {day}，核实后按下面的按钮。").format(day=_day(person, row.at + OPEN_FOR))
+    text = _("好的。请求保留到 {day}，核实后选下面的一项。").format(day=_day(person, row.at + OPEN_FOR))
     return Reply(text, _buttons(session, person, command.facts))
 
 
@@ -257,7 +270,7 @@ def _phone(session: Session, person: Person, facts: CheckFacts) -> Reply:
         return Reply(said, buttons)
     token = issue_page(session, person.id, "data", {"recognition": facts.request}, door_id=place.door_id)
     said = _(
-        "登记的电话在网页上看，{minutes} 分钟内有效，只给你自己看，不要转发；看过会留下记录。打过以后，再按下面的按钮。"
+        "登记的电话在网页上看，{minutes} 分钟内有效，只给你自己看，不要转发；看过会留下记录。打过以后，再选下面的一项。"
     ).format(minutes=rules().doors.page_minutes)
     return Reply(said, buttons, (Link(place.page(token), _("打开看电话")),))
 
@@ -298,7 +311,8 @@ def _buttons(session: Session, person: Person, facts: CheckFacts) -> tuple[Optio
     return asked(session, person.id, RECOGNITION_CHECK.name, "word", facts, pairs, lasts=OPEN_FOR + LATE)
 
 
-RECOGNITION_CHECK = Dialogue("recognition_check", CheckFacts, _check_facts, _check_talk, _check)
+# What the notice asks for takes a while, and its buttons stand there until the request is decided.
+RECOGNITION_CHECK = Dialogue("recognition_check", CheckFacts, _check_facts, _check_talk, _check, repeats=True)
 
 
 def _code_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -326,7 +340,7 @@ def _check_notice(session: Session, person: Person, params: dict[str, Any]) -> R
         "说自己是：{who}\n"
         "提出日期：{since}\n"
         "手机号和生日对得上，原来的账号没法核实。\n"
-        "先打登记的电话（按“看登记的电话”），或者当面见本人，再选。\n"
+        "先打登记的电话（选“看登记的电话”），或者当面见本人，再选。\n"
         "选“是本人”：新账号接上这份登记。\n"
         "选“不是”：不接，并告诉对方。\n"
         "请在 {until} 前选，过期就作废。"
@@ -339,7 +353,7 @@ def _check_notice(session: Session, person: Person, params: dict[str, Any]) -> R
 
 
 def _recognised(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    return Reply(_welcome(session, person), menu=highest(session, person.id))
+    return _welcome(session, person)
 
 
 def _refused(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from config.regions import place_name
 from config.texts import _
+from handlers.duties import role, scope
 from handlers.here import here
 from handlers.message import Option, Reply
 from models.person import Person
@@ -25,12 +25,12 @@ def _role_notice(session: Session, person: Person, params: dict[str, Any]) -> Re
 
 
 def _granted(session: Session, row: RoleGrant) -> Reply:
-    lines = [_("你现在是{role}，负责：{scope}。").format(role=_role(row), scope=_scope(row))]
+    lines = [_("你现在是{role}，负责：{scope}。").format(role=role(row), scope=scope(row))]
     if row.scope_kind == "region":
         lines.append(
             _(
                 "这里的志愿者用“联系专员”写的话和求助会转到这里，请尽快答复；"
-                "等你答复的话，随时回复“留言”就能看到。"
+                "等你答复的话，随时回复“留言”就能看到；消息送不到、要打电话的人，回复“要打电话的人”。"
                 "也可以登记监护人书面同意，核实换了账号回来的人。"
             )
         )
@@ -43,17 +43,7 @@ def _granted(session: Session, row: RoleGrant) -> Reply:
 
 def _ended(session: Session, row: RoleGrant) -> Reply:
     text = _("你的职责已经结束：{role}，{scope}。还没答复的留言和求助会转给现在负责的同事，谢谢你。")
-    return Reply(text.format(role=_role(row), scope=_scope(row)))
-
-
-def _role(row: RoleGrant) -> str:
-    return {"specialist": _("项目专员"), "organiser": _("管理员")}[row.role]
-
-
-def _scope(row: RoleGrant) -> str:
-    if row.scope_kind == "region":
-        return place_name(row.scope)
-    return {"system": _("{code}系统"), "team": _("{code}团队")}[row.scope_kind].format(code=row.scope)
+    return Reply(text.format(role=role(row), scope=scope(row)))
 
 
 NOTICES = {"notice.role": _role_notice}

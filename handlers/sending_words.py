@@ -44,26 +44,53 @@ def outcome(name: str) -> str:
 def reason(why: str) -> str:
     """The reason that a row keeps: one of ours, or a call's outcome with the platform's code."""
     ours = {
+        "": _("还没有轮到，或账号暂停发送"),
         "no open door": _("没有开着的渠道"),
         "no open channel": _("现在没有能用的渠道"),
         "card": _("已发模板提醒，等对方来看"),
         "told by phone": _("已经打电话说了"),
         "left": _("对方已取消关注、停用或屏蔽"),
+        "taken back": _("写的人撤回了"),
+        "registration": _("对方不再登记"),
+        "deleted": _("对方的资料已经删除"),
         "worker gone": _("发送的进程中断了"),
         "restored": _("数据库从备份恢复过，可能已经发过"),
         "claim broken off": _("发送的进程中断了"),
         "too old to send": _("太旧"),
         "no longer true": _("情况已变，不用再说"),
         "quiet hours or a pause": _("免打扰时段或暂停中"),
+        "rests past its end": _("免打扰时段里不能提醒，之后就过期了"),
         "another sender's account": _("这个账号由另一个进程发送"),
         "chat paused": _("平台要求这个会话等一等"),
         "claim ran out before the call": _("轮到它时发送权已经到期"),
+        "not begun in time": _("轮到它时发送权已经到期"),
+        "way gone": _("要用的渠道刚被别的消息用掉"),
+        "heard meanwhile": _("对方刚说了话，马上再看"),
+        "day quota": _("今天的次数已用完，明天再发"),
+        "nobody sends": _("很久没有进程为这个账号发送"),
+        "key over": _("可能已经送到，不再重发"),
         "no words": _("这一版程序不会写这种消息：升级后会发"),
     }.get(why)
     if ours is not None:
         return ours
-    name, _space, code = why.partition(" ")
-    return outcome(name) + (f" [{code}]" if code else "")
+    called, _comma, times = why.removesuffix(" times").partition(", ")
+    name, _space, code = called.partition(" ")
+    told = outcome(name) + (f" [{code}]" if code else "")
+    return _("{text}（试了 {count} 次）").format(text=told, count=times) if times else told
+
+
+def kind(name: str) -> str:
+    """What kind of message it is, for whoever tells it on the phone."""
+    return {
+        "reply": _("对来话的自动应答"),
+        "notice.contact": _("要答复的留言"),
+        "notice.contact_answer": _("负责的同事的答复"),
+        "notice.answer_lost": _("离开前没有看到的答复，内容已经删除"),
+        "notice.alert": _("要处理的求助"),
+        "notice.alert_taken": _("求助由谁处理"),
+        "notice.alert_seen": _("“有人已经看到，会尽快联系你”"),
+        "notice.role": _("职责的变动"),
+    }.get(name) or _("系统的通知")
 
 
 def channel(name: str, platform: str = "") -> str:

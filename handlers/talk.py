@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import late, leaving, menu
+from handlers import crossing, late, leaving, menu
 from handlers.asking import ask, show
 from handlers.dialogue import (
     Answer,
@@ -21,13 +21,24 @@ from handlers.dialogue import (
     advance,
     back,
     drops_of,
-    replay,
 )
 from handlers.here import here
-from handlers.idle import put_away
+from handlers.idle import goes_on, put_away
 from handlers.menu_words import COMMAND_WORDS
 from handlers.message import Reply
-from handlers.typed import DONE, SKIP, STOP, is_tick, shown, shown_late, typed
+from handlers.standing import replay_run
+from handlers.typed import (
+    DONE,
+    SKIP,
+    STOP,
+    bare_number,
+    came,
+    came_earlier,
+    is_tick,
+    shown,
+    shown_late,
+    typed,
+)
 from models.conversation import Run, State
 from models.database import now_of
 from models.person import Door, Person
@@ -104,6 +115,9 @@ def press(
         return _late(session, person, state, prompt, index) or _stale(session, person, state)
     if not index:
         return hear(session, person, state, answer, on_page=True) or _again(session, person, state)
+    number = crossing.meant_as_words(index)
+    if number is not None:
+        return hear(session, person, state, number, as_words=True) or _again(session, person, state)
     if not index.isdecimal() or len(index) > 3 or int(index) >= len(run.values):
         return _stale(session, person, state)
     return _chosen(session, person, state, run, run.values[int(index)], at)
@@ -138,19 +152,34 @@ def _repeats(name: str) -> bool:
     return dialogue is not None and dialogue.repeats
 
 
-def hear(session: Session, person: Person, state: State, words: str, *, on_page: bool = False) -> Reply | None:
-    """Typed words (or "geo:…") for the talk under way; None when there is none and no option on the screen fits."""
+def hear(
+    session: Session, person: Person, state: State, words: str, *, on_page: bool = False, as_words: bool = False
+) -> Reply | None:
+    """Typed words (or "geo:…") for the talk under way; None when there is none and no option on the screen fits.
+    `as_words` = a number is itself the answer."""
     run = state.current
     dialogue = menu.dialogue(run.dialogue) if run else None
     if run is None or dialogue is None:
         state.runs[:] = [run for run in state.runs if menu.dialogue(run.dialogue)]
-        option = shown(state, words) or shown_late(session, person, state, words)
+        unclear = crossing.without_talk(session, person, state, words)
+        if unclear is not None:
+            return unclear
+        option = came(state, words) or shown(state, words) or shown_late(session, person, state, words)
+        if option is None and menu.begins(words) is None:
+            option = came_earlier(session, person, state, words)
         return press(session, person, state, option, "") if option else None
     if not run.waiting:
         return _again(session, person, state)
     at = replay_run(dialogue, run)
     asked = at.ask if isinstance(at, Waiting) and at.ask.key == run.waiting else None
-    option = None if asked and asked.numeric and words.rstrip(".。、 ").isdecimal() else shown(state, words)
+    numeric = asked is not None and asked.numeric and bare_number(words) is not None and not state.which
+    option = None if numeric or as_words else shown(state, words)
+    if not on_page and not as_words:
+        whose = crossing.decide(session, person, state, run, asked, words, option)
+        if isinstance(whose, Reply):
+            return whose
+        if whose is not None:
+            return press(session, person, state, whose.id, "", at)
     # Typed, the choices of a question with many are a whole answer; pressed, they are ticked one by one.
     if option is not None and not (asked and asked.many and is_tick(run, option)):
         return press(session, person, state, option, "", at)
@@ -167,6 +196,9 @@ def hear(session: Session, person: Person, state: State, words: str, *, on_page:
             return _again(session, person, state, _("这一题请不要写在聊天里。") + "\n\n")
         return _give(session, person, state, dialogue, run, given, at)
     except Invalid as refusal:
+        earlier = None if on_page else came_earlier(session, person, state, words)
+        if earlier is not None:
+            return press(session, person, state, earlier, "", at)
         return _missed(session, person, state, run, str(refusal))
 
 
@@ -203,22 +235,9 @@ def global_word(session: Session, person: Person, state: State, word: str) -> Re
     return _step(session, person, state, dialogue, run, at)
 
 
-def takes_location(state: State) -> str:
-    """The name of the talk whose waiting question takes a shared place as an answer; empty when none does."""
-    run = state.current
-    dialogue = menu.dialogue(run.dialogue) if run else None
-    at = replay_run(dialogue, run) if run is not None and dialogue is not None else None
-    return dialogue.name if dialogue is not None and isinstance(at, Waiting) and at.ask.location else ""
-
-
 def ask_again(session: Session, person: Person, state: State, before: str) -> Reply:
     """Say something and put the waiting question once more."""
     return _again(session, person, state, before + "\n\n")
-
-
-def replay_run(dialogue: Dialogue, run: Run) -> Waiting | Finished:
-    """Where a saved run stands now."""
-    return replay(dialogue, dialogue.facts.model_validate(run.facts), run.answers)
 
 
 def _chosen(
@@ -320,6 +339,8 @@ def _again(session: Session, person: Person, state: State, before: str = "") -> 
     dialogue = menu.dialogue(run.dialogue) if run else None
     if run is None or dialogue is None:
         return show(state, Reply(before.strip()))
+    if dialogue.rereads and not run.answers:
+        run.facts = dialogue.prepare(session, person).model_dump(mode="json")
     reply = _step(session, person, state, dialogue, run, replay_run(dialogue, run))
     return replace(reply, text=before + reply.text)
 
@@ -353,8 +374,9 @@ def _resume(session: Session, person: Person, state: State, reply: Reply, *, off
         dialogue = menu.dialogue(state.current.dialogue)
         pointless = state.current.dialogue in session.info.get("left_off", ())  # by what the talk has just done
         if dialogue is not None and dialogue.resumes and not pointless:
+            going_on = goes_on(session, state.current)
             rest = _again(session, person, state)
-            text = "\n".join((reply.text, "", _("我们接着刚才的："), rest.text))
+            text = "\n".join((reply.text, "", going_on, rest.text))
             both = (*rest.options, *reply.options) if offers else rest.options
             links = (*reply.links, *rest.links)
             return show(state, replace(rest, text=text, options=both, links=links, menu=reply.menu))

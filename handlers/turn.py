@@ -12,20 +12,20 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, menu, safeguarding, talk
+from handlers import asking, codes, cries, fallback, granted, menu, safeguarding, standing, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
 from handlers.message import Inbound, Reply
 from handlers.ordinary import is_ordinary
-from handlers.typed import shown
-from models import erasure
+from handlers.typed import bare_number, came, shown
+from models import carded, erasure, inbox
 from models.arrival import Met
 from models.conversation import State, lock, save
-from models.outbox import release_held
 from models.person import Door, Person, door_of, open_door
 
 MAX_TEXT = 4_000
+ANYTHING = 20  # characters: what is longer says something
 
 
 def turn(session: Session, inbound: Inbound, here: Here, met: Met | None = None) -> tuple[Reply | None, str | None]:
@@ -40,7 +40,7 @@ def turn(session: Session, inbound: Inbound, here: Here, met: Met | None = None)
         granted.heard(session, inbound)
         return None, None
     door, person, state = (met.door, met.person, met.state) if met is not None else _meet(session, inbound, here)
-    session.info["here"] = replace(here, door_id=door.id)
+    session.info["here"], state.door = replace(here, door_id=door.id), door.id
     with speaking(person.language):
         # Nothing stands before the words that call for help.
         ended = "" if is_urgent(inbound) else end_idle(session, state)
@@ -63,7 +63,7 @@ def _meet(session: Session, inbound: Inbound, here: Here) -> tuple[Door, Person,
         session, inbound.platform, inbound.account, inbound.sender, menu.language_of(inbound), zone=here.zone
     )
     state = lock(session, person.id)
-    release_held(session, person.id)
+    carded.let_go(session, person.id, state)
     return door, person, state
 
 
@@ -104,9 +104,18 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     pressed = shown(state, words) or ""  # 撤回留言 means the button on the screen, where there is one
     if begun is not None and menu.always(begun) and (not pressed or pressed.startswith("m:")):
         return talk.open_found(session, person, state, begun)
+    named = begun is not None and menu.is_named(words)
+    anything = state.carded and not _is_meant(state, words)
+    if begun is not None and named and (standing.takes_told_words(state) or (anything and state.current is not None)):
+        return _opened_instead(session, person, state, begun)
     asked = state.current.dialogue if state.current else ""
-    heard = talk.hear(session, person, state, words)
-    if state.missed_now and begun is not None and menu.is_named(words):
+    if anything and asked:
+        heard: Reply | None = fallback.answers_a_card(session, person, state)
+        state.missed_now = True
+    else:
+        heard = None if anything else talk.hear(session, person, state, words)
+    if state.current is not None and state.missed_now and begun is not None and named:
+        state.current.misses -= 1
         return _opened_instead(session, person, state, begun)
     if heard is not None:
         return _with_missed(session, person, state, words, typed, asked, heard)
@@ -123,7 +132,18 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return talk.open_found(session, person, state, belongs)
     if code:
         return fallback.no_such_code(state)
+    if anything:
+        return fallback.answers_a_card(session, person, state)
     return fallback.unknown(session, person, state, words)
+
+
+def _is_meant(state: State, words: str) -> bool:
+    """Whether words after a card that asked for any are yet an answer to what stands on the screen: they name one of
+    the choices there, say something at length, or go into the record of a cry for help. A number may be anything."""
+    if state.current is not None and state.current.dialogue == safeguarding.TELL_MORE.name:
+        return True
+    named = bare_number(words) is None and bool(shown(state, words) or came(state, words))
+    return named or len(words) > ANYTHING
 
 
 def _opened_instead(session: Session, person: Person, state: State, begun: menu.Begun | menu.Entry) -> Reply:
@@ -131,7 +151,6 @@ def _opened_instead(session: Session, person: Person, state: State, begun: menu.
     run, state.missed_now = state.current, False
     if run is None:
         raise ValueError("no question is waiting")
-    run.misses -= 1
     opened = talk.open_found(session, person, state, begun)
     asks_again = any(option.id.startswith(f"{run.prompt}:") for option in opened.options)
     if isinstance(begun, menu.Entry) and opened.options and not asks_again:
@@ -158,7 +177,7 @@ def _with_missed(
 def _location(session: Session, person: Person, state: State, inbound: Inbound) -> Reply:
     """A shared place joins the record of whoever has just cried for help, whatever talk is under way; it also answers
     the question that asks for one."""
-    asked, more = talk.takes_location(state), None
+    asked, more = standing.takes_location(state), None
     if asked != safeguarding.TELL_MORE.name and inbound.latitude is not None and inbound.longitude is not None:
         more = safeguarding.told_place(session, person, inbound.latitude, inbound.longitude)
     joined = _joined(session, person, state, more) if not asked else None
@@ -186,11 +205,24 @@ def _follow(session: Session, person: Person, state: State, inbound: Inbound) ->
 
 
 def _leave(session: Session, inbound: Inbound) -> str | None:
+    """Returns who is here all the same: an event that was delayed until they had come back is about the time before."""
     door = door_of(session, inbound.platform, inbound.account, inbound.sender, locked=True)
     if door is None:
         return None
+    if inbox.spoke_after(session, inbound.platform, inbound.account, inbound.sender, inbound.sent_at):
+        return door.person_id
     erasure.leave(session, door)
     return None
+
+
+def cry(session: Session, inbound: Inbound, here: Here) -> tuple[Reply, Door]:
+    """Only the cry for help of a message whose turn failed, without the talk around it; and where it was heard."""
+    language = menu.language_of(inbound)
+    door, person = open_door(session, inbound.platform, inbound.account, inbound.sender, language, zone=here.zone)
+    session.info["here"] = replace(here, door_id=door.id)
+    with speaking(person.language):
+        reply = safeguarding.emergency(session, person, inbound.text)
+        return replace(reply, options=(), language=person.language), door
 
 
 def calls_for_help(inbound: Inbound) -> bool:

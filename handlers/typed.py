@@ -10,7 +10,7 @@ from sqlmodel import Session
 from config.texts import _
 from handlers import late, menu
 from handlers.dialogue import Answer, Ask, Choice, Invalid, Waiting, chosen, folded, replay
-from models.conversation import Run, State
+from models.conversation import Notice, Run, State
 from models.person import Person
 
 SKIP, DONE, STOP = "~skip", "~done", "~stop"
@@ -76,22 +76,61 @@ def is_tick(run: Run, option: str) -> bool:
 
 
 def shown(state: State, words: str) -> str | None:
-    """The option that a typed number or label means, against the list that the person saw."""
-    number, plain = words.rstrip(".。、 "), folded(words)
-    if number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(state.shown):
-        return state.shown[int(number) - 1][0]
+    """The option that a typed number or label means, against the list of the last answer."""
+    return _among(state.shown, words)
+
+
+def _among(options: Sequence[tuple[str, str]], words: str) -> str | None:
+    plain, number = folded(words), bare_number(words)
+    if number is not None and 1 <= number <= len(options):
+        return options[number - 1][0]
     both = _NUMBER_AND_LABEL.match(words)
-    if both and 1 <= int(both[1]) <= len(state.shown):
-        option, label = state.shown[int(both[1]) - 1]
+    if both and 1 <= int(both[1]) <= len(options):
+        option, label = options[int(both[1]) - 1]
         if folded(label) == folded(both[2]):
             return option
-    matching: Iterator[str] = (option for option, label in state.shown if folded(label) == plain)
+    matching: Iterator[str] = (option for option, label in options if folded(label) == plain)
     return next(matching, None)
+
+
+def bare_number(words: str) -> int | None:
+    """The number, where one is all that was typed; None for anything else, and for one too long to count options."""
+    number = words.rstrip(".。、 ")
+    return int(number) if number.isdecimal() and len(number) <= 2 else None
+
+
+def newest_notice(state: State) -> Notice | None:
+    """The message that came by itself to this door after all that has numbers there; None when there is none."""
+    mine = [notice for notice in state.notices if notice.door in ("", state.door) or not state.door]
+    return mine[-1] if mine and mine[-1].numbers else None
+
+
+def came(state: State, words: str) -> str | None:
+    """The option of the newest such message that a typed number or label means."""
+    notice = newest_notice(state)
+    return _among(notice.options, words) if notice is not None else None
+
+
+def came_earlier(session: Session, person: Person, state: State, words: str) -> str | None:
+    """The button of any message that came by itself and may still be answered, by exactly its label. Where the talk
+    under way is of the same kind its question may have meant its own button: only a newer message is heard there."""
+    both = _NUMBER_AND_LABEL.match(words)
+    plain = folded(both[2] if both else words)
+    for notice in reversed(state.notices):
+        for option, label in notice.options:
+            question = late.waiting(session, person.id, option.partition(":")[0]) if folded(label) == plain else None
+            if question is None:
+                continue
+            same = state.current is not None and state.current.dialogue == question.dialogue
+            return None if same and not notice.numbers else option
+    return None
 
 
 def shown_late(session: Session, person: Person, state: State, words: str) -> str | None:
     """The button of a question asked outside a talk, by any word that its talk takes for that choice (“是”, “yes”)."""
-    for prompt in dict.fromkeys(option.partition(":")[0] for option, _label in state.shown if option[:2] != "m:"):
+    notice = newest_notice(state)
+    seen = [*(notice.options if notice is not None else ()), *state.shown]
+    for prompt in dict.fromkeys(option.partition(":")[0] for option, _label in seen if option[:2] != "m:"):
         question = late.waiting(session, person.id, prompt)
         dialogue = menu.dialogue(question.dialogue) if question else None
         if question is None or dialogue is None:

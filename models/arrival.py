@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, exists, literal, select, true, update
+from sqlalchemy import bindparam, case, exists, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, SQLModel
 
-from models import inbox, outbox
+from models import carded, inbox, outbox
 from models.conversation import State, opened, save, saving, sealed
 from models.database import now_of
 from models.hot import Hot, dialect_of, loaded
@@ -90,12 +90,24 @@ def _arrived(_dialect: str) -> Any:
 
 def _left(_dialect: str) -> Any:
     """PostgreSQL: the talk is saved and the message finished, both or neither."""
+    return inbox.finishing().where(_saved())
+
+
+def _left_in_order(_dialect: str) -> Any:
+    """The same; where an earlier reply still waits, this one goes after it. Asked no earlier than here: when the turn
+    began to wait for its locks, that reply may not have been there yet."""
+    waits = exists(outbox.replies_under_way(bindparam("person"), bindparam("after")))
+    door = case((waits, literal("outbox")), else_=bindparam("leaves"))
+    return inbox.finishing(door).where(_saved()).returning(_I.c.door)
+
+
+def _saved() -> Any:
     saved = saving(bindparam("talker"), bindparam("state"), bindparam("at")).returning(_C.c.person_id).cte("saved")
-    return inbox.finishing().where(exists(select(saved.c.person_id)))
+    return exists(select(saved.c.person_id))
 
 
 _KNOWN = Hot(_known)
-_LEFT = Hot(_left)
+_LEFT, _LEFT_IN_ORDER = Hot(_left), Hot(_left_in_order)
 _ARRIVED = Hot(_arrived)
 _HEARD = Hot(
     lambda _dialect: update(_D).where(_D.c.id == bindparam("door")).values(last_in_at=bindparam("at"), blocked_at=None)
@@ -121,27 +133,49 @@ def arrive(
     return row, None if found[1] is None else _met(session, found)
 
 
-def leave(session: Session, row: str, met: Met, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
-    """Save the talk, and store the reply to give and how it leaves."""
+def leave(
+    session: Session,
+    row: str,
+    met: Met,
+    person_id: str | None,
+    reply: dict[str, Any] | None,
+    door: str,
+    *,
+    in_order: bool = False,
+) -> str:
+    """Save the talk, and store the reply to give and how it leaves, which is returned: `in_order` = by the outbox where
+    an earlier reply to this person still waits there."""
     if dialect_of(session) != "postgresql":
         save(session, met.person.id, met.state)
-        inbox.finish(session, row, person_id, reply, door)
-        return
-    changed = _LEFT.changed(
-        session,
-        talker=met.person.id,
-        state=sealed(session, met.person.id, met.state),
-        at=now_of(session),
-        **inbox.finished(session, row, person_id, reply, door),
-    )
+        return finish(session, row, person_id, reply, door, in_order=in_order)
+    values = inbox.finished(session, row, person_id, reply, door)
+    now = now_of(session)
+    values |= {"talker": met.person.id, "state": sealed(session, met.person.id, met.state), "at": now}
+    if in_order:
+        left = _LEFT_IN_ORDER.first(session, **values, after=now - outbox.ORDER_WITHIN)
+        changed, door = (0, door) if left is None else (1, left[0])
+    else:
+        changed = _LEFT.changed(session, **values)
     if changed != 1:
         raise LookupError("the conversation went away under the turn that held it")
+    return door
+
+
+def finish(
+    session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str, *, in_order: bool
+) -> str:
+    """As `leave`, where no talk is to be saved."""
+    if in_order and person_id is not None and outbox.reply_waits(session, person_id, outbox.ORDER_WITHIN):
+        door = "outbox"
+    inbox.finish(session, row, person_id, reply, door)
+    return door
 
 
 def _met(session: Session, values: tuple[Any, ...]) -> Met:
     held, talk = values[:2]
     door = loaded(session, Door, values[2 : 2 + _DOOR])
     person = loaded(session, Person, values[2 + _DOOR : 2 + _DOOR + len(_P.columns)])
+    state = opened(session, person.id, talk)
     if held:
-        outbox.release_held(session, person.id)
-    return Met(door, person, opened(session, person.id, talk))
+        carded.let_go(session, person.id, state)
+    return Met(door, person, state)

@@ -6,9 +6,9 @@ An account has one or several channels to the same person ("custom", "once", "su
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,17 @@ GRANTED = ("once", "subscription")
 KEYED = ("template", "mass")
 CARRY_CARDS = (*GRANTED, "template")
 COUNTED_IN = ZoneInfo("Asia/Shanghai")  # WeChat's days and months
+_KEPT = timedelta(days=31)  # so long the calls of a day are kept
 ORDINARY = "custom"  # what attempts of a windowed account are that name no channel
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """The platform's own page on which a person gives one permission. `address` lacks only our own part: where to come
+    back to; `says` is what the platform must repeat then, name by name."""
+
+    address: str
+    says: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +41,9 @@ class Channel:
 
     `cards` = it carries no words, only the named cards, each under this subject (a template's id, or a scene); None =
     it carries any message. `windowed` = only for a while after the person did something. `granted` = one permission of
-    the person a message. `keyed` = the same key sends once, so that an uncertain call is simply made again. `daily` =
-    calls of the account on one day, zero = no limit known.
+    the person a message, given on the page `asks`; None = there is none to send them to. `keyed` = the same key sends
+    once, so that an uncertain call is simply made again. `daily` = calls of the account on one day, zero = no limit
+    known.
     """
 
     name: str
@@ -41,11 +52,22 @@ class Channel:
     granted: bool = False
     keyed: bool = False
     daily: int = 0
+    asks: Asks | None = None
+
+    @property
+    def subject(self) -> str:
+        """What a permission given on the page is for: one of every card. Empty where no page asks."""
+        return next(iter((self.cards or {}).values()), "") if self.asks is not None else ""
 
     @property
     def limited(self) -> bool:
         """Whether the ledger has anything to say about it."""
         return self.windowed or self.granted or self.daily > 0 or self.cards is not None
+
+
+def asked_at(channels: Iterable[Channel]) -> tuple[str, str]:
+    """Channel and subject of the one message that a person may allow on a page; both empty where there is none."""
+    return next(((channel.name, channel.subject) for channel in channels if channel.subject), ("", ""))
 
 
 class ChannelGrant(SQLModel, table=True):
@@ -76,13 +98,13 @@ class ChannelGrant(SQLModel, table=True):
 
 
 class ChannelDay(SQLModel, table=True):
-    """Calls of one channel of an account on its latest day, in Beijing; `over` = the platform said that was all."""
+    """Calls of one channel of an account on one day, in Beijing; `over` = the platform said that was all."""
 
     __tablename__ = "channel_day"
     platform: str = Field(primary_key=True)
     account: str = Field(primary_key=True)
     channel: str = Field(primary_key=True)
-    day: date
+    day: date = Field(primary_key=True)
     calls: int = 0
     over: bool = False
 
@@ -100,6 +122,12 @@ def allow(session: Session, door_id: str, channel: str, subject: str) -> None:
     """The person allowed one message; the caller sees to it that one permission is told once."""
     session.add(ChannelGrant(door_id=door_id, channel=channel, subject=subject, granted_at=machine_now_of(session)))
     session.flush()
+
+
+def is_allowed(session: Session, door_id: str, channel: str, subject: str) -> bool:
+    """Whether a permission of this subject is open."""
+    open_ones = select(_G.c.id).where(_G.c.door_id == door_id, _G.c.channel == channel, _G.c.subject == subject)
+    return session.execute(open_ones.where(_G.c.ended_at.is_(None)).limit(1)).first() is not None
 
 
 def take_back(session: Session, door_id: str, channel: str, subject: str, why: str = "refused") -> int:
@@ -165,6 +193,11 @@ def end_call(
         _count(session, platform, account, channel.name, 0, over=True)
 
 
+def give_back(session: Session, attempts: Sequence[str]) -> None:
+    """These calls were never made: the permissions that they would have used stand open again."""
+    session.execute(update(_G).where(_G.c.attempt_id.in_(attempts)).values(ended_at=None, attempt_id=None, why=""))
+
+
 def _count(session: Session, platform: str, account: str, channel: str, number: int, *, over: bool = False) -> None:
     day = today(session)
     here = (_DAY.c.platform == platform, _DAY.c.account == account, _DAY.c.channel == channel)
@@ -173,21 +206,19 @@ def _count(session: Session, platform: str, account: str, channel: str, number: 
     if getattr(session.execute(same), "rowcount", 0):
         return
     first = {"day": day, "calls": number, "over": over}
-    if getattr(session.execute(update(_DAY).where(*here, _DAY.c.day != day).values(**first)), "rowcount", 0):
-        return
     made = insert_once(session, ChannelDay).values(platform=platform, account=account, channel=channel, **first)
     if getattr(session.execute(made), "rowcount", 0) == 0:
         session.execute(same)
+    # A clock that is set back and forth finds each of these days as it left it.
+    session.execute(delete(_DAY).where(*here, _DAY.c.day < day - _KEPT))
 
 
 def used_up(session: Session, channels: Mapping[tuple[str, str], tuple[Channel, ...]]) -> set[tuple[str, str, str]]:
-    """The (platform, account, channel) whose calls of today are used up."""
-    limits = {(*account, each.name): each.daily for account, those in channels.items() for each in those if each.daily}
-    if not limits:
-        return set()
+    """The (platform, account, channel) whose calls of today are used up: by our count, or as the platform said."""
+    limits = {(*account, each.name): each.daily for account, those in channels.items() for each in those}
     rows = session.execute(select(_DAY).where(_DAY.c.day == today(session)))
     return {
         key
         for row in rows
-        if (key := (row.platform, row.account, row.channel)) in limits and (row.over or row.calls >= limits[key])
+        if (key := (row.platform, row.account, row.channel)) in limits and (row.over or 0 < limits[key] <= row.calls)
     }

@@ -6,18 +6,20 @@ a row keeps it: it is passed over here, and looked at again a moment later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Integer, and_, bindparam, literal_column, or_, select, text, tuple_, union_all, update
 from sqlmodel import Session, SQLModel
 
-from models import outbox
+from models import outbox, unsure
+from models.channel import give_back
+from models.clock import SET_BACK
 from models.database import machine_now_of, now_of
 from models.ledger import repeatable
-from models.many import Many
+from models.many import Besides, Many
 from models.outbox import CAMPAIGN, EMERGENCY, ORDER_WITHIN, REMINDER, REPLY
 
 LANES = (EMERGENCY, REPLY, REMINDER, CAMPAIGN)
@@ -26,6 +28,7 @@ START: Mark = (datetime(1, 1, 1, tzinfo=UTC), "")
 AHEAD = 3  # so many times its own length no honest deadline lies ahead: the machine's clock was set back
 
 _T: Any = SQLModel.metadata.tables["outbox"]
+_A: Any = SQLModel.metadata.tables["attempt"]
 # Written out, since a partial index is not used for a value that comes later.
 _WAITING = _T.c.state == literal_column("'waiting'")
 _SENDING = _T.c.state == literal_column("'sending'")
@@ -45,6 +48,7 @@ class Claimed:
     due_at: datetime
     expires_at: datetime | None
     resends: int
+    not_before: datetime | None = None
 
     @property
     def mark(self) -> Mark:
@@ -55,32 +59,48 @@ class Claimed:
 _COLUMNS = tuple(_T.c[name] for name in Claimed.__dataclass_fields__)
 
 
-def _lane(priority: int) -> Any:
+def _lane(priority: int, but_for: Callable[[Any, str], Any]) -> Any:
     """The first rows of one line and priority behind a mark: one walk along ix_outbox_ready."""
     name = str(priority)
     after = tuple_(bindparam("due" + name, type_=_T.c.due_at.type), bindparam("id" + name, type_=_T.c.id.type))
-    ready = or_(_T.c.not_before.is_(None), _T.c.not_before <= bindparam("machine", type_=_T.c.not_before.type))
+    ready = or_(
+        _T.c.not_before.is_(None),
+        _T.c.not_before <= bindparam("machine", type_=_T.c.not_before.type),
+        _T.c.put_back_at > bindparam("ahead", type_=_T.c.put_back_at.type),
+    )
     rows = (
         select(*_COLUMNS)
         .where(_WAITING, _T.c.line == bindparam("line"), _T.c.priority == literal_column(name))
         .where(_T.c.due_at <= bindparam("now", type_=_T.c.due_at.type), ready, tuple_(_T.c.due_at, _T.c.id) > after)
+        .where(but_for(_T.c.person_id, "called" if priority == EMERGENCY else "busy"))
         .order_by(_T.c.due_at, _T.c.id)
         .limit(bindparam("limit" + name, type_=Integer))
     )
     return select(*rows.subquery("lane" + name).c)
 
 
-_DUE = union_all(*(_lane(priority) for priority in LANES))
+_DUE = Besides(lambda but_for: union_all(*(_lane(priority, but_for) for priority in LANES)))
 
 
-def due(session: Session, line: str, limits: Mapping[int, int], marks: Mapping[int, Mark]) -> list[Claimed]:
+def due(
+    session: Session,
+    line: str,
+    limits: Mapping[int, int],
+    marks: Mapping[int, Mark],
+    *,
+    busy: Collection[str] = (),
+    called: Collection[str] = (),
+) -> list[Claimed]:
     """What waits in a line and is due, the most urgent first, then as it was due: of each priority at most so many,
-    behind a mark (START = from the beginning). Whether its person can be reached is not looked at."""
-    values: dict[str, Any] = {"line": line, "now": now_of(session), "machine": machine_now_of(session)}
+    behind a mark (START = from the beginning). Whether its person can be reached is not looked at; people who are
+    `busy` are passed over, for emergencies those who are `called`: however much waits for one of them, it is nobody
+    else's hindrance."""
+    machine = machine_now_of(session)
+    values: dict[str, Any] = {"line": line, "now": now_of(session), "machine": machine, "ahead": machine + SET_BACK}
     for lane in LANES:
         values[f"limit{lane}"] = limits.get(lane, 0)
         values[f"due{lane}"], values[f"id{lane}"] = marks.get(lane, START)
-    found = [Claimed(*row) for row in session.execute(_DUE, values)]
+    found = [Claimed(*row) for row in _DUE.run(session, values, busy=busy, called=called)]
     return sorted(found, key=lambda row: (row.priority, row.due_at, row.id))
 
 
@@ -126,7 +146,11 @@ def follows(row: Claimed, marks: Mapping[str, Sequence[Mark]]) -> bool:
 # Locked first and changed then, and the state looked at here: as one statement PostgreSQL would join the table with
 # itself, or go through all that waits, where it has not been analysed since a big campaign was put in.
 _LOCK = Many(
-    lambda among, _dialect: select(_T.c.id, _T.c.state).where(among(_T.c.id)).with_for_update(skip_locked=True)
+    lambda among, _dialect: (
+        select(_T.c.id, _T.c.state, _T.c.due_at, _T.c.not_before, _T.c.resends)
+        .where(among(_T.c.id))
+        .with_for_update(skip_locked=True)
+    )
 )
 _TAKE = Many(
     lambda among, _dialect: (
@@ -138,17 +162,23 @@ _TAKE = Many(
 )
 
 
-def _free(session: Session, ids: Sequence[str]) -> list[str]:
-    """Lock those that still wait."""
-    return [row.id for row in _LOCK.run(session, ids) if row.state == "waiting"]
+def _free(session: Session, rows: Sequence[Claimed]) -> list[str]:
+    """Lock those that still wait as they were seen: another worker may have called for one meanwhile and put it back,
+    for later and to be marked as sent again."""
+    seen = {row.id: (row.due_at, row.not_before, row.resends) for row in rows}
+    found = _LOCK.run(session, seen)
+    return [
+        row.id for row in found if row.state == "waiting" and (row.due_at, row.not_before, row.resends) == seen[row.id]
+    ]
 
 
 def take(session: Session, worker: str, rows: Sequence[Claimed]) -> list[Claimed]:
-    """Make them this worker's, as `sending` with a deadline; returns those that still waited, in the same order."""
+    """Make them this worker's, as `sending` with a deadline; returns those that still waited as they were seen, in the
+    same order."""
     if not rows:
         return []
     until = machine_now_of(session) + timedelta(seconds=outbox.CLAIM_SECONDS)
-    taken = _TAKE.run(session, _free(session, [row.id for row in rows]), worker=worker, until=until)
+    taken = _TAKE.run(session, _free(session, rows), worker=worker, until=until)
     people = {row.id: row.person_id for row in taken}
     moved = [row.id for row in rows if people.get(row.id, row.person_id) != row.person_id]
     if moved:  # two people became one since it was looked at: looked at once more, as the other's
@@ -157,13 +187,21 @@ def take(session: Session, worker: str, rows: Sequence[Claimed]) -> list[Claimed
     return [row for row in rows if people.get(row.id) == row.person_id]
 
 
-def settle(session: Session, ids: Sequence[str], **values: Any) -> int:
-    """Change rows that nobody has taken; returns how many still waited."""
-    if not ids:
+def settle(session: Session, rows: Sequence[Claimed], **values: Any) -> int:
+    """Change rows that nobody has taken or changed; returns how many still waited so."""
+    if not rows:
         return 0
-    free = _free(session, ids)
+    free = _free(session, rows)
     session.execute(update(_T).where(_T.c.id.in_(free)).values(**values))
     return len(free)
+
+
+def mark_again(session: Session, worker: str, row: Claimed) -> Claimed:
+    """A claimed row may have come already: it says so from now on. Returns it as it stands then."""
+    session.execute(
+        update(_T).where(_T.c.id == row.id, _SENDING, _T.c.claimed_by == worker).values(resends=row.resends + 1)
+    )
+    return replace(row, resends=row.resends + 1)
 
 
 _SENT = Many(
@@ -220,17 +258,37 @@ def still_claimed(session: Session, row: str, worker: str, seconds: float) -> bo
 def stranded(session: Session, worker: str, known: Sequence[str]) -> int:
     """Put back what stands in this worker's name without its knowledge: the connection broke while the claim was being
     committed, and no call was made. Returns how many rows that were."""
-    result = session.execute(
+    found = session.execute(
         update(_T)
         .where(_SENDING, _T.c.claimed_by == worker, _T.c.id.not_in(known))
         .values(state="waiting", claimed_by=None, deadline=None, why="claim broken off")
+        .returning(_T.c.id)
     )
-    return int(getattr(result, "rowcount", 0))
+    rows = [row.id for row in found]
+    if rows:
+        end_phantoms(session, rows, ())
+    return len(rows)
+
+
+def try_again_without_words(session: Session) -> int:
+    """Another version may find the words: what is held for want of them waits again. Returns how many rows."""
+    held = update(_T).where(_T.c.state == "held", _T.c.why == outbox.NO_WORDS)
+    return int(getattr(session.execute(held.values(state="waiting", not_before=None, why="")), "rowcount", 0))
+
+
+def end_phantoms(session: Session, rows: Sequence[str], known: Collection[str]) -> None:
+    """A transaction about these claimed rows may have been committed without an answer: calls that it began, and of
+    which the worker knows nothing, were never made."""
+    begun = select(_A.c.id).where(_A.c.outbox_id.in_(rows), _A.c.outcome == "", _A.c.ended_at.is_(None))
+    attempts = [attempt for attempt in session.scalars(begun) if attempt not in known]
+    outbox.end_attempts(session, [(attempt, "late", "", "") for attempt in attempts])
+    give_back(session, attempts)
 
 
 def sweep(session: Session, limit: int = 500) -> int:
     """Claims whose worker died: the call may have been made, so replies are resent once (marked), reminders too, and
-    emergencies until one is certain; campaigns stay uncertain (platforms.md). At most `limit` rows; their number."""
+    emergencies until one is certain; campaigns stay uncertain (platforms.md). What is held until a time may go when
+    that has come. At most `limit` rows of each; the greater number."""
     machine = machine_now_of(session)
     ahead = machine + timedelta(seconds=AHEAD * outbox.CLAIM_SECONDS)
     dead = session.execute(
@@ -243,7 +301,9 @@ def sweep(session: Session, limit: int = 500) -> int:
     rest = [row for row in dead if row.id not in keyed]
     again = [row.id for row in rest if row.priority == EMERGENCY or (row.priority < CAMPAIGN and row.resends == 0)]
     lost = {row.id for row in rest} - set(again)
+    # With the time at which it was put back: whoever has seen it before the call knows that it is not as it was.
     left: dict[str, Any] = {"claimed_by": None, "deadline": None, "why": outbox.SWEPT}
+    left |= outbox.not_before(session, machine)
     if keyed:  # the platform sends once under a row's key: nothing is in doubt, and nothing is marked
         session.execute(update(_T).where(_T.c.id.in_(keyed)).values(**left | {"state": "waiting"}))
     if again:
@@ -251,5 +311,29 @@ def sweep(session: Session, limit: int = 500) -> int:
         session.execute(update(_T).where(_T.c.id.in_(again)).values(**values))
     if lost:
         values = left | {"state": "uncertain", "ended_at": now_of(session), "params_sealed": None}
+        doubted = unsure.between_people(session, list(lost))
         session.execute(update(_T).where(_T.c.id.in_(lost)).values(**values))
-    return len(dead)
+        unsure.offer(session, doubted)
+    return max(len(dead), _later(session, machine, limit))
+
+
+_HELD_LATER = text(outbox.HELD_LATER)  # as the partial index has it
+
+
+def _later(session: Session, machine: datetime, limit: int) -> int:
+    """What is held until a time may go now, or is found to be in the same way still."""
+    now = or_(_T.c.not_before <= machine, _T.c.put_back_at > machine + SET_BACK)
+    return _let_go(session, select(_T.c.id).where(_HELD_LATER, now), limit)
+
+
+def served(session: Session, limit: int = 2_000) -> int:
+    """Somebody sends for an account again: what was held because nobody did is looked at, at most `limit` rows; what is
+    left, and what could not be locked, comes back by itself. Returns how many rows."""
+    return _let_go(session, select(_T.c.id).where(_HELD_LATER, _T.c.why == outbox.UNSERVED), limit)
+
+
+def _let_go(session: Session, held: Any, limit: int) -> int:
+    ids = session.scalars(held.limit(limit).with_for_update(skip_locked=True)).all()
+    if ids:
+        session.execute(update(_T).where(_T.c.id.in_(ids)).values(state="waiting", not_before=None, why=""))
+    return len(ids)

@@ -21,6 +21,7 @@ from models.wards import first_ward
 
 MAX_WORDS = 1_000
 READ = "contact.read"  # in the audit trail
+TAKEN_BACK = "contact.taken_back"  # in the audit trail, too
 
 
 class ContactMessage(SQLModel, table=True):
@@ -49,8 +50,8 @@ class Waiting:
     """A message that nobody answered yet. `number` is the asker's volunteer number, empty without one.
 
     `delivery` is how far it came to whoever is responsible, the best of them: "sent"; "waiting" = not sent yet, or held
-    until they write; "uncertain" = sent twice without the platform's word; "lost" = it will not arrive (refused,
-    withdrawn); "nobody" = there was nobody to send it to.
+    until they write; "uncertain" = sent twice without the platform's word, and offered again when they write; "lost" =
+    it will not arrive (refused, withdrawn); "nobody" = there was nobody to send it to.
     """
 
     id: str
@@ -169,7 +170,7 @@ def take_back(session: Session, message_id: str, by: str) -> bool:
     row.words_sealed = row.county = None
     session.add(row)
     session.flush()
-    audit.note(session, by, "contact.taken_back", row.id)
+    audit.note(session, by, TAKEN_BACK, row.id)
     withdraw_unsent(session, *_notices(row), why="taken back")
     # What another copy has in its hands at this moment still waits here, and may leave yet.
     come = journeys(session, *_notices(row))
@@ -296,7 +297,8 @@ def _delivery(session: Session, row: ContactMessage) -> str:
     found = {each.state for each in come}
     if not come or "sent" in found:
         return "sent" if come else "nobody"
-    if found & {"waiting", "sending", "held"}:
+    # Beside one that ended as uncertain another is held, for whoever it is for to come (models/unsure.py).
+    if found & {"waiting", "sending"} or ("held" in found and "uncertain" not in found):
         return "waiting"
     return "uncertain" if any(each.may_have_come for each in come) else "lost"
 

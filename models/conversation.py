@@ -75,18 +75,44 @@ class Run:
 
 
 @dataclass
+class Notice:
+    """The options of a message that came by itself, as they stand on the screen of one door (empty = any).
+
+    `at` is when it had come (ISO, the machine's time). `numbers` is what a bare number is to it: "its" = nothing newer
+    on that screen offers numbers; "perhaps" = a question has been pointed at since; "" = something newer offers some.
+    """
+
+    door: str
+    at: str
+    options: list[tuple[str, str]]
+    numbers: str = "its"
+
+
+MAX_NOTICES = 5
+
+
+@dataclass
 class State:
     """All talks of a person, the one that is heard last; and the options as they were shown last.
 
-    `shown` pairs an option's id with its label, in the order of the numbers on the screen. `parked` are talks that
-    were put away, idle too long or for want of room; the person may take them up again.
+    `shown` pairs an option's id with its label, in the order of the numbers on the screen of the last answer;
+    `notices` are the newest messages with options that came by themselves, the newest last. `which` = the last answer
+    asked which of the two a number was for. `parked` are talks that were put away, idle too long or for want of room;
+    the person may take them up again. `card` = when the newest card went that the person has answered.
     """
 
     runs: list[Run] = field(default_factory=list)
     shown: list[tuple[str, str]] = field(default_factory=list)
     parked: list[Run] = field(default_factory=list)
-    ended_now: bool = False  # within this turn only, not stored; so is missed_now: the waiting question took no answer
+    notices: list[Notice] = field(default_factory=list)
+    which: bool = False
+    card: str = ""
+    # Within this turn only, not stored. missed_now: the waiting question took no answer; door: where the turn is held;
+    # carded: a card has asked for whatever was typed now.
+    ended_now: bool = False
     missed_now: bool = False
+    door: str = ""
+    carded: bool = False
 
     @property
     def current(self) -> Run | None:
@@ -99,6 +125,9 @@ class State:
             "runs": [dict(vars(run)) for run in self.runs],
             "shown": [list(pair) for pair in self.shown],
             "parked": [dict(vars(run)) for run in self.parked],
+            "notices": [dict(vars(notice)) for notice in self.notices],
+            "which": self.which,
+            "card": self.card,
         }
 
     @classmethod
@@ -109,8 +138,20 @@ class State:
         def runs(name: str) -> list[Run]:
             return [Run(**{key: value for key, value in run.items() if key in known}) for run in plain.get(name, [])]
 
-        shown = [(pair[0], pair[1]) for pair in plain.get("shown", [])]
-        return cls(runs=runs("runs"), shown=shown, parked=runs("parked"))
+        def pairs(kept: list[Any]) -> list[tuple[str, str]]:
+            return [(pair[0], pair[1]) for pair in kept]
+
+        notices = [
+            Notice(one["door"], one["at"], pairs(one["options"]), one["numbers"]) for one in plain.get("notices", [])
+        ]
+        return cls(
+            runs=runs("runs"),
+            shown=pairs(plain.get("shown", [])),
+            parked=runs("parked"),
+            notices=notices,
+            which=plain.get("which", False),
+            card=plain.get("card", ""),
+        )
 
 
 _C: Any = SQLModel.metadata.tables["conversation"]
@@ -180,6 +221,8 @@ def leave_off(session: Session, person_id: str, dialogues: Mapping[str, timedelt
     state.runs = [run for run in state.runs if run not in ended]
     state.parked = [run for run in state.parked if run not in ended]
     state.shown = [pair for pair in state.shown if pair[0].partition(":")[0] not in gone]
+    for notice in state.notices:
+        notice.options = [pair for pair in notice.options if pair[0].partition(":")[0] not in gone]
     if state.current is not None and state.current is not was:
         # Its question is not the one on the screen: it is asked again before it hears anything.
         state.current.waiting, state.current.prompt = "", new_token()

@@ -10,11 +10,11 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -24,9 +24,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from models import naming  # noqa: F401 sets the names of constraints before the first table
-from models.clock import Clock
+from models.clock import Clock, steady
 from models.vault import Vault
 
+_TIME = text("SELECT clock_timestamp()")
 LOCK_WAIT_MS = 3_000
 IDLE_SECONDS = 1.0  # after which a connection is asked whether it lives before it is used
 
@@ -62,6 +63,7 @@ class Database:
         self.vault = vault
         self.clock = clock or Clock()
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.clock.follows &= not self.is_sqlite
         self.engine = _sqlite(url, durable, write=True) if self.is_sqlite else _postgresql(url)
         # SQLite: a second engine for reads, whose transactions never take the write lock.
         self.read_engine = _sqlite(url, durable, write=False) if self.is_sqlite else self.engine
@@ -196,18 +198,38 @@ def vault_of(session: Session) -> Vault:
 
 def now_of(session: Session) -> datetime:
     """Programme time, UTC, aware."""
-    clock = session.info["clock"]
-    if not isinstance(clock, Clock):
-        raise TypeError("the session was not made by Database")
-    return clock.now()
+    return _clock_of(session).now()
 
 
 def machine_now_of(session: Session) -> datetime:
-    """Machine time, UTC, aware: for tokens, codes, leases and limits."""
+    """Machine time, UTC, aware: for tokens, codes, leases and limits. On PostgreSQL it is the server's."""
+    clock = _clock_of(session)
+    if clock.follows and not clock.was_told:
+        ask_time(session)
+    return clock.shared()
+
+
+def is_moved(session: Session) -> bool:
+    """Whether the programme's clock runs ahead of the machine's."""
+    return _clock_of(session).offset > timedelta(seconds=1)
+
+
+def ask_time(session: Session) -> timedelta:
+    """Ask the server for its time, which is the machine time of all copies; returns how far ahead of it this machine's
+    own clock is. With SQLite all processes have one clock."""
+    clock = _clock_of(session)
+    if clock.follows:
+        connection = session.connection()  # not counted: it may have to be made
+        asked = steady()
+        clock.tell(connection.execute(_TIME).scalar_one(), asked, steady())
+    return clock.apart
+
+
+def _clock_of(session: Session) -> Clock:
     clock = session.info["clock"]
     if not isinstance(clock, Clock):
         raise TypeError("the session was not made by Database")
-    return clock.machine()
+    return clock
 
 
 def insert_once(session: Session, table: type[SQLModel]) -> Any:

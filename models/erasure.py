@@ -30,6 +30,7 @@ def leave(session: Session, door: Door) -> None:
     """Unfollowed: the link and the chat go at once, and nothing is sent any more. With the last door gone, what was
     written to a specialist goes too, since no answer can reach the person, and whoever is responsible is told."""
     person_id = door.person_id
+    unread = unreachable.unread(session, person_id)
     forget_grants(session, door.id)
     close_door(session, door)
     if doors(session, person_id):
@@ -39,7 +40,7 @@ def leave(session: Session, door: Door) -> None:
     close_codes(session, person_id)
     close_pages(session, person_id)
     contact.forget_words(session, person_id)
-    unreachable.tell(session, door)
+    unreachable.tell(session, door, unread, withdrawn=True)
 
 
 def long_blocked(session: Session, older_than: timedelta) -> list[str]:

@@ -32,8 +32,8 @@ Place = tuple[datetime, str]
 
 # Ended without having reached anybody, for good.
 _LOST = ("refused", "superseded", "expired", "withdrawn")
-# Not certain to be read, however long one waits.
-_UNREACHED = ("held", "uncertain")
+# Not certain to be read, however long one waits. What waits to be sent still goes when it can; nobody knows when.
+_UNREACHED = ("waiting", "sending", "held", "uncertain")
 _LOOKED_AT = 2_000  # of each kind in one run
 _SLICE = 200  # keys or ids in one query
 _WRITTEN = 50  # notices in one write transaction
@@ -82,7 +82,7 @@ class _Open:
 class _Kind:
     """How its notices are called, the name of the parameter that holds the id, and which rows are open.
 
-    `unreached` = after how long a notice that is held or uncertain counts no more; None = it always counts.
+    `unreached` = after how long a notice that has not certainly arrived counts no more; None = it always counts.
     """
 
     prefix: str

@@ -87,7 +87,7 @@ class Hot:
                     binds[name] = process
             results = tuple(
                 column.type.dialect_impl(dialect).result_processor(dialect, None)
-                for column in getattr(statement, "selected_columns", ())
+                for column in getattr(statement, "exported_columns", ())  # what it selects, or returns
             )
             names = tuple(made.positiontup) if made.positional else None
             self._compiled[dialect.name] = _Compiled(str(made), names, constants, binds, results)

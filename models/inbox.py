@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlmodel import Field, Session, SQLModel
 
+from models.clock import SET_BACK
 from models.database import machine_now_of, vault_of
 from models.hot import Hot
 from models.ids import new_id
@@ -59,6 +60,11 @@ class InboxMessage(SQLModel, table=True):
 sealed_columns("inbox", "id", "payload_sealed", "reply_sealed")
 _T: Any = SQLModel.metadata.tables["inbox"]
 
+# Pages are answered by our clock, a button may carry the time of its message, and events of the platform's own come
+# after somebody has left, too.
+_BY_FOLLOWERS = ("follow", "text", "media", "location", "menu", "scan")
+_LOOKED_BACK = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -85,10 +91,15 @@ _STORED = Hot(
 )
 
 
-def finishing() -> Any:
-    """The statement that stores a reply; its parameters are made by `finished`."""
-    given = {"person_id": "person", "reply_sealed": "reply", "door": "leaves"}
-    values: dict[str, Any] = {column: bindparam(name) for column, name in given.items()}
+_FINISHED = {"person_id": "person", "reply_sealed": "reply", "door": "leaves"}
+
+
+def finishing(leaves: Any = None) -> Any:
+    """The statement that stores a reply; its parameters are made by `finished`. `leaves` = an expression for how the
+    reply leaves, where that is not the parameter of this name alone."""
+    values: dict[str, Any] = {column: bindparam(name) for column, name in _FINISHED.items()}
+    if leaves is not None:
+        values["door"] = leaves
     return update(_T).where(_T.c.id == bindparam("row")).values(**values)
 
 
@@ -126,6 +137,29 @@ def stored(session: Session, platform: str, account: str, key: str) -> Stored | 
     row, sealed, door, person = found
     reply = vault_of(session).open_json("inbox.reply_sealed", row, sealed) if sealed is not None else None
     return Stored(row, reply, door, person)
+
+
+def payload(session: Session, platform: str, account: str, key: str) -> dict[str, Any] | None:
+    """What came in; None where it is forgotten. Raises VaultError."""
+    of = (_T.c.platform == platform) & (_T.c.account == account) & (_T.c.key == key)
+    found = session.execute(select(_T.c.id, _T.c.payload_sealed).where(of)).first()
+    return _opened(session, *found) if found is not None and found.payload_sealed is not None else None
+
+
+def _opened(session: Session, row: str, sealed: bytes) -> dict[str, Any]:
+    opened: dict[str, Any] = vault_of(session).open_json("inbox.payload_sealed", row, sealed)
+    return opened
+
+
+def spoke_after(session: Session, platform: str, account: str, sender: str, at: datetime) -> bool:
+    """Whether this sender did anything after that moment that only a follower can do, both by the platform's own clock.
+    Looks at what came last, `_LOOKED_BACK` of it. Raises VaultError."""
+    said = select(_T.c.id, _T.c.payload_sealed).where(
+        _T.c.platform == platform, _T.c.account == account, _T.c.sender == sender
+    )
+    said = said.where(_T.c.kind.in_(_BY_FOLLOWERS), _T.c.payload_sealed.is_not(None))
+    found = session.execute(said.order_by(_T.c.received_at.desc()).limit(_LOOKED_BACK))
+    return any(datetime.fromisoformat(_opened(session, *row)["sent_at"]) > at for row in found)
 
 
 def finish(session: Session, row: str, person_id: str | None, reply: dict[str, Any] | None, door: str) -> None:
@@ -190,10 +224,9 @@ def claim_reply(session: Session, row: str) -> bool:
 
 def never_handed(session: Session, older_than: timedelta, limit: int = 100) -> list[tuple[str, str, str, str]]:
     """Passive replies that a crash or a cut answer left with us: (platform, account, key, sender)."""
-    before = machine_now_of(session) - older_than
     found = session.execute(
         select(_T.c.platform, _T.c.account, _T.c.key, _T.c.sender)
-        .where(_T.c.door == "passive", _T.c.handed_at.is_(None), _T.c.received_at < before)
+        .where(_T.c.door == "passive", _T.c.handed_at.is_(None), _is_old(session, _T.c.received_at, older_than))
         .where(_claims_end(session, older_than))
         .order_by(_T.c.received_at)
         .limit(limit)
@@ -203,7 +236,13 @@ def never_handed(session: Session, older_than: timedelta, limit: int = 100) -> l
 
 def _claims_end(session: Session, older_than: timedelta | None) -> Any:
     never = _T.c.claimed_at.is_(None)
-    return never if older_than is None else or_(never, _T.c.claimed_at < machine_now_of(session) - older_than)
+    return never if older_than is None else or_(never, _is_old(session, _T.c.claimed_at, older_than))
+
+
+def _is_old(session: Session, at: Any, age: timedelta) -> Any:
+    """Whether this machine time is so long ago; one that lies ahead, before the clock was set back, is old as well."""
+    now = machine_now_of(session)
+    return or_(at < now - age, at > now + SET_BACK)
 
 
 def forget_messages(session: Session, platform: str, account: str, sender: str) -> None:

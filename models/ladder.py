@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from config.catalogue import rules
 from models.channel import Channel
+from models.clock import SET_BACK
 from models.ledger import Before, Channels, Ledger, Standing, window
-from models.outbox import EMERGENCY
+from models.outbox import CLAIM_SECONDS, EMERGENCY
 from models.person import Door, Person
 
 Closed = Literal[
@@ -100,8 +101,24 @@ def may_repeat(ledger: Ledger, way: Way, row: str, most: int = 3) -> bool:
     so many calls."""
     before = ledger.before.get(row, Before())
     since = before.since if before.unsure == way.key else None
-    lasts = timedelta(minutes=rules().channels.key_minutes)
-    return way.channel.keyed and before.calls < most and (since is None or ledger.at - since < lasts)
+    return way.channel.keyed and before.calls < most and (since is None or _is_good(since, ledger))
+
+
+def may_double(ledger: Ledger, way: Way, row: str) -> bool:
+    """Whether a call by this way, begun while its claim lasts, may bring the message a second time: one that was made
+    before may have brought it, and the platform does not know, or not for long enough any more, that this is the same.
+    """
+    before = ledger.before.get(row, Before())
+    if before.unsure is None or before.since is None:
+        return False
+    same = way.channel.keyed and before.unsure == way.key
+    return not (same and _is_good(before.since, ledger, timedelta(seconds=CLAIM_SECONDS)))
+
+
+def _is_good(since: datetime, ledger: Ledger, more: timedelta = timedelta(0)) -> bool:
+    """Whether the key of a call that was made at `since` is still good so much later than the ledger's time. Of a call
+    that is yet to come, since the machine's clock was set back, nobody knows how long ago it was."""
+    return -SET_BACK <= ledger.at - since < timedelta(minutes=rules().channels.key_minutes) - more
 
 
 def _closed(

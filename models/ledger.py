@@ -16,8 +16,9 @@ from sqlalchemy import case, func, or_, select
 from sqlmodel import Session, SQLModel
 
 from config.catalogue import rules
-from models.channel import CARRY_CARDS, COUNTED_IN, KEYED, ORDINARY, Channel, used_up
-from models.database import machine_now_of, now_of
+from models.channel import CARRY_CARDS, COUNTED_IN, KEYED, ORDINARY, Channel, today, used_up
+from models.clock import SET_BACK
+from models.database import is_moved, machine_now_of, now_of
 from models.person import Door
 
 # What opens the long window, and what the short one (platforms.md). The kinds are those of handlers/message.py.
@@ -29,6 +30,7 @@ MAY_HAVE_COME = ("", "sent", "uncertain")
 _I: Any = SQLModel.metadata.tables["inbox"]
 _A: Any = SQLModel.metadata.tables["attempt"]
 _G: Any = SQLModel.metadata.tables["channel_grant"]
+_DAY: Any = SQLModel.metadata.tables["channel_day"]
 
 Channels = Mapping[tuple[str, str], tuple[Channel, ...]]
 
@@ -130,7 +132,7 @@ def _standings(session: Session, doors: list[Door], at: datetime) -> dict[str, S
     sent, shut = _tried(session, doors, at - lasts)
     grants = _grants(session, doors)
     now = now_of(session)
-    ahead = now - at > timedelta(seconds=1)  # the sandbox's programme clock, which passes the window's time as well
+    ahead = is_moved(session)  # the sandbox's programme clock, which passes the window's time as well
     found: dict[str, Standing] = {}
     for door in doors:
         key = (door.platform, door.account, door.sender)
@@ -236,11 +238,29 @@ def repeatable(session: Session, rows: Collection[str]) -> set[str]:
         .where(_A.c.outbox_id.in_(sorted(rows)), _A.c.outcome.in_(("", "uncertain")))
         .order_by(_A.c.started_at)
     )
-    good = machine_now_of(session) - timedelta(minutes=rules().channels.key_minutes)
+    now = machine_now_of(session)
+    good = now - timedelta(minutes=rules().channels.key_minutes)
     first: dict[str, bool] = {}
     for row in keyed:
-        first[row.outbox_id] = first.get(row.outbox_id, row.started_at > good) and row.channel in KEYED
+        is_good = good < row.started_at <= now + SET_BACK
+        first[row.outbox_id] = first.get(row.outbox_id, is_good) and row.channel in KEYED
     return {row for row, is_good in first.items() if is_good}
+
+
+def next_day(at: datetime) -> datetime:
+    """When the platform's next day (Beijing) has begun, with a minute for its own clock. UTC."""
+    begins = (at.astimezone(COUNTED_IN) + timedelta(days=1)).replace(hour=0, minute=1, second=0, microsecond=0)
+    return begins.astimezone(UTC)
+
+
+def calls_left(session: Session, platform: str, account: str, channel: Channel) -> int:
+    """Calls that this channel may still make today; nobody else counts until the transaction ends."""
+    here = (_DAY.c.platform == platform, _DAY.c.account == account, _DAY.c.channel == channel.name)
+    query = select(_DAY.c.calls, _DAY.c.over).where(*here, _DAY.c.day == today(session)).with_for_update()
+    counted = session.execute(query).first()
+    if counted is None:
+        return channel.daily
+    return 0 if counted.over else max(0, channel.daily - counted.calls)
 
 
 def mass_left(session: Session, door_id: str) -> int:

@@ -5,10 +5,10 @@ PostgreSQL plans it once. (An IN list is another statement for each length.)
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, String, any_, bindparam, column, func, select, text
+from sqlalchemy import ARRAY, String, all_, any_, bindparam, column, func, select, text
 from sqlmodel import Session
 
 
@@ -60,6 +60,24 @@ class Rows:
         session.connection().execute(self._made[dialect], given | values)
 
 
+class Besides:
+    """One statement per dialect that passes over values; `make` gets `but_for`, which says of a column that it is none
+    of those given under a name. (As with `Many`, their number does not change the statement.)"""
+
+    def __init__(self, make: Callable[[Callable[[Any, str], Any]], Any]) -> None:
+        self._make = make
+        self._made: dict[str, Any] = {}
+
+    def run(self, session: Session, values: Mapping[str, Any], **lists: Iterable[str]) -> Any:
+        """The result of the statement, `lists` by their names."""
+        dialect = session.get_bind().dialect.name
+        statement = self._made.get(dialect)
+        if statement is None:
+            statement = self._made[dialect] = self._make(_BUT_FOR[dialect])
+        given = {name: list(ids) if dialect == "postgresql" else json.dumps(list(ids)) for name, ids in lists.items()}
+        return session.connection().execute(statement, {**values, **given})
+
+
 def _among_sqlite(what: Any) -> Any:
     return what.in_(select(column("value")).select_from(func.json_each(bindparam("ids", type_=String))))
 
@@ -68,4 +86,13 @@ def _among_postgresql(what: Any) -> Any:
     return what == any_(bindparam("ids", type_=ARRAY(String)))
 
 
+def _but_for_sqlite(what: Any, name: str) -> Any:
+    return what.not_in(select(column("value")).select_from(func.json_each(bindparam(name, type_=String))))
+
+
+def _but_for_postgresql(what: Any, name: str) -> Any:
+    return what != all_(bindparam(name, type_=ARRAY(String)))
+
+
+_BUT_FOR: dict[str, Callable[[Any, str], Any]] = {"sqlite": _but_for_sqlite, "postgresql": _but_for_postgresql}
 _AMONG: dict[str, Callable[[Any], Any]] = {"sqlite": _among_sqlite, "postgresql": _among_postgresql}

@@ -38,7 +38,14 @@ from models.sealed import sealed_columns
 EMERGENCY, REPLY, REMINDER, CAMPAIGN = 0, 1, 2, 3
 CLAIM_SECONDS = 12  # a call ends within 10 s (platforms.md)
 ORDER_WITHIN = timedelta(minutes=1)  # what still waits after that has met a fault, and holds up nothing more
+TOMORROW = "day quota"  # why a row is held that may go once the account's next day has begun, in `not_before`
+NO_WORDS = "no words"  # why a row waits, or is held, of which no words can be made
+# Why a row is held whose accounts have had no sender for long; it is looked at anew after `not_before`.
+UNSERVED = "nobody sends"
+HELD_LATER = f"state = 'held' AND why IN ('{TOMORROW}', '{UNSERVED}')"
 SWEPT = "worker gone"  # why a row waits or is uncertain whose worker did not write down how its call ended
+RESTS = "quiet hours or a pause"  # why a row is due later than it was made for
+PAST_REST = "rests past its end"  # why a reminder is held that would be too old once its person may be reminded
 STATES = ("waiting", "sending", "held", "sent", "uncertain", "refused", "superseded", "expired", "withdrawn")
 
 
@@ -47,7 +54,8 @@ def _partial(name: str, where: str, *columns: str) -> Index:
 
 
 class OutboxMessage(SQLModel, table=True):
-    """`due_at` and `expires_at` are programme time; `not_before`, `deadline` are the machine's.
+    """`due_at` and `expires_at` are programme time; `not_before` and `deadline` are the machine's, as is `put_back_at`:
+    when `not_before` was written. One that lies ahead was written before the clock was set back, and is void.
 
     `door_id` binds the row to one door (a late reply goes where the question came from); empty = the person's
     preferred one. `unique_key` makes a second insert of the same message a no-op. `line` is the account
@@ -62,6 +70,8 @@ class OutboxMessage(SQLModel, table=True):
         _partial("ix_outbox_ready", "state = 'waiting'", "line", "priority", "due_at", "id"),
         _partial("ix_outbox_open", "state IN ('waiting', 'sending', 'held')", "person_id"),
         _partial("ix_outbox_sending", "state = 'sending'", "deadline"),
+        _partial("ix_outbox_told", "state = 'withdrawn' AND params_sealed IS NOT NULL", "ended_at"),
+        _partial("ix_outbox_later", HELD_LATER, "not_before"),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     unique_key: str = Field(unique=True)
@@ -81,6 +91,7 @@ class OutboxMessage(SQLModel, table=True):
     ended_at: datetime | None = None
     why: str = ""
     line: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    put_back_at: datetime | None = None
 
 
 class Attempt(SQLModel, table=True):
@@ -124,9 +135,11 @@ def enqueue(
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
     again: bool = False,
+    held: str = "",
 ) -> bool:
     """Put a message into the outbox; False when one with this key stands there already. `again` = the person may have
-    it from elsewhere: it is marked as sent again from the first time on."""
+    it from elsewhere: it is marked as sent again from the first time on. `held` = why it waits for the person's next
+    message from the beginning; empty = it does not."""
     row = new_id()
     result = session.execute(
         insert_once(session, OutboxMessage).values(
@@ -139,10 +152,10 @@ def enqueue(
             priority=priority,
             due_at=due_at or now_of(session),
             expires_at=expires_at,
-            state="waiting",
+            state="held" if held else "waiting",
             resends=int(again),
             created_at=now_of(session),
-            why="",
+            why=held,
             line=_line_of(person_id, door_id),
         )
     )
@@ -248,10 +261,12 @@ def end_attempts(session: Session, calls: Sequence[tuple[str, str, str, str]]) -
     _END_ATTEMPTS.run(session, calls, at=machine_now_of(session))
 
 
-def calls_refused(session: Session, row: str) -> int:
-    """How many calls for a row the platform has certainly not taken, for now."""
-    query = select(func.count()).where(_A.c.outbox_id == row, _A.c.outcome == "retry")
-    return int(session.execute(query).scalar_one())
+def calls_refused(session: Session, row: str, but_for: Sequence[str]) -> int:
+    """How many calls for a row the platform has certainly not taken, for now; `but_for` = how the codes of those begin
+    that never reached it."""
+    refused = [_A.c.outbox_id == row, _A.c.outcome.in_(("retry", "stopped"))]
+    refused += [~_A.c.code.startswith(start, autoescape=True) for start in but_for]
+    return int(session.execute(select(func.count()).where(*refused)).scalar_one())
 
 
 def end(session: Session, row: str, worker: str, state: str, why: str) -> bool:
@@ -263,10 +278,15 @@ def put_back(
     session: Session, row: str, worker: str, seconds: float, why: str, *, resend: bool = False, line: str | None = None
 ) -> bool:
     """Certainly not sent, or to be resent once: wait so many seconds and try again, in another line if one is named."""
-    later = machine_now_of(session) + timedelta(seconds=seconds)
+    later = not_before(session, machine_now_of(session) + timedelta(seconds=seconds))
     extra: dict[str, Any] = {"resends": _T.c.resends + 1} if resend else {}
     extra |= {"line": line} if line is not None else {}
-    return _leave(session, row, worker, state="waiting", why=why, not_before=later, **extra)
+    return _leave(session, row, worker, state="waiting", why=why, **later, **extra)
+
+
+def not_before(session: Session, until: datetime) -> dict[str, datetime]:
+    """The columns that keep a row back until this machine time."""
+    return {"not_before": until, "put_back_at": machine_now_of(session)}
 
 
 def postpone(session: Session, row: str, worker: str, until: datetime, why: str) -> bool:
@@ -274,9 +294,10 @@ def postpone(session: Session, row: str, worker: str, until: datetime, why: str)
     return _leave(session, row, worker, state="waiting", why=why, due_at=until)
 
 
-def hold(session: Session, row: str, worker: str, why: str) -> bool:
-    """No door takes it now: it waits for the person's next message."""
-    return _leave(session, row, worker, state="held", why=why)
+def hold(session: Session, row: str, worker: str, why: str, **more: datetime) -> bool:
+    """No door takes it now: it waits for the person's next message. `more` = the columns of `not_before`, where it may
+    go without one then."""
+    return _leave(session, row, worker, state="held", why=why, **more)
 
 
 def _leave(session: Session, row: str, worker: str, **values: Any) -> bool:
@@ -289,11 +310,13 @@ def _leave(session: Session, row: str, worker: str, **values: Any) -> bool:
 
 
 def expire(session: Session, limit: int = 500) -> int:
-    """Rows that are too old to send end as expired; at most `limit`, returns how many."""
+    """Rows that are too old to send end as expired; at most `limit`, returns how many. What only its person's quiet
+    hours kept back stays on the call list until they come, or somebody has called."""
     now = now_of(session)
+    called = and_(_T.c.state == literal_column("'held'"), _T.c.why == PAST_REST)
     old = (
         select(_T.c.id)
-        .where(_T.c.state.in_((literal_column("'waiting'"), literal_column("'held'"))))
+        .where(_T.c.state.in_((literal_column("'waiting'"), literal_column("'held'"))), ~called)
         .where(_T.c.expires_at.is_not(None), _T.c.expires_at < now)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -306,14 +329,16 @@ def expire(session: Session, limit: int = 500) -> int:
     return int(getattr(result, "rowcount", 0))
 
 
-_REPLIES = Hot(
-    lambda _dialect: (
+def replies_under_way(person: Any, after: Any) -> Any:
+    """The query for replies to a person, made after this time, that are still on their way."""
+    return (
         select(_T.c.id)
-        .where(_T.c.person_id == bindparam("person"), _T.c.kind == "reply", _T.c.created_at > bindparam("after"))
+        .where(_T.c.person_id == person, _T.c.kind == "reply", _T.c.created_at > after)
         .where(or_(_T.c.state == "waiting", _T.c.state == "sending"))
-        .limit(literal(1))
     )
-)
+
+
+_REPLIES = Hot(lambda _dialect: replies_under_way(bindparam("person"), bindparam("after")).limit(literal(1)))
 
 
 def reply_waits(session: Session, person_id: str, within: timedelta) -> bool:
@@ -325,7 +350,7 @@ _RELEASE = Hot(
     lambda _dialect: (
         update(_T)
         .where(_T.c.person_id == bindparam("person"), _T.c.state == literal("held"))
-        .values(state="waiting", not_before=None)
+        .values(state="waiting", not_before=None, why="")
     )
 )
 
@@ -335,12 +360,25 @@ def release_held(session: Session, person_id: str) -> int:
     return _RELEASE.changed(session, person=person_id)
 
 
+def wake(session: Session, person_id: str) -> int:
+    """When the person may be reminded has changed: what rests is looked at anew, and rests once more where it must."""
+    now = now_of(session)
+    rests = and_(_T.c.person_id == person_id, _T.c.state == "waiting", _T.c.why == RESTS, _T.c.due_at > now)
+    ids = session.scalars(select(_T.c.id).where(rests).with_for_update(skip_locked=True)).all()
+    session.execute(update(_T).where(_T.c.id.in_(ids)).values(due_at=now))
+    return len(ids)
+
+
 def withdraw(session: Session, person_id: str, *, why: str, door_id: str | None = None) -> int:
     """End what is under way for a person (of one door, if named): the person left, or the reason is gone. A call that
     is being made ends in its attempt; the row never waits again."""
     where = [_T.c.person_id == person_id, _T.c.state.in_(("waiting", "sending", "held"))]
     if door_id is not None:
         where.append(_T.c.door_id == door_id)
+    else:
+        # Nor is what a call had ended sent after all.
+        told: Any = literal_column("outbox.state = 'withdrawn' AND outbox.params_sealed IS NOT NULL")
+        session.execute(update(_T).where(_T.c.person_id == person_id, told).values(params_sealed=None))
     result = session.execute(
         update(_T)
         .where(*where)

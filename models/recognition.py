@@ -15,7 +15,7 @@ from config.catalogue import rules
 from models import audit
 from models.account import BadCode, CannotJoin, Join, Joined, join, was_parted_from
 from models.code import check_code, issue_code, use_code
-from models.contact import reachable
+from models.contact import TAKEN_BACK, ContactMessage, reachable
 from models.database import machine_now_of, now_of
 from models.ids import new_id
 from models.outbox import enqueue
@@ -227,6 +227,23 @@ def came_to_nothing(session: Session, row: Recognition) -> bool:
         or (other.state in ("confirmed", "refused") and other.decided_at is not None and other.decided_at >= row.at)
         for other in session.exec(others)
     )
+
+
+def left_unanswered(session: Session, person_id: str) -> int:
+    """How many messages of somebody who is back went with the chat when they left, before anybody had answered them;
+    of an earlier return they have heard."""
+    returns = select(Recognition).where(Recognition.found == person_id, Recognition.state == "confirmed")
+    back = session.exec(returns.order_by(col(Recognition.decided_at).desc(), col(Recognition.id))).all()
+    earlier = next((each.decided_at for each in back if each.asker != back[0].asker), None)
+    lost = select(ContactMessage.id).where(
+        ContactMessage.asker_id == person_id,
+        col(ContactMessage.by_asker).is_(True),
+        col(ContactMessage.answered_at).is_(None),
+        col(ContactMessage.words_sealed).is_(None),
+    )
+    if earlier is not None:
+        lost = lost.where(col(ContactMessage.at) > earlier)
+    return sum(not audit.noted(session, TAKEN_BACK, message) for message in session.exec(lost))
 
 
 def open_requests(session: Session) -> list[Recognition]:

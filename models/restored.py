@@ -17,10 +17,11 @@ from models.code import OneTimeCode
 from models.database import machine_now_of, now_of
 from models.inbox import InboxMessage
 from models.lease import Lease
-from models.outbox import CAMPAIGN, OutboxMessage
+from models.outbox import CAMPAIGN, RESTS, OutboxMessage
 from models.page import Page
 
 RESTORED = "restored"  # why a message is marked as sent again, or uncertain
+RESTORING = "database.restored"  # in the audit trail
 
 _OPEN = ("waiting", "sending", "held")
 
@@ -40,7 +41,9 @@ def mark(session: Session) -> Marked:
 
     What was due and not sent when the backup was made may have been sent since: it goes out marked, as after a call
     whose end nobody knows (platforms.md), and campaigns are uncertain and stay so. What is due later cannot have been
-    sent. Codes and pages may have been used since, so all of them end. Whoever held a lease is gone.
+    sent, unless it was due before and only rests: whoever ended the pause after the backup has got it, and it is marked
+    as well. What time has made due since the backup must stand in the outbox by now (scheduler/jobs.py, catch_up).
+    Codes and pages may have been used since, so all of them end. Whoever held a lease is gone.
     """
     now, machine = now_of(session), machine_now_of(session)
     held = col(OutboxMessage.state).in_(_OPEN) & (col(OutboxMessage.due_at) <= now)
@@ -58,6 +61,8 @@ def mark(session: Session) -> Marked:
     resent = _changed(
         session, update(OutboxMessage).where(held, col(OutboxMessage.resends) == 0).values(resends=1, why=RESTORED)
     )
+    rests = (col(OutboxMessage.state) == "waiting") & (col(OutboxMessage.why) == RESTS)
+    resent += _changed(session, update(OutboxMessage).where(rests, col(OutboxMessage.resends) == 0).values(resends=1))
     closed = sum(
         _changed(
             session,
@@ -69,8 +74,16 @@ def mark(session: Session) -> Marked:
     )
     session.execute(update(Lease).values(holder="", until=machine, fence=col(Lease.fence) + 1))
     found = Marked(resent, uncertain, closed)
-    audit.note(session, "machine", "database.restored", "", resent=resent, uncertain=uncertain, closed=closed)
+    audit.note(session, "machine", RESTORING, "", resent=resent, uncertain=uncertain, closed=closed)
     return found
+
+
+def restored_since(session: Session, at: datetime) -> bool:
+    """Whether the database came back from a backup after that moment, programme time: what would have been said since
+    may have been said already."""
+    came = col(AuditEntry.action) == RESTORING
+    since = select(col(AuditEntry.id)).where(col(AuditEntry.subject) == "", came, col(AuditEntry.at) > at)
+    return session.execute(since.limit(1)).first() is not None
 
 
 def latest(session: Session) -> datetime | None:
@@ -82,10 +95,16 @@ def latest(session: Session) -> datetime | None:
     return max((at for at in newest if at is not None), default=None)
 
 
-def messages_since(session: Session, at: datetime) -> int:
-    """How many messages of people came after that moment."""
+def last_message(session: Session) -> datetime | None:
+    """When the last message of a person came, machine time; None where none did."""
+    return session.execute(select(func.max(col(InboxMessage.received_at)))).scalar()
+
+
+def messages_since(session: Session, at: datetime | None) -> int:
+    """How many messages of people came after that moment, machine time; None = all."""
     table: Any = SQLModel.metadata.tables["inbox"]
-    return int(session.execute(select(func.count()).select_from(table).where(table.c.received_at > at)).scalar_one())
+    query = select(func.count()).select_from(table)
+    return int(session.execute(query.where(table.c.received_at > at) if at else query).scalar_one())
 
 
 def _changed(session: Session, statement: Any) -> int:

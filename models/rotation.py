@@ -99,7 +99,7 @@ def uses(database: Database) -> list[KeyUse]:
                 sealed[bytes(found).hex()] += count
         digests = _counts(session, select(_B.c.key_id, func.count()).group_by(_B.c.key_id))
         missing = _count_missing(session, vault.newest)
-        codes = _open_codes(session, vault.newest, database.clock.machine())
+        codes = _open_codes(session, vault.newest, database.clock.shared())
     every = [*vault.key_ids, *sorted((sealed.keys() | digests.keys()) - set(vault.key_ids))]
     return [
         KeyUse(
@@ -146,7 +146,7 @@ def drop(database: Database) -> tuple[int, int]:
     newest = database.vault.newest
     if any(use.sealed or use.missing for use in uses(database) if not use.newest):
         raise RotationError("rotate_first")
-    now = database.clock.machine()
+    now = database.clock.shared()
     open_code = exists().where(
         _CODES.c.id == _B.c.row_id, _CODES.c.used_at.is_(None), _CODES.c.expires_at > now
     ) & ~_twin(newest)

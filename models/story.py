@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlmodel import Session, SQLModel
 
 from models import lease
+from models.clock import SET_BACK
 from models.database import machine_now_of, now_of
 from models.ladder import ladder
 from models.ledger import Channels, mass_left, read
@@ -68,8 +69,10 @@ def of_message(
     ways = _Ways(session, channels or {}, card_of)
     heard = session.execute(select(_I).where(_I.c.id == message)).first()
     if heard is not None:
-        told = session.execute(select(_O).where(_O.c.unique_key == f"reply:{message}")).first()
-        return _heard(heard) + (_told(session, told, ways) if told is not None else [])
+        # Of a message that was heard again: first the excuse, if it went by the outbox, and then the answer.
+        keys = (f"reply:{message}", f"replayed:{message}")
+        answers = session.execute(select(_O).where(_O.c.unique_key.in_(keys)).order_by(_O.c.created_at, _O.c.id)).all()
+        return _heard(heard) + [step for told in answers for step in _told(session, told, ways)]
     told = session.execute(select(_O).where(_O.c.id == message)).first()
     return _told(session, told, ways) if told is not None else []
 
@@ -184,10 +187,11 @@ def _because(session: Session, row: Any, ways: _Ways) -> Iterable[Step]:
         if f"send:{door.platform}:{door.account}" not in lease.holders(session):
             yield Step("because", None, {"code": "nobody sends", **at})
     yield from ways.closed(row, [door for door in usable if door.blocked_at is None])
-    if row.not_before is not None and row.not_before > machine:
+    void = row.put_back_at is not None and row.put_back_at > machine + SET_BACK
+    if row.not_before is not None and row.not_before > machine and not void:
         yield Step("because", None, {"code": "tried again", "until": row.not_before})
-    ahead = session.execute(
-        select(func.count()).where(_O.c.state == "waiting", _O.c.due_at <= now, _O.c.priority < row.priority)
-    ).scalar_one()
+    ready = or_(_O.c.not_before.is_(None), _O.c.not_before <= machine)
+    first = [_O.c.state == "waiting", _O.c.line == row.line, _O.c.priority < row.priority, _O.c.due_at <= now, ready]
+    ahead = session.execute(select(func.count()).where(*first)).scalar_one()
     if ahead:
         yield Step("because", None, {"code": "others first", "count": ahead})

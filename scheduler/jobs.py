@@ -11,11 +11,26 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from weakref import WeakKeyDictionary
 
+import structlog
 from sqlmodel import Session
 
 from config.catalogue import rules
-from models import claiming, code, conversation, erasure, guardian, handover, inbox, outbox, page, recognition
-from models.database import Database
+from models import (
+    calls_undone,
+    claiming,
+    code,
+    conversation,
+    erasure,
+    guardian,
+    handover,
+    inbox,
+    outbox,
+    page,
+    recognition,
+)
+from models.database import Database, DatabaseAway
+
+log = structlog.get_logger(__name__)
 
 Job = Callable[[Database], int]
 _ROWS = 500  # of a statement that goes through them all
@@ -41,16 +56,29 @@ def _in_slices(database: Database, size: int, work: Callable[[Session, int], int
 def _one_by_one(
     database: Database, find: Callable[[Session], list[str]], work: Callable[[Session, Sequence[str]], int]
 ) -> int:
-    """What may be due is found without a lock, and then decided few at a time."""
+    """What may be due is found without a lock, and then decided few at a time. One that cannot be decided is logged
+    and stays due; it keeps nobody else's from being done."""
     with database.read() as session:
         ids = find(session)
     done = 0
     for at in range(0, len(ids), _LOOKED_AT):
         if at:
             time.sleep(_PAUSE)
-        with database.write() as session:
-            done += work(session, ids[at : at + _LOOKED_AT])
+        done += _decided(database, ids[at : at + _LOOKED_AT], work)
     return done
+
+
+def _decided(database: Database, ids: Sequence[str], work: Callable[[Session, Sequence[str]], int]) -> int:
+    try:
+        with database.write() as session:
+            return work(session, ids)
+    except DatabaseAway:
+        raise
+    except Exception:
+        if len(ids) == 1:
+            log.exception("job_row_failed", row=ids[0])
+            return 0
+    return sum(_decided(database, [one], work) for one in ids)
 
 
 def _forget(database: Database, days: int, forget: Callable[[Session, timedelta, int], int]) -> int:
@@ -79,9 +107,11 @@ def forget_abandoned_talks(database: Database) -> int:
 
 def forget_ended(database: Database) -> int:
     """One-time codes and pages and questions asked outside a talk, once nobody can use them any more; what they hold
-    goes with them (rules.toml, messages.retention_days)."""
+    goes with them (rules.toml, messages.retention_days). And messages that were told by phone (calls_undone.UNDO_FOR).
+    """
     ended = (code.forget_codes, code.forget_tries, page.forget_pages, conversation.forget_prompts)
-    return sum(_forget(database, rules().messages.retention_days, forget) for forget in ended)
+    told = _in_slices(database, _ROWS, calls_undone.forget_told)
+    return told + sum(_forget(database, rules().messages.retention_days, forget) for forget in ended)
 
 
 def leave_blocked_doors(database: Database) -> int:
@@ -129,3 +159,30 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("come_of_age", 3_600, come_of_age),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )
+
+
+def catch_up(database: Database, failed: Callable[[str, Exception], None]) -> None:
+    """Do at once what has come due since a backup was made. On a restored database that is not in use yet: what is told
+    by this may have been told before, and has to be in the outbox when that is marked (models/restored.py).
+
+    A job that fails is named to `failed` and holds up nothing. Claims are not swept: how they ended is for the mark to
+    say. Raises DatabaseAway.
+    """
+    for name, _seconds, job in JOBS:
+        try:
+            if job is hand_over:
+                _hand_over_all(database)
+            elif job is not sweep_claims:
+                job(database)
+        except DatabaseAway:
+            raise
+        except Exception as error:  # noqa: BLE001 told to whoever restores, for whom the others still count
+            failed(name, error)
+
+
+def _hand_over_all(database: Database) -> None:
+    places = handover.Places()
+    while True:
+        handover.hand_over(database, places=places)
+        if places == handover.Places():
+            return

@@ -69,7 +69,7 @@ def deliver(database: Database, *people: Chat) -> list[Sent]:
             reply = words(session, person, row.kind, params, again=False)
             assert end(session, row.id, "test", "sent" if reply else "superseded", "")
             if reply is not None and row.kind != "reply":
-                saw(session, person.id, reply.options)
+                saw(session, person.id, reply.options, door.id)
             sent.append(Sent(door.sender, door.platform, row.kind, row.priority, reply))
             for chat in people:
                 if reply is not None and (chat.sender, chat.platform) == (door.sender, door.platform):

@@ -66,6 +66,7 @@ class Exchange:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, Shown]] = []  # (platform, sender, message)
+        self.silent = False  # nobody learns whether a message was taken
         app = web.Application()
         app.router.add_post("/cgi-bin/stable_token", self._token)
         app.router.add_post("/cgi-bin/message/custom/send", self._custom)
@@ -77,6 +78,8 @@ class Exchange:
         return web.json_response({"access_token": "transcript", "expires_in": 7200})
 
     async def _custom(self, request: web.Request) -> web.Response:
+        if self.silent:
+            return web.Response(status=502)
         body = json.loads(await request.read())
         if body["msgtype"] == "msgmenu":
             menu = body["msgmenu"]
@@ -97,6 +100,8 @@ class Exchange:
     async def _bot(self, request: web.Request) -> web.Response:
         form = {key: str(value) for key, value in (await request.post()).items()}
         if request.match_info["method"] == "sendMessage":
+            if self.silent:
+                return web.Response(status=502)
             shown = read_telegram(form["text"], json.loads(form.get("reply_markup", "{}")))
             self.sent.append(("telegram", form["chat_id"], shown))
             chat = {"id": int(form["chat_id"]), "type": "private"}
@@ -171,6 +176,7 @@ class Stage:
                         "encoding_aes_key": AES_KEY,
                         "api_base": base,
                         "templates": dict.fromkeys(CARDS, TEMPLATE) if templates else {},
+                        "once": {"id": "O", "scene": 1000} if templates else None,
                     }
                 },
                 "telegram": {

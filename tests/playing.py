@@ -260,6 +260,9 @@ class Play:
             return []
         if verb == "外发":
             return await self._deliver()
+        if verb in ("平台没有回音", "平台有回音"):
+            self.stage.exchange.silent = verb == "平台没有回音"
+            return []
         if verb == "定时":
             Ticker(self.stage.database).run_all()
             return []

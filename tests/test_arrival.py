@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlmodel import select
 
 from models import inbox, outbox
-from models.arrival import arrive, leave
+from models.arrival import arrive, finish, leave
 from models.conversation import Run, lock
 from models.database import Database, DatabaseAway, is_away
 from models.inbox import InboxMessage
@@ -142,6 +142,62 @@ def test_whoever_waited_for_the_door_meets_the_talk_as_the_other_copy_left_it(da
         leave(session, row, met, person, None, "none")
     other.join(10)
     assert seen == [["registration"]]
+
+
+def waiting_reply(database: Database, person: str, key: str) -> None:
+    with database.write() as session:
+        outbox.enqueue(session, person, "reply", {"text": "x"}, unique_key=key)
+
+
+def test_no_reply_is_given_at_once_before_an_earlier_one_that_still_waits(database: Database) -> None:
+    person, doors = known(database), []
+    for number, key in enumerate(("", "a", "")):
+        if key:
+            waiting_reply(database, person, key)
+        with database.once() as session:
+            row, met = arrive(session, *WHO, str(number), "alin", "text", {})
+            assert row is not None and met is not None
+            doors.append(leave(session, row, met, person, {"text": "好"}, "passive", in_order=True))
+        if key:
+            with database.write() as session:
+                session.execute(text("UPDATE outbox SET state = 'sent'"))
+    assert doors == ["passive", "outbox", "passive"]
+    with database.read() as session:
+        assert list(session.exec(select(InboxMessage.door).order_by(InboxMessage.key))) == doors
+
+
+def test_order_is_asked_for_where_no_talk_is_saved_too(database: Database) -> None:
+    person, other = known(database), known(database, "other")
+    waiting_reply(database, person, "a")
+    with database.once() as session:
+        row = inbox.enter(session, *WHO, "1", "alin", "text", {})
+        assert row is not None
+        assert finish(session, row, other, {"text": "好"}, "passive", in_order=True) == "passive"
+        assert finish(session, row, person, {"text": "好"}, "passive", in_order=False) == "passive"
+        assert finish(session, row, person, {"text": "好"}, "passive", in_order=True) == "outbox"
+
+
+@on_postgresql
+def test_whoever_waited_for_the_door_goes_behind_the_reply_that_came_meanwhile(database: Database) -> None:
+    person = known(database)
+    left: list[str] = []
+
+    def second() -> None:
+        with database.once() as session:
+            row, met = arrive(session, *WHO, "2", "alin", "text", {})
+            assert row is not None and met is not None
+            left.append(leave(session, row, met, person, {"text": "二"}, "passive", in_order=True))
+
+    with database.once() as session:
+        row, met = arrive(session, *WHO, "1", "alin", "text", {})
+        assert row is not None and met is not None
+        other = threading.Thread(target=second)
+        other.start()
+        time.sleep(0.3)  # until it waits for the door
+        leave(session, row, met, person, {"text": "一"}, "outbox")
+        outbox.enqueue(session, person, "reply", {"text": "一"}, unique_key="a")
+    other.join(10)
+    assert left == ["outbox"]
 
 
 @on_postgresql

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -10,9 +11,12 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import create_engine, make_url, text
-from sqlmodel import Session, col, select
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session, col, select, update
 
 from bot import backup as copying
 from models import claiming, inbox, lease, migrate
@@ -145,6 +149,8 @@ def kept_aside(live: str, folder: Path) -> list[str]:
 def test_a_database_restored_in_another_way_is_marked_by_one_command(live: str, told: Told) -> None:
     with opened(live) as database:
         live_on(database)
+        with database.write() as session:  # its lease has run out since
+            session.execute(update(lease.Lease).values(until=database.clock.machine()))
     assert "5 条" in told("db", "restored")
     with opened(live) as database:
         once = states(database)
@@ -280,3 +286,118 @@ def test_a_damaged_database_is_put_aside_and_a_backup_of_an_older_program_is_upg
     assert "一致" in told("db", "check")
     (aside,) = tmp_path.glob("live.db.before-*")
     assert aside.read_bytes().startswith(b"broken")
+
+
+def server_of(live: str) -> Engine:
+    return create_engine(make_url(live).set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+
+def names_of(live: str) -> set[str]:
+    """What stands on the server, without what the name begins with."""
+    name = str(make_url(live).database)
+    with server_of(live).connect() as connection:
+        found = connection.execute(text("SELECT datname FROM pg_database")).scalars()
+        return {each.removeprefix(name)[:8] for each in found if each.startswith(name)}
+
+
+@pytest.mark.parametrize("live", ["postgresql"], indirect=True)
+def test_a_restore_that_cannot_take_the_name_leaves_it_and_everything_else_as_it_was(
+    live: str, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A monitoring program that looks at every database was connected to the copy: the old one had been renamed, the
+    copy was dropped, and it said that nothing had changed."""
+    with opened(live) as database:
+        hear(database, "before")
+    file = tmp_path / "copy"
+    told("db", "backup", str(file))
+    real = copying.Exchange.swap
+
+    def watched(exchange: copying.Exchange) -> str | None:
+        watcher = create_engine(exchange.beside_url, poolclass=NullPool)
+        with watcher.connect() as looking:
+            looking.execute(text("SELECT 1"))
+            return real(exchange)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copying.Exchange, "swap", watched)
+        assert "保持原样" in told("db", "restore", str(file), "--force", status=1)
+    assert names_of(live) == {""}, "the name is there, and nothing unfinished beside it"
+    with opened(live) as database, database.read() as session:
+        assert session.exec(select(inbox.InboxMessage.key)).all() == ["before"]
+    told("db", "restore", str(file), "--force")
+    assert names_of(live) == {"", "_before_"}
+
+
+@pytest.mark.parametrize("live", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("came", [True, False, None], ids=["it came", "it did not", "nobody can say"])
+def test_a_connection_that_is_lost_while_the_name_is_taken_does_not_make_a_restore_lie(
+    live: str, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch, came: bool | None
+) -> None:
+    file = tmp_path / "copy"
+    told("db", "backup", str(file))
+    real, there = Connection._commit_impl, copying.Exchange._there
+    lost = OperationalError("COMMIT", {}, psycopg.OperationalError("server closed the connection unexpectedly"))
+
+    def cut(connection: Connection) -> None:
+        if connection.engine.url.database != "postgres":
+            return real(connection)
+        if came is not False:
+            real(connection)
+        monkeypatch.setattr(Connection, "_commit_impl", real)
+        if came is None:
+            monkeypatch.setattr(copying.Exchange, "_there", gone)
+        raise lost
+
+    def gone(_exchange: copying.Exchange) -> set[str]:
+        raise lost
+
+    swap = copying.Exchange.swap
+
+    def swapped(exchange: copying.Exchange) -> str | None:
+        monkeypatch.setattr(Connection, "_commit_impl", cut)
+        return swap(exchange)
+
+    monkeypatch.setattr(copying.Exchange, "swap", swapped)
+    said = told("db", "restore", str(file), "--force", status=0 if came else 1)
+    if came is None:
+        assert "不知道换成没有" in said and f"{make_url(live).database}_before_" in said and "保持原样" not in said
+    elif came is False:
+        assert "保持原样" in said
+    monkeypatch.setattr(copying.Exchange, "_there", there)
+    assert names_of(live) == ({""} if came is False else {"", "_before_"})
+
+
+@pytest.mark.parametrize("live", ["postgresql"], indirect=True)
+def test_an_unfinished_copy_that_cannot_be_removed_is_named(
+    live: str, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept(_exchange: copying.Exchange) -> None:
+        raise OperationalError("DROP", {}, psycopg.OperationalError("permission denied"))
+
+    monkeypatch.setattr(copying.Exchange, "drop", kept)
+    (tmp_path / "copy").write_bytes(b"not a backup")
+    said = told("db", "restore", str(tmp_path / "copy"), status=1)
+    assert f"{make_url(live).database}_restoring" in said and "permission denied" in said and "保持原样" in said
+
+
+@pytest.mark.parametrize("live", ["sqlite"], indirect=True)
+def test_a_file_that_cannot_take_the_name_leaves_the_former_one_under_it(
+    live: str, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(live) as database:
+        hear(database, "before")
+    file = tmp_path / "copy"
+    told("db", "backup", str(file))
+    real = Path.rename
+
+    def full(path: Path, target: Path | str) -> Path:
+        if path.name.endswith(".restoring"):
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", full)
+        assert "保持原样" in told("db", "restore", str(file), "--force", status=1)
+    assert not list(tmp_path.glob("*before-*")) and not list(tmp_path.glob("*restoring*"))
+    with opened(live) as database, database.read() as session:
+        assert session.exec(select(inbox.InboxMessage.key)).all() == ["before"]

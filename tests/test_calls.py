@@ -70,21 +70,25 @@ def test_the_list_tells_who_how_urgent_how_many_and_since_when(
     assert "志愿者" in option.label and "答复 2 条，3 小时前" in option.label
     opened = specialist.press(option.label)
     assert "所在地：" in opened and "原因：现在没有能用的渠道" in opened and "2 条消息没有送到" in opened
-    assert [one.label for one in specialist.said.options] == ["看登记的电话", "打过了", "要打电话的人"]
+    assert [one.label for one in specialist.said.options] == ["看登记的电话", "打过了", "没打通", "要打电话的人"]
     assert noted(database, "phone.read") == [], "to open somebody is not to read the number"
 
 
-def test_the_number_stands_in_the_chat_on_a_press_and_every_look_is_noted(
+def test_the_number_never_stands_in_a_chat_and_every_look_at_its_page_is_noted(
     database: Database, alin: Chat, specialist: Chat
 ) -> None:
     held(database, alin)
     specialist.say("要打电话的人")
     specialist.say("1")
     assert "138" not in specialist.said.text
+    assert "138" not in specialist.press("看登记的电话") and len(specialist.said.links) == 1
+    assert specialist.labels() == ["打过了", "没打通"]
+    assert noted(database, "phone.read") == []
+    page = OpenPage("p", "data", specialist.person().id, None, {"call": alin.person().id})
     for _look in range(2):
-        assert "：138" in specialist.press("看登记的电话").replace(" ", "")
-        specialist.say("要打电话的人")
-        specialist.say("1")
+        with database.write() as session:
+            shown = onpage.message(session, page, reading=True)
+            assert shown is not None and "138" in shown.words
     assert noted(database, "phone.read") == [(specialist.person().id, alin.person().id)] * 2
 
 
@@ -128,7 +132,7 @@ def test_told_by_phone_ends_what_was_on_the_screen_and_nothing_newer(
     assert states(database) == {"one": "withdrawn", "two": "held"}
     with database.read() as session:
         row = session.exec(select(OutboxMessage).where(OutboxMessage.unique_key == "one")).one()
-        assert (row.why, row.params_sealed) == ("told by phone", None)
+        assert row.why == "told by phone"
     assert noted(database, "call.told") == [(specialist.person().id, alin.person().id)]
 
 
@@ -221,7 +225,7 @@ def test_a_person_who_left_is_told_to_whoever_is_responsible_once_an_episode(
     (one,) = told_of(database, specialist)
     assert (one.sender, one.priority) == ("specialist", REMINDER)
     assert "收不到我们的消息了" in one.text and "志愿者" in one.text
-    assert "：138" in specialist.press("看登记的电话").replace(" ", "")
+    assert "登记的电话在网页上看" in specialist.press("看登记的电话")
     clock.pass_time(timedelta(days=1))
     alin.say("我回来了")
     lose(database, alin)
@@ -273,3 +277,57 @@ def test_nobody_is_told_of_who_can_be_reached_or_is_nobodys(
             delete_person(session, session.get_one(Person, alin.person().id))
     lose(database, gone)
     assert told_of(database) == []
+
+
+def test_told_by_phone_ends_what_was_listed_only(database: Database, alin: Chat, clock: StoppedClock) -> None:
+    """Not a reminder of next week, nor what has a way of its own, nor what was sent a card just now."""
+    other = Chat(database, "colleague")
+    follow(other)
+    grant(database, other, "specialist", "440106")
+    held(database, alin, "one")
+    carded = held(database, alin, "carded", why="card")
+    with database.write() as session:
+        session.add(Attempt(outbox_id=carded, door_id="d", started_at=clock.machine(), outcome="sent"))
+        person, week = alin.person().id, clock.now() + timedelta(days=7)
+        enqueue(session, person, "reply", {"text": "x"}, unique_key="later", priority=REMINDER, due_at=week)
+        enqueue(session, person, "reply", {"text": "x"}, unique_key="reached")
+    clock.pass_time(timedelta(minutes=1))
+    held(database, alin, "two")
+    with database.write() as session:
+        (each,) = calls.to_call(session, alin.person().id)
+        assert each.count == 2
+        assert calls.told(session, alin.person().id, other.person().id, each.newest) == 2
+    assert {key for key, state in states(database).items() if state == "withdrawn"} == {"one", "two"}
+
+
+def test_the_reason_is_that_of_the_newest_message_on_the_list(
+    database: Database, alin: Chat, clock: StoppedClock
+) -> None:
+    held(database, alin, "one", why="retry http429, 3 times")
+    clock.pass_time(timedelta(minutes=1))
+    held(database, alin, "two", why="no open channel")
+    clock.pass_time(timedelta(minutes=1))
+    with database.write() as session:
+        week = clock.now() + timedelta(days=7)
+        enqueue(session, alin.person().id, "reply", {"text": "x"}, unique_key="later", due_at=week)
+    with database.read() as session:
+        assert [each.why for each in calls.to_call(session)] == ["no open channel"]
+
+
+def test_nobody_who_answered_is_asked_again_whether_they_were_reached(
+    database: Database, alin: Chat, specialist: Chat
+) -> None:
+    """没打通 is said at once, also in words."""
+    held(database, alin)
+    specialist.say("要打电话的人")
+    specialist.say("1")
+    assert "记下了：没打通" in specialist.press("没打通")
+    assert states(database) == {"one": "held"}
+
+
+def test_more_messages_than_are_told_one_by_one_are_counted(database: Database, alin: Chat, specialist: Chat) -> None:
+    for number in range(7):
+        held(database, alin, f"k{number}")
+    specialist.say("要打电话的人")
+    opened = specialist.say("1")
+    assert opened.count("对来话的自动应答") == 5 and "另外还有 2 条" in opened

@@ -27,7 +27,7 @@ def on_wechat(reply: Reply) -> list[str]:
 def on_telegram(reply: Reply) -> list[str]:
     """The choices as Telegram shows them, under the message or on the keyboard."""
     markup = show(reply).markup
-    rows = markup.to_dict() if markup is not None else {}
+    rows = markup if markup is not None else {}
     labels = [button["text"] for row in rows.get("inline_keyboard", rows.get("keyboard", [])) for button in row]
     return [label for label in labels if label != SHARE_LOCATION]
 

@@ -15,7 +15,7 @@ from handlers import menu
 from handlers.dialogue import Ask, Waiting
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from handlers.talk import replay_run
+from handlers.standing import replay_run
 from models.alert import Alert
 from models.conversation import Run, State, lock
 from models.database import Database
@@ -107,6 +107,7 @@ ELSEWHERE = {
     "alert_phone",
     "alert_take",
     "call",
+    "call_undo",
     "calls",
     "contact_answer",
     "contact_undo",

@@ -9,9 +9,9 @@ import pytest
 from sqlmodel import select
 
 from bot.platforms.base import Outcome
-from handlers import cards, notices
+from handlers import cards, granted, notices
 from handlers.here import here
-from handlers.message import Reply
+from handlers.message import Inbound, Reply
 from models import claiming, inbox
 from models.calls import to_call
 from models.channel import Channel, ChannelGrant, allow
@@ -300,3 +300,20 @@ async def test_a_row_is_not_held_behind_a_message_that_came_meanwhile(
     monkeypatch.setattr(deliverer._chooser, "pick", looks)
     await again(office, clock)
     assert looked and office.wechat.texts == ["只有话"] and row(office, "只有话")[0] == "sent"
+
+
+async def test_a_permission_that_an_event_tells_of_lets_go_what_waited_for_one(
+    office: Office, clock: StoppedClock
+) -> None:
+    office.wechat.channels = CHANNELS[:3]
+    office.deliverer = office.worker("one")
+    person = office.person()
+    clock.pass_time(LATER)
+    put(office, person)
+    await office.work()
+    assert row(office) == ("held", "no open channel")
+    with office.database.write() as session:
+        event = "subscribe_msg_popup_event S=accept"
+        granted.heard(session, Inbound("wechat", "test", "alin", "e", "other", clock.at, text=event))
+    await again(office, clock)
+    assert office.wechat.ways[-1][0] == "subscription" and row(office) == ("held", "card")

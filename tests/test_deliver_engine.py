@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import Session, col, update
 from structlog.testing import capture_logs
 
-from bot import sending_line
+from bot import sending_choice, sending_leases, sending_line
 from bot.deliver import Deliverer
 from bot.platforms.base import Outcome
 from bot.sending_books import Books
@@ -86,6 +86,18 @@ async def test_hanging_chats_give_their_places_to_others(
         slow.go.set()
         await until(lambda: len(slow.sent) == 10)
     assert {row.state for row in office.rows().values()} == {"sent"}
+
+
+async def test_one_accounts_many_do_not_keep_anothers_few_waiting(
+    office: Office, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_choice, "TOGETHER", 10)
+    for number in range(40):
+        office.put(office.person(f"p{number}"), f"c{number}")
+    office.put(office.person("both", TELEGRAM), "few")
+    sender = worker(office)
+    assert await sender.once() == 6
+    assert (len(slow.sent), len(office.telegram.sent)) == (5, 1)
 
 
 async def test_an_emergency_has_places_of_its_own(office: Office, slow: Slow) -> None:
@@ -247,8 +259,9 @@ async def test_a_claim_whose_commit_was_never_confirmed_is_no_call(
     ],
 )
 async def test_a_platform_that_says_later_is_asked_three_times(
-    office: Office, clock: Any, priority: int, code: str, calls: int, state: str
+    office: Office, clock: Any, monkeypatch: pytest.MonkeyPatch, priority: int, code: str, calls: int, state: str
 ) -> None:
+    monkeypatch.setattr(sending_leases, "MISSES", 10)  # nobody else is there to leave the account to
     office.put(office.person(), priority=priority)
     office.wechat.outcomes = [Outcome("retry", code)] * 6
     for _time in range(6):
@@ -271,8 +284,8 @@ async def test_messages_of_another_account_stand_in_nobodys_way(
     looked: list[int] = []
     due = claiming.due
 
-    def counted(*what: Any) -> list[claiming.Claimed]:
-        rows = due(*what)
+    def counted(*what: Any, **more: Any) -> list[claiming.Claimed]:
+        rows = due(*what, **more)
         looked.append(len(rows))
         return rows
 

@@ -206,3 +206,38 @@ async def test_an_account_with_a_problem_of_its_own_stops_and_is_tried_again_lat
     office.deliverer._renew_at = 0
     await office.work()
     assert {row.state for row in office.rows().values()} == {"sent"}
+
+
+async def test_an_account_that_was_refused_is_asked_without_any_message_until_it_is_served_again(
+    office: Office, clock: StoppedClock
+) -> None:
+    office.put(office.person())
+    refused = Outcome("stopped", "401", ask_first=True)
+    office.wechat.outcomes, office.wechat.still = [refused], [refused, refused]
+    await office.work()
+    for asked in (1, 2):
+        clock.pass_time(timedelta(seconds=STOPPED_SECONDS + 1))
+        office.deliverer._renew_at = 0
+        await office.work()
+        assert (len(office.wechat.sent), office.wechat.probes) == (1, asked), "no message is put at risk"
+        await office.work()
+        assert office.wechat.probes == asked, "it rests as long as after the first refusal"
+    clock.pass_time(timedelta(seconds=STOPPED_SECONDS + 1))
+    office.deliverer._renew_at = 0
+    await office.work()
+    assert office.wechat.probes == 3
+    assert {row.state for row in office.rows().values()} == {"sent"}
+
+
+@pytest.mark.parametrize(("priority", "ends"), [(REPLY, "held"), (CAMPAIGN, "refused"), (EMERGENCY, "waiting")])
+async def test_a_message_that_meets_a_refused_account_three_times_is_not_called_for_a_fourth(
+    office: Office, clock: StoppedClock, priority: int, ends: str
+) -> None:
+    office.put(office.person(), priority=priority)
+    office.wechat.outcomes = [Outcome("stopped", "48001", whole_account=True, ask_first=True)] * 4
+    for _time in range(5):
+        await office.work()
+        clock.pass_time(timedelta(seconds=STOPPED_SECONDS + 1))
+        office.deliverer._renew_at = 0
+    assert [row.state for row in office.rows().values()] == ["sent" if ends == "waiting" else ends]
+    assert len(office.wechat.sent) == (5 if ends == "waiting" else 3)

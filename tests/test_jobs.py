@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlmodel import func, select
+from sqlmodel import Session, func, select
+from structlog.testing import capture_logs
 
 from config.catalogue import rules
-from models import inbox
+from models import erasure, inbox
 from models.conversation import Conversation, lock, save
-from models.database import Database
+from models.database import Database, DatabaseAway
 from models.inbox import InboxMessage
 from models.person import Door, mark_blocked, open_door
 from scheduler import jobs
@@ -71,6 +73,53 @@ def test_every_job_may_run_twice_on_an_empty_database_and_says_that_nothing_was_
     for _name, _seconds, job in jobs.JOBS:
         assert job(database) == 0
         assert job(database) == 0
+
+
+def test_one_row_that_cannot_be_decided_keeps_no_other_from_being_done(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every run ended at the same row, and what stood behind it was never done."""
+    left = [follower(database, f"{number}") for number in range(12)]
+    with database.write() as session:
+        for door in left:
+            mark_blocked(session, door.id)
+    clock.pass_time(timedelta(days=rules().doors.blocked_days, seconds=1))
+    with database.read() as session:
+        broken = erasure.long_blocked(session, timedelta(days=1))[3]
+    real = erasure.leave_blocked
+
+    def leave(session: Session, older_than: timedelta, among: Sequence[str]) -> int:
+        done = real(session, older_than, among)
+        if broken in among:
+            raise ValueError("broken on purpose")
+        return done
+
+    monkeypatch.setattr(erasure, "leave_blocked", leave)
+    with capture_logs() as logs:
+        assert jobs.leave_blocked_doors(database) == 11
+        assert jobs.leave_blocked_doors(database) == 0
+    with database.read() as session:
+        assert [one.id for one in session.exec(select(Door))] == [broken]
+    assert [line["row"] for line in logs if line["event"] == "job_row_failed"] == [broken] * 2
+
+
+def test_a_database_that_goes_away_ends_a_job_at_once(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = follower(database)
+    with database.write() as session:
+        mark_blocked(session, door.id)
+    clock.pass_time(timedelta(days=rules().doors.blocked_days, seconds=1))
+    tries: list[Sequence[str]] = []
+
+    def away(_session: Session, _older_than: timedelta, among: Sequence[str]) -> int:
+        tries.append(among)
+        raise DatabaseAway("test")
+
+    monkeypatch.setattr(erasure, "leave_blocked", away)
+    with pytest.raises(DatabaseAway):
+        jobs.leave_blocked_doors(database)
+    assert len(tries) == 1
 
 
 def test_a_failing_job_is_logged_and_the_others_go_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,9 +228,38 @@ def test_the_calls_of_an_account_are_counted_by_the_day_in_beijing(
     with database.write() as session:
         begin_call(session, where, TEMPLATE, "T", "b")
         end_call(session, where, TEMPLATE, "T", "b", "enough")
-        (row,) = session.exec(select(ChannelDay)).all()
-        assert (row.calls, row.over) == (1, True)
+        row = session.exec(select(ChannelDay).order_by(col(ChannelDay.day).desc())).first()
+        assert row is not None and (row.calls, row.over) == (1, True)
     assert over() == {(*WECHAT, "template")}, "the platform has the last word"
+
+
+def test_a_clock_that_is_set_back_and_forth_forgets_no_calls_of_a_day(
+    desk: Desk, database: Database, clock: StoppedClock
+) -> None:
+    seen: list[bool] = []
+    for days, calls in ((0, TEMPLATE.daily), (-1, 1), (+1, 0), (+1, TEMPLATE.daily), (-1, 0), (-1, TEMPLATE.daily)):
+        clock.pass_time(timedelta(days=days))
+        with database.write() as session:
+            for _call in range(calls):
+                channel.count_calls(session, *WECHAT, TEMPLATE, 1)
+            seen.append((*WECHAT, "template") in used_up(session, CHANNELS))
+    assert seen == [True, False, True, True, True, True]
+
+
+def test_the_calls_of_long_ago_are_not_kept(desk: Desk, database: Database, clock: StoppedClock) -> None:
+    for _month in range(3):
+        with database.write() as session:
+            channel.count_calls(session, *WECHAT, TEMPLATE, 1)
+        clock.pass_time(timedelta(days=32))
+    with database.read() as session:
+        assert len(session.exec(select(ChannelDay)).all()) == 1
+
+
+def test_the_platforms_word_closes_a_channel_of_which_no_limit_is_known(desk: Desk, database: Database) -> None:
+    with database.write() as session:
+        allow(session, desk.door.id, "once", "1000")
+        end_call(session, (*WECHAT, desk.door.id), ONCE, "1000", "a", "enough")
+    assert desk.ways()["once"] == "day"
 
 
 def test_four_mass_messages_a_month_in_beijing(desk: Desk, database: Database, clock: StoppedClock) -> None:

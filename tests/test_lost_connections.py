@@ -13,6 +13,7 @@ from sqlmodel import Session, select
 
 import bot.hearing
 import handlers.turn
+import models.carded
 from bot.receive import Receiver
 from bot.spool import Spool
 from handlers.here import Here
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 WHERE = {
     "arrive": (bot.hearing, "arrive"),
     "lock": (handlers.turn, "lock"),
-    "release": (handlers.turn, "release_held"),
+    "release": (models.carded, "release_held"),
     "save": (handlers.turn, "save"),
     "finish": (inbox, "finish"),
 }

@@ -358,3 +358,18 @@ def test_what_a_question_does_not_take_is_not_kept_without_a_cry_or_after_the_ha
 def records(database: Database) -> list[str]:
     with database.read() as session:
         return [words_of(session, row) for row in session.exec(select(Alert))]
+
+
+def test_where_nobody_else_was_told_nobody_else_is_spoken_of(alin: Chat, chen: Chat, database: Database) -> None:
+    alin.say("救命")
+    deliver(database, chen)
+    assert "其他同事" not in chen.press(TAKE)
+
+
+def test_where_somebody_else_was_told_they_are_told_who_has_it(
+    alin: Chat, chen: Chat, lin: Chat, database: Database
+) -> None:
+    alin.say("救命")
+    deliver(database, chen, lin)
+    assert "正在告诉收到通知的其他同事" in chen.press(TAKE)
+    assert [one.sender for one in deliver(database) if one.kind == "notice.alert_taken"] == ["2001"]

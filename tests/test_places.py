@@ -88,7 +88,7 @@ def buttons_of(ask: Ask) -> list[list[str]]:
     """What stands under the message on Telegram, row by row."""
     markup = show(reply_of(ask)).markup
     assert markup is not None
-    return [[button["text"] for button in row] for row in markup.to_dict()["inline_keyboard"]]
+    return [[button["text"] for button in row] for row in markup["inline_keyboard"]]
 
 
 def test_telegram_shows_three_short_names_beside_each_other_with_their_numbers() -> None:
@@ -109,7 +109,7 @@ def test_every_list_stands_under_its_message_on_telegram_and_each_button_says_it
 def test_the_first_question_still_offers_to_share_a_place_on_telegram() -> None:
     markup = show(reply_of(asked())).markup
     assert markup is not None
-    rows = markup.to_dict()["keyboard"]
+    rows = markup["keyboard"]
     assert rows[0][0]["request_location"]
     assert rows[1][0]["text"] == "从列表里选"
 

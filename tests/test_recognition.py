@@ -268,3 +268,52 @@ def test_after_a_search_another_number_may_be_searched(database: Database) -> No
     assert "收到验证码后" in chat.say("返回")
     chat.press("换一个手机号再找")
     assert chat.say("13900139000") == searched, "the birth date stands, and the words tell nothing"
+
+
+def responsible(database: Database) -> Chat:
+    chat = Chat(database, "specialist")
+    follow(chat)
+    grant(database, chat, "specialist", "440106")
+    return chat
+
+
+def test_the_number_is_seen_at_the_last_question_and_the_notices_own_buttons_live_until_it_is_decided(
+    wechat: Chat, database: Database
+) -> None:
+    specialist = responsible(database)
+    wechat.register()
+    unfollow(database, wechat)
+    search(wechat)
+    deliver(database, specialist)
+    phone = next(option.id for option in specialist.said.options if option.label == "看登记的电话")
+    for _time in range(2):
+        specialist.press("是本人")
+        assert "登记的电话在网页上看" in specialist.say("看登记的电话")
+    specialist.press("是本人")
+    specialist.press("还没有核实")
+    assert "登记的电话在网页上看" in specialist.act("choice", choice=phone)
+    specialist.press("不是")
+    assert "已经有人处理" in specialist.act("choice", choice=phone)
+
+
+def test_what_went_unanswered_with_the_chat_is_said_once_at_the_return(wechat: Chat, database: Database) -> None:
+    specialist = responsible(database)
+    wechat.register()
+    wechat.say("联系专员", "答复过的")
+    deliver(database, specialist)
+    specialist.press("回复")
+    specialist.say("好")
+    wechat.say("联系专员", "撤回的")
+    wechat.press("撤回留言")
+    wechat.say("联系专员", "没人答复的")
+    welcomes = []
+    for _return in range(2):
+        unfollow(database, wechat)
+        deliver(database)
+        search(wechat)
+        deliver(database, specialist)
+        specialist.press("是本人")
+        specialist.press("确认是本人")
+        welcomes.append(next(one.text for one in deliver(database) if one.kind == "notice.recognised"))
+    assert "有 1 条留言还没有得到答复，已经随聊天内容删除" in welcomes[0]
+    assert "没有得到答复" not in welcomes[1]

@@ -30,7 +30,7 @@ def asked(database: Database, platform: str = "wechat") -> tuple[Chat, Chat]:
     unfollow(database, back)
     search(back)
     deliver(database, specialist)
-    assert "按“看登记的电话”" in specialist.said.text
+    assert "选“看登记的电话”" in specialist.said.text
     return specialist, back
 
 

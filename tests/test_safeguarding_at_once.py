@@ -9,7 +9,8 @@ import pytest
 from sqlmodel import Session, select
 
 from bot.platforms.base import Outcome
-from handlers import late, safeguarding, turn
+from handlers import late, safeguarding
+from models import carded
 from models.alert import Alert, close_alert, delivery, holder, open_alerts, recent_alert, words_of
 from models.code import CodeTry
 from models.database import Database, DatabaseAway
@@ -131,7 +132,7 @@ def test_two_who_take_it_at_once_while_words_are_held_for_both_do_not_stop_each_
         both.wait(5)
         return count
 
-    monkeypatch.setattr(turn, "release_held", released)
+    monkeypatch.setattr(carded, "release_held", released)
     assert together(lambda: chen.press(TAKE), lambda: lin.press(TAKE)) == [None, None]
     assert sorted("这条求助由你处理" in chat.said.text for chat in (chen, lin)) == [False, True]
     monkeypatch.undo()

@@ -8,7 +8,7 @@ import pytest
 
 from models.alert import CannotClose, close_alert, open_alerts
 from models.database import Database
-from models.outbox import end, hold
+from models.outbox import end, hold, put_back
 from models.person import doors
 from scheduler import jobs
 from tests.chatting import Chat
@@ -70,12 +70,14 @@ def leave_waiting(database: Database, state: str) -> list[str]:
         for row in rows:
             if state == "held":
                 assert hold(session, row.id, "test", "window")
-            else:
+            elif state == "waiting":
+                assert put_back(session, row.id, "test", 86_400, "stopped 40164")
+            elif state != "sending":
                 assert end(session, row.id, "test", state, "")
         return [door.sender for row in rows for door in doors(session, row.person_id)]
 
 
-@pytest.mark.parametrize("state", ["held", "uncertain"])
+@pytest.mark.parametrize("state", ["held", "uncertain", "waiting", "sending"])
 def test_a_cry_for_help_that_only_waits_goes_to_the_next_wider_scope_after_five_minutes(
     alin: Chat, database: Database, clock: StoppedClock, ladder: dict[str, Chat], state: str
 ) -> None:

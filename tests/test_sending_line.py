@@ -15,12 +15,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.last_moment import Ticket, TooLate, last_moment, steady, ticket
-from bot.sending_line import SLOW_PLACES, SLOW_SECONDS, URGENT_PLACES, Call, Limits, Line, Pace, Way
+from bot.sending_line import SLOW_LESSER, SLOW_PLACES, SLOW_SECONDS, URGENT_PLACES, Call, Limits, Line, Pace, Way
 from handlers.message import Reply
 from models import claiming, lease, outbox
 from models.claiming import Claimed
 from models.database import Database
-from models.outbox import CAMPAIGN, EMERGENCY
+from models.outbox import CAMPAIGN, EMERGENCY, REPLY
 from models.person import Door
 from tests.conftest import StoppedClock
 from tests.office import WECHAT, Office
@@ -77,33 +77,43 @@ def test_a_place_is_taken_until_the_outcome_is_written_down() -> None:
     line, first = Line(Limits(at_once=2)), call(1)
     line.add(first)
     line.add(call(2))
-    assert line.room(0.0) == (URGENT_PLACES, 0)
+    assert line.room(0.0) == (URGENT_PLACES, 0, 0)
     assert line.next(0.0) is first
     line.ended(first)
-    assert line.room(0.0)[1] == 0
+    assert line.room(0.0).usual == 0
     line.release(first)
-    assert line.room(0.0)[1] == 1
+    assert line.room(0.0).usual == 1
 
 
-def test_what_hangs_gives_its_place_away_but_not_without_end() -> None:
-    line, now = Line(Limits(at_once=2)), 0.0
-    number = 0
-    while line.room(now)[1]:
-        for _place in range(line.room(now)[1]):
+def fill(line: Line, now: float, number: int, lane: int) -> tuple[float, int]:
+    """Let calls begin, all of which hang, as long as there is room for one of this priority."""
+    while room := line.room(now).of(lane):
+        for _place in range(room):
             number += 1
             line.add(call(number))
         while isinstance(line.next(now), Call):
             pass
         now += SLOW_SECONDS
-    assert number == 2 + 2 * SLOW_PLACES
+    return now, number
+
+
+def test_what_hangs_gives_its_place_away_but_not_without_end() -> None:
+    assert fill(Line(Limits(at_once=2)), 0.0, 0, REPLY)[1] == 2 + 2 * SLOW_PLACES
+
+
+def test_where_all_hang_there_are_places_that_only_replies_may_take() -> None:
+    line = Line(Limits(at_once=2))
+    now, number = fill(line, 0.0, 0, CAMPAIGN)
+    assert number == 2 + 2 * SLOW_LESSER
+    assert fill(line, now, number, REPLY)[1] == 2 + 2 * SLOW_PLACES
 
 
 def test_a_claim_holds_half_a_second_of_work() -> None:
     line = Line(Limits(a_second=30, at_once=100))
-    assert line.room(0.0) == (15 + URGENT_PLACES, 15)
+    assert line.room(0.0) == (15 + URGENT_PLACES, 15, 15)
     for number in range(15):
         line.add(call(number))
-    assert line.room(0.0)[1] == 0
+    assert line.room(0.0).usual == 0
     assert not line.wants_more(0.0)
     now = 0.0
     while len(line.waiting) > 7:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot import spool as spooling
+from bot.drain import Drain
 from bot.spool import Spool
 from handlers.message import Inbound
 from models.vault import Vault
@@ -248,3 +250,84 @@ async def test_an_update_that_could_not_be_kept_is_not_taken_for_one_that_was(
     assert [type(one) for one in tries] == [OSError, OSError]
     await spool.put_soon(update("一"))
     assert words(spool) == ["一"]
+
+
+async def test_a_running_process_hears_what_another_one_left_that_died_for_good(spool: Spool, vault: Vault) -> None:
+    """It looked into the folder at its start and after an outage of its own, and never otherwise."""
+    dead = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+    await dead.wait()
+    heard: list[str] = []
+    drain = draining(spool, heard)
+    assert await drain.once() == 0
+    put_as(dead.pid, Spool(spool.folder, vault), "一")
+    assert await drain.once() == 0, "not at every turn"
+    drain._next_look = 0.0
+    assert await drain.once() == 1
+    assert heard == ["一"] and names(spool) == []
+
+
+async def test_what_an_operator_puts_back_is_heard_without_a_restart(spool: Spool) -> None:
+    path = spool.put(update("一"))
+    spool.set_aside(path)
+    heard: list[str] = []
+    drain = draining(spool, heard)
+    assert await drain.once() == 0
+    path.with_suffix(".aside").rename(path)
+    drain._next_look = 0.0
+    assert await drain.once() == 1
+    assert heard == ["一"]
+
+
+async def test_a_file_is_left_to_the_process_that_wrote_it_while_that_lives_and_keeps_its_place(
+    spool: Spool, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be hearing it at this moment: whoever hears it too waits for its locks."""
+    put_as(os.getppid(), Spool(spool.folder, vault), "一")
+    heard: list[str] = []
+    drain = draining(spool, heard)
+    spool.put(update("二"))
+    spool.put(update("三", "somebody else"))
+    assert await drain.once() == 1
+    assert heard == ["三"], "nothing of the same sender overtakes it"
+    now = time.time_ns()
+    monkeypatch.setattr(spooling.time, "time_ns", lambda: now + 31 * 10**9)
+    assert await drain.once() == 2
+    assert heard == ["三", "一", "二"], "and a process that does not hear its own keeps nobody waiting for ever"
+
+
+def test_the_order_stays_when_the_clock_is_set_back_over_a_restart(
+    spool: Spool, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(spooling.time, "time_ns", lambda: real() + 3_600 * 10**9)
+        spool.put(update("一"))
+    later = Spool(spool.folder, vault)
+    later.open()
+    later.put(update("二"))
+    assert words(later) == ["一", "二"]
+
+
+@pytest.mark.parametrize("name", ["by-hand", "1-", "-1", "1-2-3", "9" * 40 + "-1", "9" * 20 + "-" + "9" * 40])
+def test_a_file_with_a_strange_name_is_no_reason_to_stop(spool: Spool, name: str) -> None:
+    spool.put(update("一"))
+    (spool.folder / f"{name}.update").write_bytes(b"?")
+    assert words(spool) == ["一"]
+    spool.put(update("二"))
+    assert sorted(words(spool)) == ["一", "二"]
+
+
+def put_as(process: int, spool: Spool, text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spooling.os, "getpid", lambda: process)
+        spool.put(update(text))
+
+
+def draining(spool: Spool, heard: list[str]) -> Drain:
+    async def hear(inbound: Inbound) -> None:
+        heard.append(inbound.text)
+
+    async def answers() -> bool:
+        return True
+
+    return Drain(spool, hear, answers, lambda: False)

@@ -89,7 +89,27 @@ def test_what_a_question_takes_opens_nothing(alin: Chat) -> None:
     alin.say("称呼")
     assert WAITS not in alin.say("时长哥")
     alin.say("联系专员")
-    assert "记下了" in alin.say("我的时长"), "words for a person"
+    assert "记下了" in alin.say("我的时长少了"), "words for a person"
+
+
+@pytest.mark.parametrize("typed", ["我的时长", "报名", "register", "要打电话的人"])
+def test_nothing_but_an_entrys_name_is_no_message_to_a_person(
+    alin: Chat, specialist: Chat, database: Database, typed: str
+) -> None:
+    alin.say("联系专员")
+    alin.say(typed)
+    assert waiting(database) == []
+    assert "记下" in alin.say("上月怎么少算了两小时？")
+    assert waiting(database) == ["上月怎么少算了两小时？"]
+
+
+def test_nor_is_it_an_answer_to_somebody(alin: Chat, specialist: Chat, database: Database) -> None:
+    alin.say("联系专员", "在吗")
+    deliver(database, specialist)
+    specialist.press("回复")
+    assert WAITS in specialist.say("台账")
+    assert [one.text for one in deliver(database, alin)] == []
+    assert "正在转给对方" in specialist.say("在的")
 
 
 def test_other_words_at_the_question_about_a_minor_are_asked_again(specialist: Chat, database: Database) -> None:

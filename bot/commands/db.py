@@ -11,7 +11,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from bot import backup as copying
-from bot.backup import CopyFailed, Exchange, InUse
+from bot.backup import CopyFailed, Exchange, InUse, Unclear
 from bot.commands.shared import (
     Problem,
     configured,
@@ -30,8 +30,10 @@ from models import migrate
 from models import restored as after
 from models.clock import moved_by
 from models.database import Database, DatabaseAway, away
+from models.lease import holders
 from models.restored import Marked
 from models.vault import Vault
+from scheduler.jobs import catch_up
 
 
 def add(app: typer.Typer) -> None:
@@ -146,9 +148,14 @@ def restore(
         raise Problem(
             _("数据库正在使用：先停下所有的 nuanyang serve、worker 和 run，也断开其他程序，再恢复。")
         ) from None
-    except (CopyFailed, migrate.MigrationError, DBAPIError) as error:
-        why = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
-        raise Problem(_("没有恢复，现在的数据库保持原样（{why}）。").format(why=why)) from None
+    except Unclear as error:
+        raise Problem(
+            _(
+                "做到最后一步时和数据库断了联系，不知道换成没有：连上以后，有 {name} 就是换成了；没有，就再恢复一次。"
+            ).format(name=error)
+        ) from None
+    except (CopyFailed, migrate.MigrationError, DBAPIError, OSError) as error:
+        raise Problem(_("没有恢复，现在的数据库保持原样（{why}）。").format(why=_reason(error))) from None
     finally:
         database.dispose()
     say(_("已从 {path} 恢复。").format(path=file))
@@ -166,12 +173,22 @@ def restored() -> None:
         refuse_missing_file(database)
         with copying.using(database.url, alone=True):
             refuse_old(database)
+            _refuse_sender(database)
             marked = _mark(database)
     except InUse:
         raise Problem(_("数据库正在使用：先停下所有的 nuanyang serve、worker 和 run，再做标记。")) from None
     finally:
         database.dispose()
     _say_marked(marked)
+
+
+def _refuse_sender(database: Database) -> None:
+    """PostgreSQL knows no lock of ours (`copying.using`), but whoever sends holds a lease. Raises InUse."""
+    if database.is_sqlite:
+        return
+    with database.read() as session:
+        if holders(session):
+            raise InUse
 
 
 def _say_marked(marked: Marked) -> None:
@@ -185,6 +202,10 @@ def _say_marked(marked: Marked) -> None:
             count=marked.closed
         )
     )
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
 
 
 def _put_back_file(database: Database, vault: Vault, file: Path, force: bool) -> tuple[Marked, str]:
@@ -215,19 +236,28 @@ def _put_back_server(database: Database, vault: Vault, file: Path, force: bool) 
     copied = Database(exchange.beside_url.render_as_string(hide_password=False), vault)
     with away():
         former = exchange.exists()
-        if former:
-            database.dispose()
-        exchange.make()
-        try:
-            copying.load(exchange.beside_url, file)
-            marked = _prepared(copied, database if former else None, force)
-            copied.dispose()
-            database.dispose()
-            aside = exchange.swap()
-        finally:
-            copied.dispose()
-            exchange.drop()
+    if former:
+        database.dispose()
+    exchange.make()
+    try:
+        copying.load(exchange.beside_url, file)
+        marked = _prepared(copied, database if former else None, force)
+        copied.dispose()
+        database.dispose()
+        aside = exchange.swap()
+    except BaseException:
+        copied.dispose()
+        _drop(exchange)
+        raise
     return marked, aside or ""
+
+
+def _drop(exchange: Exchange) -> None:
+    """What was not finished goes; that it cannot is told beside the reason why nothing was restored."""
+    try:
+        exchange.drop()
+    except DBAPIError as error:
+        note(_("没做完的 {name} 没有删掉（{why}）：可以自己删除。").format(name=exchange.beside, why=_reason(error)))
 
 
 def _remove(path: Path) -> None:
@@ -252,11 +282,12 @@ def _prepared(copied: Database, former: Database | None, force: bool) -> Marked:
 def _refuse_newer(copied: Database, former: Database) -> None:
     """Raise Problem where the database that would be replaced goes on after the copy was made."""
     with copied.read() as session:
-        made = after.latest(session)
+        made, heard = after.latest(session), after.last_message(session)
     try:
         with former.read() as session:
             last = after.latest(session)
-            lost = after.messages_since(session, made) if made and last and last > made else 0
+            # By the machine's own clock: the programme's, which the others are told by, may have been moved.
+            lost = after.messages_since(session, heard)
     except (DatabaseAway, DBAPIError):
         note(_("现在的数据库读不出来。"))
         return
@@ -273,8 +304,17 @@ def _at(moment: datetime) -> str:
 
 
 def _mark(database: Database) -> Marked:
-    with database.write() as session:
+    with database.read() as session:
         database.clock.offset = moved_by(session)
+    catch_up(
+        database,
+        lambda name, error: note(
+            _("{name} 没有做完（{why}）：它以后要发的消息，可能已经发过，却不会标明“补发”。").format(
+                name=name, why=type(error).__name__
+            )
+        ),
+    )
+    with database.write() as session:
         return after.mark(session)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from sqlmodel import Session
 
-from bot.commands.shared import Problem, opened, person_of, say
+from bot.commands.shared import Problem, configured, local, opened, person_of, say, time_head, told, zone_of
 from config.texts import _
 from models import audit
 from models.account import CannotJoin
@@ -64,25 +65,26 @@ def alerts(
         return
     if by or note:
         raise Problem(_("--by 和 --note 要和 --close 一起用。"))
-    with opened() as database, database.write() as session:
+    zone = zone_of(configured())
+    with told() as (session, lines):
         waiting = open_alerts(session)
         if waiting:
-            heads = [_("编号"), _("时间"), _("类型"), _("志愿者"), _("所在地"), _("谁在处理"), _("通知")]
-            say("\t".join([*heads, *([_("登记的电话")] if phones else [])]))
+            heads = [_("编号"), time_head(zone), _("类型"), _("志愿者"), _("所在地"), _("谁在处理"), _("通知")]
+            lines.append("\t".join([*heads, *([_("登记的电话")] if phones else [])]))
         for each in waiting:
             phone = [phone_to_call(session, each, "machine") or "-"] if phones else []
-            say("\t".join([_alert(session, each), *phone]))
+            lines.append("\t".join([_alert(session, each, zone), *phone]))
             if words:
                 audit.note(session, "machine", "alert.read", each.id)
-                say("  " + (words_of(session, each) or "-").replace("\n", "\n  "))
-    if not waiting:
-        say(_("没有还在等待处理的求助。"))
+                lines.append("  " + (words_of(session, each) or "-").replace("\n", "\n  "))
+        if not waiting:
+            lines.append(_("没有还在等待处理的求助。"))
 
 
-def _alert(session: Session, alert: Alert) -> str:
+def _alert(session: Session, alert: Alert, zone: ZoneInfo) -> str:
     """One line; of people numbers and county only."""
     has_it = holder(session, alert)
-    cells = (alert.id, f"{alert.at:%Y-%m-%d %H:%M}", _source(alert), *_who(session, alert.person_id))
+    cells = (alert.id, local(alert.at, zone), _source(alert), *_who(session, alert.person_id))
     return "\t".join([*cells, _who(session, has_it)[0] if has_it else "-", _told(session, alert)])
 
 
@@ -148,22 +150,23 @@ def recognitions(
         return
     if by:
         raise Problem(_("--by 要和 --confirm 或 --refuse 一起用。"))
-    with opened() as database, database.write() as session:
+    zone = zone_of(configured())
+    with told() as (session, lines):
         waiting = open_requests(session)
         if waiting:
-            heads = [_("编号"), _("时间"), _("志愿者"), _("所在地"), _("请求保留到")]
-            say("\t".join([*heads, *([_("登记的电话")] if phones else [])]))
+            heads = [_("编号"), time_head(zone), _("志愿者"), _("所在地"), _("请求保留到")]
+            lines.append("\t".join([*heads, *([_("登记的电话")] if phones else [])]))
         for each in waiting:
             phone = [registered_phone(session, each, "machine") or "-"] if phones else []
-            say("\t".join([_request(session, each), *phone]))
-    if not waiting:
-        say(_("没有等待核实的人。"))
+            lines.append("\t".join([_request(session, each, zone), *phone]))
+        if not waiting:
+            lines.append(_("没有等待核实的人。"))
 
 
-def _request(session: Session, row: Recognition) -> str:
+def _request(session: Session, row: Recognition, zone: ZoneInfo) -> str:
     registered = volunteer_of(session, row.found or "")
-    number, until = registered.number if registered else "-", f"{row.at + OPEN_FOR:%Y-%m-%d %H:%M}"
-    return "\t".join([row.id, f"{row.at:%Y-%m-%d %H:%M}", number, row.county or "-", until])
+    number, until = registered.number if registered else "-", local(row.at + OPEN_FOR, zone)
+    return "\t".join([row.id, local(row.at, zone), number, row.county or "-", until])
 
 
 def _decide(request: str, by: str, *, yes: bool) -> None:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from sqlalchemy import select
 
-from bot.commands.shared import Problem, aside, configured, opened, payload, person_of, say
+from bot.commands.shared import (
+    Problem,
+    aside,
+    configured,
+    local,
+    opened,
+    payload,
+    person_of,
+    say,
+    time_head,
+    told,
+    zone_of,
+)
 from config.texts import _
 from handlers.dialogue import Invalid
 from handlers.free_text import free_words
@@ -30,18 +43,24 @@ def add(app: typer.Typer) -> None:
 
 def list_aside() -> None:
     """What was set aside, the oldest first."""
+    zone = zone_of(configured())
     with opened() as database, database.read() as session:
         query = select(_T).where(_T.c.state == "aside").order_by(_T.c.received_at, _T.c.id)
         rows = session.execute(query).all()
+    if rows:
+        say(_heads(zone))
     for row in rows:
-        say(_line(row))
+        say(_line(row, zone))
     if not rows:
         say(_("没有搁在一边的消息。"))
 
 
-def _line(row: Any) -> str:
-    received = f"{row.received_at:%Y-%m-%d %H:%M}"
-    return "\t".join([row.id, received, row.platform, row.account, row.kind, str(row.failures)])
+def _heads(zone: ZoneInfo) -> str:
+    return "\t".join([_("编号"), time_head(zone), _("平台"), _("账号"), _("种类"), _("失败次数")])
+
+
+def _line(row: Any, zone: ZoneInfo) -> str:
+    return "\t".join([row.id, local(row.received_at, zone), row.platform, row.account, row.kind, str(row.failures)])
 
 
 def show(
@@ -49,13 +68,14 @@ def show(
     words: Annotated[bool, typer.Option("--words", help=_("显示内容"))] = False,
 ) -> None:
     """One message."""
-    with opened() as database, database.write() as session:
+    zone = zone_of(configured())
+    with told() as (session, lines):
         row = aside(session, message)
-        say(_line(row))
+        lines += [_heads(zone), _line(row, zone)]
         if words:
             audit.note(session, "machine", "inbox.read", row.id)
             inbound = payload(session, row)
-            say(inbound.text or inbound.choice or inbound.menu or inbound.scene or inbound.media_kind or "-")
+            lines.append(inbound.text or inbound.choice or inbound.menu or inbound.scene or inbound.media_kind or "-")
 
 
 def replay(message: Annotated[str, typer.Argument(metavar="ID")]) -> None:
@@ -93,18 +113,19 @@ def contacts(
         return
     if by or text:
         raise Problem(_("--by 和 --text 要和 --answer 一起用。"))
-    with opened() as database, database.write() as session:
+    zone = zone_of(configured())
+    with told() as (session, lines):
         waiting = open_contacts(session)
         if waiting:
-            say("\t".join([_("编号"), _("时间"), _("志愿者"), _("所在地"), _("送到没有")]))
+            lines.append("\t".join([_("编号"), time_head(zone), _("志愿者"), _("所在地"), _("送到没有")]))
         for each in waiting:
-            at = f"{each.at:%Y-%m-%d %H:%M}"
-            say("\t".join([each.id, at, each.number or "-", each.county or "-", _delivery(each)]))
+            at = local(each.at, zone)
+            lines.append("\t".join([each.id, at, each.number or "-", each.county or "-", _delivery(each)]))
             # Read under a lock: whoever takes it back at this moment comes first, or is told that it was read.
             if words and (read := read_words(session, each.id, "machine")) is not None:
-                say("  " + read.replace("\n", "\n  "))
-    if not waiting:
-        say(_("没有等待答复的留言。"))
+                lines.append("  " + read.replace("\n", "\n  "))
+        if not waiting:
+            lines.append(_("没有等待答复的留言。"))
 
 
 def _answer(message: str, by: str, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session, col, select
 
-from bot.commands.shared import Problem, opened, person_of, say
+from bot.commands.shared import Problem, configured, opened, person_of, say, zone_of
 from config import regions
 from config.texts import _
 from models import audit, role
@@ -101,12 +101,13 @@ def _tell_passed_on(passed: HandedOver) -> None:
 
 def grants() -> None:
     """Every role in force."""
+    zone = zone_of(configured())
     with opened() as database, database.read() as session:
         rows = session.exec(select(RoleGrant).where(col(RoleGrant.ended_at).is_(None)).order_by(RoleGrant.id)).all()
         if rows:
             say("\t".join([_("编号"), _("志愿者"), _("角色"), _("范围"), _("开始")]))
         for row in rows:
-            since = f"{row.granted_at:%Y-%m-%d}"
+            since = f"{row.granted_at.astimezone(zone):%Y-%m-%d}"
             say("\t".join([row.id, _number(session, row.person_id), row.role, _shown(row), since]))
     if not rows:
         say(_("还没有任何角色：第一位管理员用 nuanyang grant 编号 organiser --region 代码 --first 设定。"))

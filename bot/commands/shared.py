@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import typer
 from pydantic import SecretStr
@@ -157,6 +159,35 @@ def payload(session: Session, row: Any) -> Inbound:
         return Inbound.from_json(vault_of(session).open_json("inbox.payload_sealed", row.id, row.payload_sealed))
     except (VaultError, KeyError, TypeError, ValueError) as error:
         raise Problem(_("这条消息的内容打不开（{why}）。").format(why=type(error).__name__)) from None
+
+
+@contextmanager
+def told() -> Iterator[tuple[Session, list[str]]]:
+    """A transaction and what it has to tell. The lines are said once it is committed: what was shown stands in the
+    audit trail, however early the reader goes (`| head`), and nobody waits for the lock while they are read."""
+    with opened() as database:
+        lines: list[str] = []
+        with database.write() as session:
+            yield session, lines
+        for line in lines:
+            say(line)
+
+
+def local(at: datetime | None, zone: ZoneInfo, *, seconds: bool = False) -> str:
+    """A moment as lists show it, in the configured zone."""
+    if at is None:
+        return "-"
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if seconds else f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def zone_of(settings: Settings) -> ZoneInfo:
+    """The zone in which commands tell times; the heading of a list names it."""
+    return ZoneInfo(settings.timezone)
+
+
+def time_head(zone: ZoneInfo) -> str:
+    """The heading of a column of times."""
+    return _("时间（{zone}）").format(zone=zone.key)
 
 
 def say(text: str) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlmodel import Session
 
-from bot.commands.shared import Problem, configured, opened, say
+from bot.commands.shared import Problem, configured, local, opened, say, time_head, told, zone_of
 from bot.platforms.wechat_channels import channels_of
 from config.catalogue import rules
 from config.settings import Settings
@@ -27,7 +27,12 @@ from models.volunteer import by_number, phone_of, volunteer_of
 def add(app: typer.Typer) -> None:
     """Register the commands."""
     app.command(help=_("说清楚一条消息，或一个人最近的消息，经过了哪些步骤、为什么还没送到（不显示内容）。"))(why)
-    app.command(help=_("列出现在只能打电话找到的人；加 --phones 才显示电话，并留痕。"))(calls)
+    app.command(
+        help=_(
+            "列出有消息送不到、现在只能打电话找到的人；发过模板提醒的，过一天没来才列出（card_hours）。"
+            "加 --phones 才显示电话，并留痕。"
+        )
+    )(calls)
 
 
 def why(
@@ -36,10 +41,11 @@ def why(
 ) -> None:
     """A message's steps, or a person's newest messages."""
     settings = configured()
-    zone = ZoneInfo(settings.timezone)
+    zone = zone_of(settings)
     with opened() as database, database.read() as session:
         steps = of_message(session, what.strip(), _channels(settings), of_kind)
         if steps:
+            say("\t".join([time_head(zone), _("经过")]))
             for step in steps:
                 say(_line(step, zone))
             return
@@ -52,6 +58,8 @@ def why(
                 )
             )
         briefs = of_person(session, person, limit)
+    if briefs:
+        say("\t".join([_("编号"), time_head(zone), _("方向"), _("种类"), _("状态"), _("渠道")]))
     for brief in briefs:
         by = [channel(name, platform) for platform, name in brief.by if platform or name]
         say("\t".join([brief.id, _at(brief.at, zone), *_brief(brief), *([_("、").join(by)] if by else [])]))
@@ -66,16 +74,16 @@ def _channels(settings: Settings) -> Channels:
 
 def calls(phones: Annotated[bool, typer.Option("--phones", help=_("显示电话"))] = False) -> None:
     """Whom no door reaches now."""
-    zone = ZoneInfo(configured().timezone)
-    with opened() as database, database.write() as session:
+    zone = zone_of(configured())
+    with told() as (session, lines):
         waiting = to_call(session)
         if waiting:
-            heads = [_("志愿者"), _("所在地"), _("从什么时候"), _("几条"), _("最急的"), _("原因")]
-            say("\t".join([*heads, _("电话")] if phones else heads))
-        for each in waiting:
-            say("\t".join(_to_call(session, each, zone, phones)))
-    if not waiting:
-        say(_("现在没有只能打电话找到的人。"))
+            since = _("从什么时候（{zone}）").format(zone=zone.key)
+            heads = [_("志愿者"), _("所在地"), since, _("几条"), _("最急的"), _("原因")]
+            lines.append("\t".join([*heads, _("电话")] if phones else heads))
+        lines += ["\t".join(_to_call(session, each, zone, phones)) for each in waiting]
+        if not waiting:
+            lines.append(_("现在没有只能打电话找到的人。"))
 
 
 def _to_call(session: Session, each: ToCall, zone: ZoneInfo, phones: bool) -> list[str]:
@@ -89,7 +97,7 @@ def _to_call(session: Session, each: ToCall, zone: ZoneInfo, phones: bool) -> li
 
 
 def _at(at: datetime | None, zone: ZoneInfo) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}" if at is not None else "-"
+    return local(at, zone, seconds=True)
 
 
 def _brief(brief: Brief) -> tuple[str, str, str]:
@@ -203,6 +211,6 @@ def _closed(facts: dict[str, Any], zone: ZoneInfo) -> str:
         )
     if why == "used":
         return _("窗口里的 {count} 条已用完，等对方再说话").format(count=limits.window_messages)
-    if why == "day":
+    if why == "day" and facts["daily"]:
         return _("今天的 {count} 次已用完，北京时间零点后再发").format(count=facts["daily"])
     return closed(why)

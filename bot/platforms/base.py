@@ -26,7 +26,8 @@ OutcomeName = Literal[
 class Outcome:
     """How one sending ended. `retry_after` is in seconds; `code` is the platform's own, for the log.
 
-    `whole_account` says that the pause concerns every chat of the account, not this one alone.
+    `whole_account` says that the pause concerns every chat of the account, not this one alone; `ask_first` that the
+    account itself is refused, so that `Platform.probe` shall ask before the next message is tried.
     `reference` is the platform's id of the message, where there is one.
     """
 
@@ -35,6 +36,7 @@ class Outcome:
     retry_after: float = 0.0
     whole_account: bool = False
     reference: str = ""
+    ask_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Platform(Protocol):
         """Send outside an answer, by one of `channels` (empty = the first). `deadline` is a time of the loop's
         monotonic clock by which the call must have ended; `key` makes it idempotent where the channel offers that. A
         channel that carries cards takes `reply.card` and no words. Never raises for the platform's faults."""
+        ...
+
+    async def probe(self, *, deadline: float) -> Outcome:
+        """A call that no person notices, after the account was refused: `ask_first` in its outcome = it still is.
+        `deadline` as for `send`. Never raises for the platform's faults."""
         ...
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:

@@ -45,8 +45,9 @@ _EVERYBODY = "volunteer"
 _APP_LANGUAGE = re.compile(r"[a-z]{2}\Z")
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}\Z")
 # Telegram fetches a page to show a preview of it; a one-time page must be opened by its person alone.
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-_NO_PREVIEW_FORM = _NO_PREVIEW.to_json()
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True).to_dict()
+_NO_PREVIEW_FORM = json.dumps(_NO_PREVIEW)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each answer
 
 log = structlog.get_logger(__name__)
 
@@ -130,11 +131,11 @@ class Telegram:
             "method": "sendMessage",
             "chat_id": int(inbound.sender),
             "text": shown.text,
-            "link_preview_options": _NO_PREVIEW.to_dict(),
+            "link_preview_options": _NO_PREVIEW,
         }
         if shown.markup is not None:
-            call["reply_markup"] = shown.markup.to_dict()
-        body = json.dumps(call, ensure_ascii=False).encode("utf-8", "replace")
+            call["reply_markup"] = shown.markup
+        body = _ENCODER.encode(call).encode("utf-8", "replace")
         return web.Response(body=body, content_type="application/json", charset="utf-8")
 
     async def acknowledge(self, inbound: Inbound, raw: bytes, reply: Reply | None = None) -> None:
@@ -161,7 +162,7 @@ class Telegram:
             return Outcome("retry", code="late")
         form = {"chat_id": sender, "text": shown.text, "link_preview_options": _NO_PREVIEW_FORM}
         if shown.markup is not None:
-            form["reply_markup"] = shown.markup.to_json()
+            form["reply_markup"] = json.dumps(shown.markup)
         self._sending += 1
         try:
             # Not by the library's Bot: what it does around the call costs as much as the call (docs/performance.md).
@@ -176,6 +177,15 @@ class Telegram:
         self._pace.take(sender)  # answers count what was sent beside them
         self._show_menu(sender, reply)
         return Outcome("sent", code="200", reference=str(number))
+
+    async def probe(self, *, deadline: float) -> Outcome:
+        """See the port."""
+        seconds = min(deadline - asyncio.get_running_loop().time(), CALL_SECONDS)
+        try:
+            await self._request.call(f"{self._base}/getMe", {}, max(seconds, 0.0))
+        except TelegramError as error:
+            return self._ended(outcome_of(error))
+        return Outcome("sent", code="200")
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
         """Put up the command lists and the menu button beside the input line.

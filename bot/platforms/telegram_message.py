@@ -1,6 +1,8 @@
 """A neutral reply → text and keyboard of one Telegram message. Pure; runs in any thread.
 
-Always plain text without a parse mode: whatever stands in a reply is shown as it is and can format nothing.
+Always plain text without a parse mode: whatever stands in a reply is shown as it is and can format nothing. Keyboards
+are written as the Bot API has them: to make the library's types of them and these into JSON again costs more than all
+else here (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -8,10 +10,10 @@ from __future__ import annotations
 import ipaddress
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, KeyboardButton, ReplyKeyboardMarkup
 
 from bot.platforms.base import Features
 from bot.platforms.telegram_update import clean_text
@@ -46,18 +48,21 @@ _LOCAL_SUFFIXES = ("localhost", "local", "internal", "lan", "test", "invalid")
 log = structlog.get_logger(__name__)
 
 
+_Button = dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One message ready to be sent."""
+    """One message ready to be sent; `markup` is the Bot API's `reply_markup` in plain values."""
 
     text: str
-    markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | None
+    markup: dict[str, Any] | None
 
 
 def show(reply: Reply) -> Shown:
     """Lay a reply out. Never raises: what cannot be a button stands in the text, and that is logged."""
     lines: list[str] = []
-    markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | None
+    markup: dict[str, Any] | None
     if reply.asks_location and not reply.numbered:
         # A message has one keyboard: the one that can share a place is not the one with buttons under the message.
         # That one goes away with the next message, so a list to choose from is never on it.
@@ -67,10 +72,10 @@ def show(reply: Reply) -> Shown:
         rows = _option_rows(reply.options, lines, numbered=reply.numbered)
         for link in reply.links:
             if is_public_url(link.url):
-                rows.append([InlineKeyboardButton(_label(link.label) or link.url[:64], url=link.url)])
+                rows.append([{"text": _label(link.label) or link.url[:64], "url": link.url}])
             else:
                 lines.append(_as_line(link))
-        markup = InlineKeyboardMarkup(rows) if rows else None
+        markup = {"inline_keyboard": rows} if rows else None
     body = clean_text(reply.text).strip()
     if not body and not lines:
         log.warning("telegram_reply_without_words")
@@ -98,13 +103,13 @@ def utf16_length(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def _option_rows(options: tuple[Option, ...], lines: list[str], *, numbered: bool) -> list[list[InlineKeyboardButton]]:
-    buttons: list[InlineKeyboardButton] = []
+def _option_rows(options: tuple[Option, ...], lines: list[str], *, numbered: bool) -> list[list[_Button]]:
+    buttons: list[_Button] = []
     for number, option in enumerate(options, start=1):
         # The number stands first, so that a screen reader says it before the words it belongs to.
         label = _label(f"{number}. {option.label}") if numbered else _label(option.label) or str(number)
         if number <= FEATURES.max_options and 0 < len(option.id.encode("utf-8", "replace")) <= _MAX_DATA_BYTES:
-            buttons.append(InlineKeyboardButton(label, callback_data=option.id))
+            buttons.append({"text": label, "callback_data": option.id})
         else:
             # Telegram would refuse the whole message; its number can still be typed.
             log.warning("telegram_option_without_button", number=number)
@@ -113,16 +118,16 @@ def _option_rows(options: tuple[Option, ...], lines: list[str], *, numbered: boo
     if len(options) > _MANY:
         across = 3 if longest <= _VERY_SHORT_LABEL else 2 if longest <= _SHORT_LABEL else 1
     else:
-        across = 2 if all(len(button.text) <= _SHORT_LABEL for button in buttons) else 1
+        across = 2 if all(len(button["text"]) <= _SHORT_LABEL for button in buttons) else 1
     return [buttons[start : start + across] for start in range(0, len(buttons), across)]
 
 
-def _location_keyboard(options: tuple[Option, ...]) -> ReplyKeyboardMarkup:
+def _location_keyboard(options: tuple[Option, ...]) -> dict[str, Any]:
     # These buttons type their label for the person, and a choice accepts its label: so it is never shortened.
     labels = [clean_text(option.label).strip() or str(number) for number, option in enumerate(options, start=1)]
-    rows = [[KeyboardButton(_(SHARE_LOCATION), request_location=True)]]
-    rows += [[KeyboardButton(label)] for label in labels]
-    return ReplyKeyboardMarkup(rows, resize_keyboard=True, one_time_keyboard=True)
+    rows: list[list[_Button]] = [[{"text": _(SHARE_LOCATION), "request_location": True}]]
+    rows += [[{"text": label}] for label in labels]
+    return {"keyboard": rows, "resize_keyboard": True, "one_time_keyboard": True}
 
 
 def _width(label: str) -> float:

@@ -35,9 +35,9 @@ def outcome_of(error: TelegramError) -> Outcome:
         # Only groups migrate, and we serve none; the new id is told all the same.
         return Outcome("retry", code="migrated", reference=str(error.new_chat_id))
     if isinstance(error, InvalidToken):
-        return Outcome("stopped", code="401")
+        return Outcome("stopped", code="401", ask_first=True)
     if isinstance(error, Conflict):
-        return Outcome("stopped", code="409")
+        return Outcome("stopped", code="409", ask_first=True)
     if isinstance(error, Forbidden):
         return Outcome("left", code="403")
     if isinstance(error, BadRequest):

@@ -13,7 +13,7 @@ from threading import Lock
 
 BURST = 3.0  # messages; the platform forgives a few more
 RATE = 1.0  # messages a second
-_MOST = 10_000  # chats remembered; one that was silent for BURST seconds need not be
+_FULL_AFTER = BURST / RATE  # seconds of silence after which a chat is as one that was never seen
 
 
 class Pace:
@@ -22,7 +22,7 @@ class Pace:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._one = Lock()
-        self._chats: OrderedDict[str, tuple[float, float]] = OrderedDict()  # chat → (level, when)
+        self._chats: OrderedDict[str, tuple[float, float]] = OrderedDict()  # chat → (level, when); the oldest first
 
     def take(self, chat: str) -> bool:
         """Whether one more message may go to this chat now; if so, it is counted."""
@@ -32,6 +32,6 @@ class Pace:
             level = min(BURST, level + (now - at) * RATE)
             allowed = level >= 1
             self._chats[chat] = (level - 1 if allowed else level, now)
-            while len(self._chats) > _MOST:
+            while now - next(iter(self._chats.values()))[1] >= _FULL_AFTER:
                 self._chats.popitem(last=False)
         return allowed

@@ -1,8 +1,9 @@
 """One Telegram update → what the person did, in neutral words. Pure; runs in a worker thread.
 
-The secret token proves that an update came through Telegram, not that it has the shape we expect: the library's
-types check nothing, so every value taken from them is checked here. And they refuse an update that lacks a field of
-the newest Bot API anywhere in a forwarded poll, so they are given only what we use.
+The secret token proves that an update came through Telegram, not that it has the shape we expect, so every value is
+checked here. The library's own types are not made of it: they check no value, refuse what lacks a field of the newest
+Bot API anywhere in a forwarded poll, and cost a quarter of a turn (docs/performance.md). What they refuse of the parts
+that we use is refused all the same; tests/platforms/test_telegram_library.py compares the two.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from telegram import CallbackQuery, Chat, ChatMember, Message, Update, User
+from telegram import Chat, ChatMember
 
 from bot.platforms.base import Rejected
 from handlers.message import Inbound, MediaKind
@@ -37,8 +38,19 @@ _PHONE = re.compile(r"\+?[0-9 ()-]{3,32}\Z")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
-_MESSAGE = ("message_id", "from", "chat", "date", "edit_date", "text", "caption", "location", "venue", "contact")
-_CALLBACK = ("id", "from", "chat_instance", "data")
+# What the library's types demand of a part.
+_MESSAGE = ("message_id", "date")
+_CALLBACK = ("id", "chat_instance")
+_CHAT = ("id", "type")
+_USER = ("id", "is_bot", "first_name")
+_PARTS = (
+    ("from", _USER),
+    ("chat", _CHAT),
+    ("location", ("latitude", "longitude")),
+    ("venue", ("title", "address")),
+    ("contact", ("phone_number", "first_name")),
+)
+_SPOKEN = ("message", "edited_message", "channel_post", "edited_channel_post")
 _FILES: tuple[tuple[str, MediaKind], ...] = (
     ("voice", "voice"),
     ("sticker", "sticker"),
@@ -60,7 +72,7 @@ def clean_text(value: str) -> str:
 def read_update(raw: bytes, account: str, now: Callable[[], datetime]) -> list[Inbound]:
     """Parse a webhook body. Raises Rejected(400, "shape"), never anything else."""
     try:
-        data = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        data = _DECODER.decode(raw.decode("utf-8"))
     except (ValueError, RecursionError):
         raise Rejected(400, "shape") from None
     return read_parsed(data, account, now)
@@ -71,10 +83,10 @@ def read_parsed(data: object, account: str, now: Callable[[], datetime]) -> list
     try:
         if not isinstance(data, dict) or update_number(data) is None or _too_deep(data):
             raise Rejected(400, "shape")
-        return _read(data, Update.de_json(_needed(data), None), account, now)
+        return _read(data, account, now)
     except Rejected:
         raise
-    except Exception:  # noqa: BLE001 - the library's parsers raise whatever the bytes lead them to
+    except Exception:  # noqa: BLE001 - whatever a value of a strange type leads to
         raise Rejected(400, "shape") from None
 
 
@@ -91,66 +103,92 @@ def callback_id(data: object) -> str:
     return number if isinstance(number, str) and 0 < len(number) <= 64 else ""
 
 
-def _needed(data: dict[str, Any]) -> dict[str, Any]:
-    needed: dict[str, Any] = {"update_id": data["update_id"]}
-    for kind in ("message", "edited_message", "channel_post", "edited_channel_post"):
-        if data.get(kind) is not None:
-            needed[kind] = _only(data[kind], _MESSAGE)
-    query = data.get("callback_query")
-    if query is not None:
-        needed["callback_query"] = _only(query, _CALLBACK)
-        if query.get("message") is not None:
-            needed["callback_query"]["message"] = _only(query["message"], ("message_id", "chat", "date"))
-    return needed
-
-
-def _only(value: object, names: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise Rejected(400, "shape")
-    return {name: value[name] for name in names if name in value}
-
-
-def _read(data: dict[str, Any], update: Update, account: str, now: Callable[[], datetime]) -> list[Inbound]:
-    make = partial(Inbound, platform="telegram", account=account, key=str(update.update_id))
+def _read(data: dict[str, Any], account: str, now: Callable[[], datetime]) -> list[Inbound]:
+    make = partial(Inbound, platform="telegram", account=account, key=str(data["update_id"]))
+    spoken = [_message(data[kind]) for kind in _SPOKEN if data.get(kind) is not None]
+    query, asked = _query(data.get("callback_query"))
     if data.get("my_chat_member") is not None:
         return [_read_membership(make, data["my_chat_member"])]
-    message = update.message or update.edited_message or update.channel_post or update.edited_channel_post
-    chat = update.effective_chat
+    message = spoken[0] if spoken else None
+    chat = (message or asked).get("chat")
     if chat is None:
         if message is not None:
             raise Rejected(400, "shape")
         return []  # polls, inline queries and kinds that later Bot API versions bring
     # A pressed button tells when its message was sent, not when it was pressed.
-    sent_at = now() if message is None else _time(message.edit_date or message.date)
-    user = update.effective_user
+    sent_at = now() if message is None else _sent_at(message)
+    user = (message or query).get("from")
     make = partial(make, sender=_chat_id(chat), sent_at=sent_at, language=_language(user))
-    if chat.type != Chat.PRIVATE:
+    if chat["type"] != Chat.PRIVATE:
         return [make(kind="other", text="group")]
-    if update.message is not None:
-        return [_read_message(make, update.message, data["message"])]
-    if update.callback_query is not None:
-        return [_read_choice(make, update.callback_query)]
+    if data.get("message") is not None:
+        return [_read_message(make, data["message"])]
+    if query:
+        return [_read_choice(make, query)]
     return [make(kind="other", text="edited")]
 
 
-def _read_message(make: Callable[..., Inbound], message: Message, plain: dict[str, Any]) -> Inbound:
-    if message.text is not None:
-        return _read_words(make, _string(message.text, _MAX_WORDS))
-    place = message.location or (message.venue.location if message.venue is not None else None)
+def _part(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    """An object with at least these fields."""
+    if not isinstance(value, dict):
+        raise Rejected(400, "shape")
+    for name in names:
+        if name not in value:
+            raise Rejected(400, "shape")
+    return value
+
+
+def _message(value: object) -> dict[str, Any]:
+    message = _part(value, _MESSAGE)
+    for name, demanded in _PARTS:
+        if message.get(name) is not None:
+            _part(message[name], demanded)
+    venue = message.get("venue")
+    if venue is not None and venue.get("location") is not None:
+        _part(venue["location"], ("latitude", "longitude"))
+    for name in ("date", "edit_date"):
+        if message.get(name) is not None:
+            _time(message[name])
+    return message
+
+
+def _query(value: object) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A pressed button, and the message that it stands below; empty where there is none."""
+    if value is None:
+        return {}, {}
+    query, asked = _part(value, _CALLBACK), {}
+    if query.get("from") is not None:
+        _part(query["from"], _USER)
+    if query.get("message") is not None:
+        asked = _part(query["message"], _MESSAGE)
+        if asked["date"] is not None:
+            _time(asked["date"])
+        if asked.get("chat") is not None:
+            _part(asked["chat"], _CHAT)
+    return query, asked
+
+
+def _read_message(make: Callable[..., Inbound], message: dict[str, Any]) -> Inbound:
+    if message.get("text") is not None:
+        return _read_words(make, _string(message["text"], _MAX_WORDS))
+    place = message.get("location")
+    if place is None and message.get("venue") is not None:
+        place = message["venue"].get("location")
     if place is not None:
         return make(
             kind="location",
-            latitude=_degrees(place.latitude, 90),
-            longitude=_degrees(place.longitude, 180),
+            latitude=_degrees(place["latitude"], 90),
+            longitude=_degrees(place["longitude"], 180),
         )
-    if message.contact is not None:
-        phone = _string(message.contact.phone_number, 33)
+    contact = message.get("contact")
+    if contact is not None:
+        phone = _string(str(contact["phone_number"]), 33)
         # Only the person's own number, shared by Telegram's own button, may stand for typed digits.
-        if message.contact.user_id == message.chat.id and _PHONE.match(phone):
+        if contact.get("user_id") == message["chat"]["id"] and _PHONE.match(phone):
             # Telegram's numbers are international, with or without the sign that says so.
             return make(kind="text", text="+" + phone.removeprefix("+"))
         return make(kind="media", media_kind="contact")
-    return _read_file(make, plain)
+    return _read_file(make, message)
 
 
 def _read_words(make: Callable[..., Inbound], words: str) -> Inbound:
@@ -176,20 +214,17 @@ def _read_file(make: Callable[..., Inbound], plain: dict[str, Any]) -> Inbound:
     return make(kind="other", text="service")
 
 
-def _read_choice(make: Callable[..., Inbound], query: CallbackQuery) -> Inbound:
-    if query.data is None:
+def _read_choice(make: Callable[..., Inbound], query: dict[str, Any]) -> Inbound:
+    if query.get("data") is None:
         return make(kind="other", text="game")
-    choice = _string(query.data, _MAX_WORDS).encode()[:_MAX_CHOICE_BYTES].decode(errors="ignore")
+    choice = _string(query["data"], _MAX_WORDS).encode()[:_MAX_CHOICE_BYTES].decode(errors="ignore")
     return make(kind="choice", choice=choice)
 
 
 def _read_membership(make: Callable[..., Inbound], change: dict[str, Any]) -> Inbound:
-    # Read without the library, whose member types each demand fields that have nothing to do with the status.
-    chat = Chat.de_json(_only(change["chat"], ("id", "type")))
-    user = User.de_json(_only(change["from"], ("id", "is_bot", "first_name", "language_code")))
-    date = _time(datetime.fromtimestamp(change["date"], UTC))
-    make = partial(make, sender=_chat_id(chat), sent_at=date, language=_language(user))
-    if chat.type != Chat.PRIVATE:
+    chat, user = _part(change["chat"], _CHAT), _part(change["from"], _USER)
+    make = partial(make, sender=_chat_id(chat), sent_at=_time(change["date"]), language=_language(user))
+    if chat["type"] != Chat.PRIVATE:
         return make(kind="other", text="group")
     status = change["new_chat_member"]["status"]
     if status == ChatMember.BANNED:  # "kicked": in a private chat the person blocked the bot
@@ -197,23 +232,27 @@ def _read_membership(make: Callable[..., Inbound], change: dict[str, Any]) -> In
     return make(kind="other", text="unblocked" if status == ChatMember.MEMBER else "membership")
 
 
-def _time(value: object) -> datetime:
-    if not isinstance(value, datetime):
-        raise Rejected(400, "shape")
-    return value
+def _sent_at(message: dict[str, Any]) -> datetime:
+    edited = message.get("edit_date")
+    return _time(message["date"] if edited is None else edited)
 
 
-def _chat_id(chat: Chat) -> str:
-    number = chat.id
+def _time(value: Any) -> datetime:
+    # What is no number, or names no time, raises what the caller turns into a rejection.
+    return datetime.fromtimestamp(value, UTC)
+
+
+def _chat_id(chat: dict[str, Any]) -> str:
+    number = chat["id"]
     if type(number) is not int or not 0 < abs(number) < _MAX_ID:
         raise Rejected(400, "shape")
-    if chat.type == Chat.PRIVATE and number < 0:
+    if chat["type"] == Chat.PRIVATE and number < 0:
         raise Rejected(400, "shape")
     return str(number)
 
 
-def _language(user: User | None) -> str:
-    code = user.language_code if user is not None else None
+def _language(user: dict[str, Any] | None) -> str:
+    code = user.get("language_code") if user is not None else None
     return code if isinstance(code, str) and _LANGUAGE.match(code) else ""
 
 
@@ -253,3 +292,7 @@ def _too_deep(data: object) -> bool:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+# json.loads would make one for each update.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

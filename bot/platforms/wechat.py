@@ -161,6 +161,10 @@ class WeChat:
             self._begin_to_show(sender, reply)
         return outcome
 
+    async def probe(self, *, deadline: float) -> Outcome:
+        """See the port: the account's tags are asked for, with a token as for a message."""
+        return (await self.api.tags_get(deadline=deadline)).outcome
+
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
         """Everybody's menu, then one for each other role and language by a tag of its name, made where missing. (By the
         app's language itself WeChat matches no menu any more: 65320.)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ import aiohttp
 import structlog
 
 from bot.platforms.base import Outcome
-from bot.platforms.wechat_outcomes import TOKEN_REFUSED, Answer, of_body, of_status, rid
+from bot.platforms.wechat_outcomes import TOKEN_REFUSED, Answer, not_called, of_body, of_status, rid
 from bot.platforms.wechat_token import Token, TokenError
 from config.settings import WeChatAccount
 
@@ -217,7 +216,10 @@ class WeChatApi:
         answer = Answer(Outcome("retry", "token", retry_after=1.0))
         try:
             async with asyncio.timeout_at(end):
-                token = await self._token.get()
+                try:
+                    token = await self._token.get()
+                except TokenError as problem:
+                    return Answer(not_called(problem.outcome))
             for _attempt in range(2):
                 if _now() >= end:
                     raise TimeoutError
@@ -314,7 +316,7 @@ class WeChatApi:
                 return Answer(Outcome("uncertain", "size"))
             if binary and response.content_type.split("/")[0] in ("image", "audio", "video"):
                 return Answer(Outcome("sent"), content=content)
-            return of_body(content, now=time.time(), result=result)
+            return of_body(content, result=result)
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.platforms import wechat_once
 from bot.platforms.base import Outcome
 from bot.platforms.wechat_api import WeChatApi
 from config.cards import CARDS, Template
@@ -15,10 +16,9 @@ from models.channel import Channel
 CUSTOM, ONCE, SUBSCRIPTION, TEMPLATE = "custom", "once", "subscription", "template"
 CARRY_CARDS = (ONCE, SUBSCRIPTION, TEMPLATE)
 
-# The account may not use this channel, or has used it up for today. (-1, a full minute and a token that is refused
-# concern the whole account, whichever channel meets them.)
+# The account may not use this channel. (-1, a full minute and a token that is refused concern the whole account,
+# whichever channel meets them.)
 _NO_RIGHT = frozenset({"48001", "48004", "50002"})
-_ENOUGH = "45009"
 
 
 def channels_of(settings: WeChatAccount) -> tuple[Channel, ...]:
@@ -26,9 +26,10 @@ def channels_of(settings: WeChatAccount) -> tuple[Channel, ...]:
     be told as passed over."""
     limits = rules().channels
     scene = {card: str(settings.once.scene) for card in CARDS} if settings.once is not None else {}
+    asks = wechat_once.asks(settings.appid, settings.once, settings.page_base)
     return (
         Channel(CUSTOM, windowed=True, daily=limits.custom_daily),
-        Channel(ONCE, cards=scene, granted=True),
+        Channel(ONCE, cards=scene, granted=True, asks=asks),
         Channel(SUBSCRIPTION, cards=_ids(settings.subscriptions), granted=True),
         Channel(TEMPLATE, cards=_ids(settings.templates), keyed=True, daily=limits.template_daily),
     )
@@ -80,6 +81,6 @@ async def _once(api: WeChatApi, settings: WeChatAccount, openid: str, card: Card
 
 def _of_channel(outcome: Outcome) -> Outcome:
     """What a refusal means where other ways remain: this channel is closed, the account and the message are not."""
-    if outcome.name == "refused" or outcome.code in _NO_RIGHT or outcome.code == _ENOUGH:
+    if outcome.name == "refused" or outcome.code in _NO_RIGHT:
         return Outcome("closed", outcome.code)
     return outcome

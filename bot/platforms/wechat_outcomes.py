@@ -6,22 +6,21 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.platforms.base import Outcome, OutcomeName
 
 TOKEN_REFUSED = frozenset({40001, 40014, 42001})
 
-_BEIJING = timezone(timedelta(hours=8))  # WeChat counts its days in Beijing time, without summer time
 _BUSY = 5.0  # seconds before asking a busy system again
 _PER_MINUTE = 60.0
 _LONGEST = 900.0  # a Retry-After is believed up to a quarter of an hour
 _RID = re.compile(r"\brid: ?([0-9A-Za-z-]{6,64})")
 
 _LEFT = {40003, 43004, 43019, 48002, 50005}  # no follower, or one who blocked us or takes no messages
-_CLOSED = {43101, 45015, 45028, 45047}  # this door only: grant gone, window over, mass quota or window used up
+# This way only: grant gone, calls of the day used up (each API has its own), window over, mass quota or window used up.
+_CLOSED = {43101, 45009, 45015, 45028, 45047}
 _STOPPED = {
     40002, 40013, 40125, 40164, 40243, 41002, 41004,  # appid, secret or this machine's address is not accepted
     48001, 48004, 48006, 50002, 50007, 61024, 89501, 89503, 89506, 89507,  # the account may not do this, or is blocked
@@ -42,8 +41,8 @@ class Answer:
         return self.outcome.name == "sent"
 
 
-def of_errcode(code: int, *, now: float, reference: str = "") -> Outcome:
-    """The outcome of an explicit errcode; `now` is POSIX time, needed to know how far off tomorrow is.
+def of_errcode(code: int, *, reference: str = "") -> Outcome:
+    """The outcome of an explicit errcode.
 
     An errcode that is in no list refuses this message and no other: it was certainly not sent, and would not be taken
     the next time either.
@@ -53,15 +52,19 @@ def of_errcode(code: int, *, now: float, reference: str = "") -> Outcome:
         return Outcome("sent", text if code else "", reference=reference)
     if code == -1:
         return Outcome("retry", text, retry_after=_BUSY)
-    if code == 45009:
-        return Outcome("retry", text, retry_after=_until_tomorrow(now), whole_account=True)
     if code == 45011 or code in TOKEN_REFUSED:
-        return Outcome("retry", text, retry_after=_PER_MINUTE, whole_account=True)
+        return Outcome("retry", text, retry_after=_PER_MINUTE, whole_account=True, ask_first=code in TOKEN_REFUSED)
     name: OutcomeName = "refused"
     for codes, meaning in ((_LEFT, "left"), (_CLOSED, "closed"), (_STOPPED, "stopped")):
         if code in codes:
             name = meaning  # type: ignore[assignment]  # the tuple's literals widen to str
-    return Outcome(name, text, whole_account=name == "stopped")
+    return Outcome(name, text, whole_account=name == "stopped", ask_first=name == "stopped")
+
+
+def not_called(outcome: Outcome) -> Outcome:
+    """The outcome of a call that was not made, since there was no token for it."""
+    code = outcome.code if outcome.code.startswith("token") else f"token {outcome.code}"
+    return replace(outcome, code=code)
 
 
 def of_status(status: int, retry_after: str | None) -> Outcome:
@@ -74,11 +77,11 @@ def of_status(status: int, retry_after: str | None) -> Outcome:
     if status in (400, 413, 414, 415):
         return Outcome("refused", code)
     if status in (401, 403, 404, 405):
-        return Outcome("stopped", code, whole_account=True)
+        return Outcome("stopped", code, whole_account=True, ask_first=True)
     return Outcome("retry", code, retry_after=_PER_MINUTE, whole_account=True)
 
 
-def of_body(body: bytes, *, now: float, result: str = "") -> Answer:
+def of_body(body: bytes, *, result: str = "") -> Answer:
     """What a body under HTTP 200 says.
 
     `result` names the field that a call without errcode answers with, such as `ticket`. A body that is no JSON object,
@@ -102,19 +105,13 @@ def of_body(body: bytes, *, now: float, result: str = "") -> Answer:
     reference = data.get("msgid", data.get("msg_id", ""))
     if not isinstance(reference, int | str):
         reference = ""
-    return Answer(of_errcode(code, now=now, reference=str(reference)), data)
+    return Answer(of_errcode(code, reference=str(reference)), data)
 
 
 def rid(data: Mapping[str, Any]) -> str:
     """WeChat's request id inside an errmsg, which its support asks for."""
     found = _RID.search(str(data.get("errmsg", "")))
     return found[1] if found else ""
-
-
-def _until_tomorrow(now: float) -> float:
-    here = datetime.fromtimestamp(now, UTC).astimezone(_BEIJING)
-    midnight = (here + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return (midnight - here).total_seconds() + _PER_MINUTE  # a minute for the platform's own clock
 
 
 def _seconds(retry_after: str | None) -> float:

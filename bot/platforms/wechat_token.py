@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 
 import structlog
 
@@ -90,7 +91,7 @@ class Token:
             return self._value
         outcome = self._pause_outcome
         wait = max(self._paused_until - self._now(), 0.0) if outcome.name == "retry" else 0.0
-        raise TokenError(Outcome(outcome.name, outcome.code, retry_after=wait, whole_account=True))
+        raise TokenError(replace(outcome, retry_after=wait))
 
     async def _recover(self, token: str) -> None:
         was_proven, self._proven, self._value = self._proven, False, ""
@@ -106,7 +107,7 @@ class Token:
         pause = min(REFUSED_PAUSE * 2**self._incidents, LONGEST_PAUSE)
         self._incidents += 1
         self._forced = False
-        self._pause(pause, Outcome("retry", "40001", whole_account=True))
+        self._pause(pause, Outcome("retry", "40001", whole_account=True, ask_first=True))
         _log.error("wechat_token_refused", account=self._account, pause=pause)
 
     async def _renew(self, *, force: bool = False) -> None:
@@ -133,7 +134,7 @@ class Token:
         stopped = outcome.name == "stopped" or outcome.code == "40001"
         code = f"token {outcome.code}".strip()
         pause = min(pause, LONGEST_FETCH_PAUSE)
-        self._pause(pause, Outcome("stopped" if stopped else "retry", code, whole_account=True))
+        self._pause(pause, Outcome("stopped" if stopped else "retry", code, whole_account=True, ask_first=True))
         _log.error("wechat_token_failed", account=self._account, code=outcome.code, pause=pause)
 
     def _pause(self, seconds: float, outcome: Outcome) -> None:

@@ -25,6 +25,7 @@ from bot.sandbox.telegram_sim import PAUSES, TelegramSim
 from bot.sandbox.wechat_acts import WeChatActs
 from bot.sandbox.wechat_api import WeChatApi
 from bot.sandbox.wechat_limits import WeChatLimits
+from bot.sandbox.wechat_pages import WeChatPages
 from bot.sandbox.wechat_sim import WeChatSim
 from config.settings import TelegramAccount, WeChatAccount
 
@@ -72,10 +73,12 @@ class Sandbox:
         self._telegram_api = TelegramApi(phones, media, self._telegram_sim, telegram_acts, flood, bot)
         self._wechat_http = WeChatApi(phones, media, self._wechat_sim, wechat, faults, options.wechat)
         self._telegram_http = TelegramHttp(phones, self._telegram_api, faults, token)
+        wechat_acts = WeChatActs(phones, self._wechat_sim)
+        self._wechat_pages = WeChatPages(phones, wechat_acts, wechat.appid, self._address)
         self._page = PageRoutes(
             phones,
             media,
-            WeChatActs(phones, self._wechat_sim),
+            wechat_acts,
             telegram_acts,
             self._telegram_sim,
             faults,
@@ -89,6 +92,7 @@ class Sandbox:
         """Put everything under `/sandbox`; streams end by themselves when the server begins to stop."""
         sandbox = web.Application(middlewares=[loopback_only, plain_errors])
         sandbox.add_routes(self._page.routes())
+        sandbox.add_routes(self._wechat_pages.routes())
         sandbox.router.add_route("*", "/wechat-api/cgi-bin/{tail:.+}", self._wechat_http.handle)
         sandbox.router.add_route("*", "/telegram-api/bot{token}/{method}", self._telegram_http.handle)
         sandbox.router.add_get("/telegram-api/file/bot{token}/{path:.+}", self._telegram_http.download)

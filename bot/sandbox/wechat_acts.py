@@ -154,8 +154,9 @@ class WeChatActs:
         if accept:
             words = ("同意接收一次订阅消息", {"code": "granted"})
         granted = self._phones.memory.wechat.grants.setdefault(person.id, [])
-        if accept:
-            granted.append(f"template:{template}" if template else f"scene:{scene}")
+        grant = f"template:{template}" if template else f"scene:{scene}"
+        if accept and (template or grant not in granted):  # of one scene WeChat counts one, however often it is allowed
+            granted.append(grant)
         if not template:  # the one-time page tells the product nothing but its redirect
             return self._phones.say("wechat", person, "system", "event", words[0], note=words[1])
         told = {"TemplateId": template, "SubscribeStatusString": "accept" if accept else "reject", "PopupScene": 2}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlmodel import select
@@ -15,7 +16,7 @@ from handlers.message import Inbound
 from models import inbox
 from models.alert import Alert, add_words, open_alerts, raise_alert, take
 from models.audit import AuditEntry
-from models.contact import write
+from models.contact import ContactMessage, write
 from models.database import Database, now_of
 from models.inbox import InboxMessage
 from models.outbox import OutboxMessage
@@ -83,7 +84,10 @@ def test_contacts_are_listed_with_how_far_they_came_and_without_words(
         write(session, asker.person_id, "能改到周日吗")
     assert run(["contacts"]) == 0
     listed = capsys.readouterr().out
-    assert listed.startswith("编号\t时间\t志愿者\t所在地\t送到没有\n")
+    assert listed.startswith("编号\t时间（Asia/Shanghai）\t志愿者\t所在地\t送到没有\n")
+    with on_database(here) as database, database.read() as session:
+        at = session.exec(select(ContactMessage.at)).one().astimezone(ZoneInfo("Asia/Shanghai"))
+    assert f"\t{at:%Y-%m-%d %H:%M}\t" in listed
     assert "1000000001\t440106\t没有负责的同事" in listed
     assert "周日" not in listed
     assert run(["contacts", "--words"]) == 0
@@ -156,7 +160,7 @@ def test_cries_for_help_are_listed_without_words_and_reading_them_leaves_a_line(
     key = cry(here, "1000000001")
     assert run(["alerts"]) == 0
     listed = capsys.readouterr().out
-    assert listed.startswith("编号\t时间\t类型\t志愿者\t所在地\t谁在处理\t通知\n")
+    assert listed.startswith("编号\t时间（Asia/Shanghai）\t类型\t志愿者\t所在地\t谁在处理\t通知\n")
     assert f"\n{key}\t" in listed
     assert "1000000001\t440106\t-\t没有能通知的人\n" in listed
     assert "救命" not in listed
@@ -287,7 +291,7 @@ def test_whoever_comes_back_is_confirmed_or_refused_by_somebody_responsible(
     assert run(["recognitions"]) == 0
     listed = capsys.readouterr().out
     heads, *lines = [line.split("\t") for line in listed.splitlines()]
-    assert heads == ["编号", "时间", "志愿者", "所在地", "请求保留到"]
+    assert heads == ["编号", "时间（Asia/Shanghai）", "志愿者", "所在地", "请求保留到"]
     assert [line[2:4] for line in lines] == [["1000000002", "440106"], ["1000000003", "440106"]]
     assert "林小青" not in listed
     assert reads(here, "phone.read") == []

@@ -64,3 +64,22 @@ def test_the_real_command_makes_a_database_and_a_mistake_is_one_line(tmp_path: P
     wrong = nuanyang(tmp_path, "db", "downgrade")
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert len(wrong.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["why"], "少写了 ID。用 nuanyang why --help 看用法。"),
+        (["why", "--limit", "many", "1"], "--limit 的值不对。用 nuanyang why --help 看用法。"),
+        (["why", "1", "2"], "多写了 2。用 nuanyang why --help 看用法。"),
+        (["why", "--bogus"], "没有 --bogus 这个选项。用 nuanyang why --help 看用法。"),
+        (["why", "--limit"], "--limit 后面的值不对，或者没有写。用 nuanyang --help 看用法。"),
+        (["bogus"], "没有 bogus 这个命令。用 nuanyang --help 看用法。"),
+        (["db", "bogus"], "没有 bogus 这个命令。用 nuanyang db --help 看用法。"),
+    ],
+)
+def test_what_is_wrong_with_a_command_is_told_in_chinese_and_points_at_its_own_help(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(arguments) == 2
+    assert capsys.readouterr().err == f"命令写法不对：{said}\n"

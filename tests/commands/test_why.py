@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlmodel import select, update
 
+import bot
+import models
 from bot.cli import run
+from bot.commands import shared
+from handlers.sending_words import reason
 from models import inbox, lease, outbox
 from models.audit import AuditEntry
 from models.database import Database, machine_now_of, now_of
@@ -36,6 +41,11 @@ def queued(database: Database, key: str, priority: int = outbox.REPLY, **more: o
             session, person, "reply", {"text": "不该出现的内容"}, unique_key=key, priority=priority, **more
         )  # type: ignore[arg-type]
         return session.exec(select(outbox.OutboxMessage.id).where(outbox.OutboxMessage.unique_key == key)).one()
+
+
+def now_in(database: Database, after: timedelta) -> datetime:
+    with database.read() as session:
+        return machine_now_of(session) + after
 
 
 def tried(database: Database, row: str, outcome: str, code: str = "") -> None:
@@ -66,7 +76,8 @@ def test_a_message_that_was_sent_tells_each_step_and_no_words(here: Path, capsys
         tried(database, row, "sent")
         with database.write() as session:
             outbox.end(session, row, "worker", "sent", "")
-    lines = told(capsys, row).splitlines()
+    head, *lines = told(capsys, row).splitlines()
+    assert head == "时间（Asia/Shanghai）\t经过"
     assert [line.split("\t")[1].split("（")[0] for line in lines] == [
         "写进发件箱",
         "经 wechat",
@@ -136,11 +147,12 @@ def test_a_message_that_came_in_is_told_with_its_reply(here: Path, capsys: pytes
     assert "写进发件箱" in told(capsys, rows["b"])
     assert "不需要应答里的回复" in told(capsys, rows["c"])
     assert "nuanyang inbox replay" in told(capsys, broken)
-    listed = told(capsys, NUMBER).splitlines()
+    head, *listed = told(capsys, NUMBER).splitlines()
+    assert head.startswith("编号\t时间（Asia/Shanghai）\t方向\t")
     assert len(listed) == 5
     assert {line.split("\t")[2] for line in listed} == {"收到", "发出"}
     assert any("搁在一边" in line for line in listed)
-    assert len(told(capsys, NUMBER, "--limit", "2").splitlines()) == 2
+    assert len(told(capsys, NUMBER, "--limit", "2").splitlines()) == 1 + 2
 
 
 def test_an_unknown_number_ends_with_one_line(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,3 +192,88 @@ def test_calls_lists_who_waits_the_most_urgent_first_and_phones_only_when_asked(
     assert "没有开着的渠道" in lines[0]
     with on_database(here) as database, database.read() as session:
         assert not session.exec(select(AuditEntry).where(AuditEntry.action == "phone.read")).all()
+
+
+def test_who_reads_the_first_lines_only_has_left_a_line_for_every_number_shown(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(here, NUMBER, "1000000002", "1000000003")
+    with on_database(here) as database, database.write() as session:
+        for volunteer in session.exec(select(Volunteer)).all():
+            outbox.enqueue(session, volunteer.person_id, "reply", {"text": "x"}, unique_key=volunteer.number)
+        session.execute(update(outbox.OutboxMessage).values(state="held", why="no open door"))
+    shown: list[str] = []
+
+    def say(line: str) -> None:
+        if len(shown) == 2:
+            raise BrokenPipeError
+        shown.append(line)
+
+    monkeypatch.setattr(shared, "say", say)
+    with capsys.disabled():
+        monkeypatch.setattr("bot.cli.os.dup2", lambda _old, _new: None)
+        assert run(["calls", "--phones"]) == 1
+    assert len(shown) == 2
+    with on_database(here) as database, database.read() as session:
+        noted = session.exec(select(AuditEntry).where(AuditEntry.action == "phone.read")).all()
+        assert len(noted) == 3
+
+
+def test_only_what_is_ready_in_the_same_line_goes_first(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register(here, NUMBER)
+    with on_database(here) as database:
+        row = queued(database, "mine", REMINDER)
+        for key in ("elsewhere", "resting", "first"):
+            queued(database, key, EMERGENCY)
+        other = {"elsewhere": {"line": "telegram:hk"}, "resting": {"not_before": now_in(database, timedelta(hours=1))}}
+        with database.write() as session:
+            for key, values in other.items():
+                message = outbox.OutboxMessage
+                session.execute(update(message).where(message.unique_key == key).values(**values))
+    assert "前面还有 1 条更急的" in told(capsys, row)
+
+
+def test_what_was_heard_again_tells_the_answer_after_the_excuse(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register(here, NUMBER)
+    with on_database(here) as database:
+        person = person_of(database)
+        with database.write() as session:
+            row = inbox.enter(session, "wechat", "gd", "a", "sender", "text", {"text": "不该出现的内容"})
+            assert row is not None
+            inbox.finish(session, row, person, {"text": "不该出现的内容"}, "outbox")
+        for key in (f"reply:{row}", f"replayed:{row}"):
+            tried(database, queued(database, key), "sent", key[:5])
+            with database.write() as session:
+                session.execute(update(outbox.OutboxMessage).values(state="sent"))
+    steps = [line.split("\t")[1] for line in told(capsys, row).splitlines()]
+    assert [(step[:5], step[-7:-1]) for step in steps if step.startswith("经 ")] == [
+        ("经 wec", "[reply"),
+        ("经 wec", "[repla"),
+    ]
+
+
+REASONS = re.compile(
+    r'why="([^"]+)"|0\.0, "([a-z ]+)"\)|HEARD_SECONDS\)?, "([a-z ]+)"|^[A-Z_]+ = "([a-z ]+)"  # why', re.M
+)
+
+
+def test_every_reason_that_a_row_keeps_has_words_of_its_own() -> None:
+    of_grants = {"used", "gone"}
+    files = [path for package in (bot, models) for path in Path(str(package.__path__[0])).glob("*.py")]
+    found = {next(filter(None, match)) for path in files for match in REASONS.findall(path.read_text("utf-8"))}
+    assert {"way gone", "not begun in time", "heard meanwhile", "day quota", "left", "told by phone"} <= found
+    assert not {why: reason(why) for why in found - of_grants if re.search("[a-z]", reason(why))}
+
+
+def test_how_often_it_was_tried_is_told_in_words() -> None:
+    assert reason("retry 45011, 3 times") == "没发出去，平台要求等一等 [45011]（试了 3 次）"
+
+
+def test_what_waits_again_has_no_reason_from_before(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    register(here, NUMBER)
+    with on_database(here) as database:
+        row = queued(database, "one")
+        with database.write() as session:
+            session.execute(update(outbox.OutboxMessage).values(state="held", why="no open channel"))
+            outbox.release_held(session, person_of(database))
+    assert "现在：等待发送\n" in told(capsys, row)

@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select, update
 
 from models import inbox, outbox
+from models.channel import Channel, end_call
 from models.database import Database, machine_now_of, now_of
 from models.outbox import CAMPAIGN, Attempt, OutboxMessage
 from models.person import Door
@@ -83,3 +84,18 @@ def test_every_closed_way_is_told_with_its_figures(
     assert "本月群发已满 4 次" in told(capsys, row)
     monkeypatch.setenv("NUANYANG_WECHAT__GD__TEMPLATES", TEMPLATES)
     assert "模板消息" not in told(capsys, other), "that way is open"
+
+
+def test_a_channel_without_a_known_limit_that_has_none_left_today_is_told_without_a_figure(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUANYANG_WECHAT__GD__SUBSCRIPTIONS", TEMPLATES)
+    register(here, NUMBER)
+    with on_database(here) as database:
+        row = waiting(database, "notice.contact", timedelta(hours=50))
+        with database.write() as session:
+            door = session.exec(select(Door)).one()
+            used = Channel("subscription", granted=True)
+            end_call(session, ("wechat", "gd", door.id), used, "T", "attempt", "enough")
+    said = told(capsys, row)
+    assert "订阅通知：今天的次数已用完" in said and "0 次" not in said

@@ -85,6 +85,12 @@ class Platform:
         fault = self.script.faults.get(account, "")
         if path == "stable_token":
             return await self._token(request, account, body, fault)
+        if fault == "40001" and not path.startswith("message/"):
+            self._calls += 1
+            at = time.monotonic()
+            self.note(n=self._calls, at=at, copy=request.match_info["copy"], account=account, path=path, fault=fault)
+            self.note(n=self._calls, ended=at, how=fault)
+            return web.json_response({"errcode": 40001, "errmsg": "played rid: 65a1b2c3-0a1b2c3d-4e5f6a7b"})
         if not path.startswith("message/"):
             return web.json_response({"errcode": 0, "errmsg": "ok", "tags": [], "tagid_list": [], "menuid": "1"})
         if fault == "token hang":
@@ -98,6 +104,8 @@ class Platform:
         """The Bot API."""
         account, method = request.match_info["account"], request.match_info["method"]
         body = await request.json() if request.content_type == "application/json" else dict(await request.post())
+        if self.script.faults.get(account) == "401" and method != "sendMessage":
+            return _response({"fault": "401", "path": "sendMessage"}, {})
         if method != "sendMessage":
             me = {"id": 123456789, "is_bot": True, "first_name": "played", "username": "played_bot"}
             return web.json_response({"ok": True, "result": me if method == "getMe" else True})

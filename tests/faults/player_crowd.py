@@ -222,6 +222,10 @@ class Writing:
                 if sort and count > self._owed[sender][sort] and not self._clicks(sender):
                     self.found.doubled += count - self._owed[sender][sort]
                     self._wire.note("doubled", sender=sender, sort=sort, heard=count, owed=self._owed[sender][sort])
+            for sort, count in self._marked[sender].items():  # once more and marked is allowed, twice more is not
+                if sort and count > self._owed[sender][sort] and not self._clicks(sender):
+                    self.found.doubled += count - self._owed[sender][sort]
+                    self._wire.note("doubled", sender=sender, sort=sort, marked=count, owed=self._owed[sender][sort])
 
     def _clicks(self, sender: str) -> bool:
         return not self._owed[sender]

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +25,7 @@ import aiohttp
 from sqlmodel import SQLModel, select
 
 from handlers.message import Reply
+from models import outbox
 from models.database import Database
 from models.ids import new_id
 from models.outbox import OutboxMessage
@@ -130,13 +131,15 @@ def _row(
         "resends": 0,
         "created_at": now,
         "why": "",
+        "line": outbox.line(*message.account),
     }
 
 
 def states(database: Database) -> dict[str, str]:
-    """The state of each message by its words."""
+    """The state of each message by its words. (What the product says of messages in doubt has other keys.)"""
     with database.read() as session:
-        return {row[0]: row[1] for row in session.exec(select(OutboxMessage.unique_key, OutboxMessage.state))}
+        every = session.exec(select(OutboxMessage.unique_key, OutboxMessage.state)).all()
+    return {key: state for key, state in every if _WORDS.fullmatch(key)}
 
 
 async def settled(database: Database, seconds: float) -> dict[str, str]:
@@ -254,6 +257,11 @@ class Sender:
 # --- what came ---
 
 
+def carrying(calls: Iterable[Call]) -> list[Call]:
+    """Those that carry a message."""
+    return [call for call in calls if call.path.startswith("message/") or call.path == "sendMessage"]
+
+
 @dataclass
 class Call:
     """One call as the platform's log tells of it. Times are seconds of the machine's monotonic clock; `ended` is empty
@@ -319,7 +327,7 @@ class Played:
 
     def messages(self) -> list[Call]:
         """Those of the calls that carry a message."""
-        return [call for call in self.calls() if call.path != "token"]
+        return carrying(self.calls())
 
     async def end(self) -> None:
         """End the process; the log stays."""
@@ -353,19 +361,22 @@ class Judged:
     """What the platform's log and the product's own words say of each other. All of these are to be empty but
     `uncertain` and `again`."""
 
-    doubled: set[str]  # taken twice, and the second did not say so
+    doubled: set[str]  # taken twice, and the second did not say so; or a third time, whatever it said
     false_sent: set[str]  # "sent", though no call for it was both taken and answered so
     lost: set[str]  # never taken, and the product does not say so
     uncertain: set[str]
     again: set[str]  # called for once more, and marked
 
 
-def judge(messages: Sequence[Call], ended: dict[str, str]) -> Judged:
-    """Compare the log with the states of the rows at the end."""
+def judge(messages: Sequence[Call], ended: dict[str, str], *, until_certain: Collection[str] = ()) -> Judged:
+    """Compare the log with the states of the rows at the end. `until_certain` = emergencies, which may come again and
+    again, marked (platforms.md); everything else once."""
     plain: dict[str, int] = defaultdict(int)
+    once_more: dict[str, int] = defaultdict(int)
     taken, confirmed, again = set(), set(), set()
     for call in messages:
         plain[call.words] += call.taken and not call.marked
+        once_more[call.words] += call.taken and call.marked and call.words not in until_certain
         if call.taken:
             taken.add(call.words)
         # A second call under the same key is answered with “ok” and takes nothing: it was taken before.
@@ -375,7 +386,7 @@ def judge(messages: Sequence[Call], ended: dict[str, str]) -> Judged:
             again.add(call.words)
     told_of = {words for words, state in ended.items() if state not in ("sent", "superseded")}
     return Judged(
-        doubled={words for words, times in plain.items() if times > 1},
+        doubled={words for times in (plain, once_more) for words, number in times.items() if number > 1},
         false_sent={words for words, state in ended.items() if state == "sent" and words not in confirmed},
         lost=set(ended) - taken - told_of,
         uncertain={words for words, state in ended.items() if state == "uncertain"},

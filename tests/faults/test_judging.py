@@ -17,6 +17,9 @@ def test_a_second_time_is_a_double_unless_it_says_so() -> None:
     assert judge([call(1), call(2)], {"【a】": "sent"}).doubled == {"【a】"}
     marked = judge([call(1), call(2, AGAIN + "\n【a】")], {"【a】": "sent"})
     assert (marked.doubled, marked.again) == (set(), {"【a】"})
+    often = [call(1), call(2, AGAIN + "\n【a】"), call(3, AGAIN + "\n【a】")]
+    assert judge(often, {"【a】": "sent"}).doubled == {"【a】"}
+    assert judge(often, {"【a】": "sent"}, until_certain={"【a】"}).doubled == set()
 
 
 def test_sent_without_a_good_answer_is_false_and_sent_without_a_call_is_lost() -> None:

@@ -83,9 +83,9 @@ OUTCOMES: dict[str, tuple[Answer, Outcome]] = {
         refuses(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100123),
         Outcome("retry", "migrated", reference="-100123"),
     ),
-    "401": (refuses(401, "Unauthorized"), Outcome("stopped", "401")),
-    "404": (refuses(404, "Not Found"), Outcome("stopped", "401")),
-    "409": (refuses(409, "Conflict: terminated by other getUpdates"), Outcome("stopped", "409")),
+    "401": (refuses(401, "Unauthorized"), Outcome("stopped", "401", ask_first=True)),
+    "404": (refuses(404, "Not Found"), Outcome("stopped", "401", ask_first=True)),
+    "409": (refuses(409, "Conflict: terminated by other getUpdates"), Outcome("stopped", "409", ask_first=True)),
     "429 without a time": (refuses(429, "Too Many Requests"), Outcome("retry", "429", 5.0)),
     "429 html": (says(429, raw=HTML, kind="text/html"), Outcome("retry", "429", 5.0)),
     "429 for ever": (refuses(429, "x", retry_after=10**400), Outcome("retry", "429", 86_400.0)),
@@ -209,3 +209,14 @@ async def test_the_token_is_in_no_exception_and_no_log(
 def test_a_refusal_by_status_alone_is_only_believed_from_telegram() -> None:
     assert type(refusal(403, None)).__name__ == "NotSentError"
     assert type(refusal(403, {"ok": False, "description": "Forbidden"})).__name__ == "Forbidden"
+
+
+async def test_a_refused_bot_is_asked_by_a_call_that_nobody_sees(platform: Telegram, api: BotApi) -> None:
+    api.answers["getMe"] = refuses(401, "Unauthorized")
+    deadline = asyncio.get_running_loop().time() + 2
+    assert (await platform.probe(deadline=deadline)).ask_first
+    api.answers["getMe"] = says(200, {"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "played"}})
+    assert await platform.probe(deadline=deadline) == Outcome("sent", "200")
+    assert [method for method, _form in api.calls] == ["getMe", "getMe"]
+    api.answers["getMe"] = hangs
+    assert (await platform.probe(deadline=asyncio.get_running_loop().time() + 0.1)).name == "uncertain"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import update
 from sqlmodel import select
@@ -41,12 +40,16 @@ def test_a_short_burst_is_answered_and_then_one_a_second() -> None:
     assert [pace.take("a") for _number in range(5)].count(True) == BURST, "rest is not saved up"
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(telegram_pace, "_MOST", 3)
-    pace = Pace(Time())
-    for chat in "abcdef":
-        pace.take(chat)
-    assert list(pace._chats) == ["d", "e", "f"]
+def test_a_chat_that_was_silent_until_its_measure_was_full_is_not_remembered() -> None:
+    time = Time()
+    pace = Pace(time)
+    for number in range(1_000):
+        pace.take(str(number))
+        time.now += 0.01
+    assert len(pace._chats) <= BURST / telegram_pace.RATE / 0.01
+    time.now += 60
+    pace.take("x")
+    assert list(pace._chats) == ["x"]
 
 
 async def test_every_one_of_many_quick_messages_is_answered_once(database: Database, tmp_path: Path) -> None:

@@ -139,3 +139,27 @@ async def test_starting_fetches_the_token_and_stopping_cuts_a_hanging_fetch(api:
     began = time.monotonic()
     await account.stop()
     assert time.monotonic() - began < 1
+
+
+async def test_a_refused_account_is_asked_by_a_call_that_nobody_sees(api: Api, account: WeChat) -> None:
+    refused = {"errcode": 40001, "errmsg": "invalid credential"}
+    api.answers(SEND, refused)
+    api.answers("tags/get", refused)
+    assert (await sent(account)).ask_first
+    calls = len(api.calls)
+    deadline = asyncio.get_running_loop().time() + 2
+    answer = await account.probe(deadline=deadline)
+    assert (answer.ask_first, answer.code, len(api.calls)) == (True, "token 40001", calls), "the pause is kept"
+    account.api._token._paused_until = 0.0
+    assert (await account.probe(deadline=deadline)).ask_first
+    assert {path for path, _body in api.calls[calls:]} == {"tags/get"}
+    account.api._token._paused_until = 0.0
+    api.behaviours.clear()
+    api.answers("tags/get", {"tags": []})
+    assert (await account.probe(deadline=deadline)).name == "sent"
+
+
+async def test_a_message_that_met_no_token_says_that_it_was_not_called_for(api: Api, account: WeChat) -> None:
+    api.answers(SEND, {"errcode": 40001, "errmsg": "invalid credential"})
+    assert (await sent(account)).code == "40001", "it was called for"
+    assert (await sent(account)).code == "token 40001", "it was not"

@@ -14,10 +14,12 @@ export function linkHint(href) {
   return t(isOwnPage(href) ? "opens_here" : "opens_page");
 }
 
-/** Catch plain presses on links to own pages anywhere on the glass; a press with Ctrl, Shift or the wheel stays the browser's. */
-export function catchPages(screen) {
+/** Catch plain presses on links to own pages anywhere on the glass; a press with Ctrl, Shift or the wheel stays the browser's.
+    `owner()` is the person's id on a WeChat phone: WeChat's own pages know whose phone they are on. */
+export function catchPages(screen, owner) {
   screen.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
+    if (link) document.cookie = `wechat_phone=${encodeURIComponent(owner())}; path=/sandbox/wechat-pages; SameSite=Strict`;
     const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
     if (!link || !plain || link.closest(".sheet") || !isOwnPage(link.href)) return;
     event.preventDefault();

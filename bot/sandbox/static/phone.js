@@ -38,7 +38,7 @@ export class Phone {
     const status = el("div", { class: "status-bar", "aria-hidden": "true" }, this.statusTime, el("span", { class: "status-icons" }, icon("signal", 16), icon("battery", 22)));
     this.screen = el("div", { class: "screen" }, status, this.top, this.body, this.waiting, this.bottom, this.toast);
     this.hands = new Hands(this.screen);
-    catchPages(this.screen);
+    catchPages(this.screen, () => (this.platform === "wechat" ? this.personId : ""));
     this.node = el("section", { class: "phone", id: `phone-${number}` }, this.ownerBar, el("div", { class: "handset" }, this.screen));
     store.addEventListener("state", () => this.onState());
     store.addEventListener("clock", () => this.log?.restamp());
