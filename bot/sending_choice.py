@@ -30,6 +30,7 @@ from models.person import Door, Person, rests_until
 TOGETHER = 200  # rows that are claimed together: one account's many must not keep another's few waiting
 LEAST_SHARE = 4  # of them, for each account
 FEW = 2  # accounts
+CALLED_SECONDS = 0.3  # emergencies of somebody who is being called already are passed over for so long
 MORE = 8  # rows looked at beyond those that there is room for
 LONGEST_SECONDS = 0.05  # of one look at a line; what is left is for the next
 QUIET_SECONDS = 0.2  # a line where nothing was due is looked at again after that
@@ -134,6 +135,7 @@ class Chooser:
     def __init__(self, ways: Ways) -> None:
         self._ways = ways
         self._quiet: dict[Account, float] = {}
+        self._called: dict[str, float] = {}
         self._places: dict[str, Place] = {}
         self._strays_at = 0.0
 
@@ -141,11 +143,13 @@ class Chooser:
         """Look at every line from its beginning."""
         self._places.clear()
         self._quiet.clear()
+        self._called.clear()
         self._strays_at = 0.0
 
     def pick(self, session: Session, view: View, now: float) -> Picks:
         """What may be claimed within the rooms of the view; `now` in seconds of a steady clock."""
-        look = _Look(session, view, self._ways)
+        self._called = {person: until for person, until in self._called.items() if until > now}
+        look = _Look(session, view, self._ways, self._called)
         if now >= self._strays_at:
             self._strays_at = now + STRAYS_SECONDS
             self._strays(look, session, view, now)
@@ -159,6 +163,7 @@ class Chooser:
         for account, room in rooms.items():
             if not look.along(account, room) and room.lesser:
                 self._quiet[account] = now + QUIET_SECONDS
+        self._called |= dict.fromkeys(look.called - self._called.keys(), now + CALLED_SECONDS)
         look.picks.more |= len(look.picks.take) >= TOGETHER
         return look.picks
 
@@ -177,7 +182,7 @@ class Chooser:
 class _Look:
     """One look at the lanes, in one read transaction."""
 
-    def __init__(self, session: Session, view: View, ways: Ways) -> None:
+    def __init__(self, session: Session, view: View, ways: Ways, called: Collection[str] = ()) -> None:
         self.picks = Picks()
         self.idle: Mapping[str, timedelta] = {}  # for how long nobody has sent for an account, by its line
         self._session, self._view, self._now = session, view, now_of(session)
@@ -185,7 +190,7 @@ class _Look:
         self._seen: set[str] = set()
         self._busy = set(view.busy)
         self._passed = {*view.busy, *view.resting.values()}  # nothing of theirs but emergencies may go now …
-        self._called = set[str]()  # … and not even those
+        self.called = set(called)  # … and not even those
         self._busy_doors = set(view.busy_doors)
         self._doors: dict[str, list[Door]] = {}
         self._people: dict[str, Person] = {}
@@ -199,7 +204,7 @@ class _Look:
 
     def _due(self, account: Account, room: Room, lanes: Collection[int], marks: Mapping[int, Mark]) -> list[Claimed]:
         line, limits = outbox.line(*account), _limits(room, lanes)
-        return claiming.due(self._session, line, limits, marks, busy=self._passed, called=self._called)
+        return claiming.due(self._session, line, limits, marks, busy=self._passed, called=self.called)
 
     def along(self, account: Account, room: Room) -> bool:
         """Take what there is room for, in the order of the lanes, after a glance; whether anything was due."""
@@ -293,7 +298,7 @@ class _Look:
         urgent, door = row.priority == EMERGENCY, way.door.id
         busy = door in self._busy_doors if urgent else row.person_id in self._busy
         if busy or door in self._view.resting or claiming.follows(row, self._behind):
-            (self._called if urgent else self._passed).add(row.person_id)
+            (self.called if urgent else self._passed).add(row.person_id)
             return False
         self._seen.add(row.id)
         if door in self._view.paused:

@@ -27,6 +27,7 @@ from models import (
     outbox,
     page,
     recognition,
+    resting,
 )
 from models.database import Database, DatabaseAway
 
@@ -124,6 +125,12 @@ def leave_blocked_doors(database: Database) -> int:
     )
 
 
+def mend_due_times(database: Database) -> int:
+    """Messages that were put in while the clock was ahead (models/resting.py)."""
+    with database.write() as session:
+        return resting.due_before_its_time(session)
+
+
 def hand_over(database: Database) -> int:
     """Messages and cries for help that none of those who answer for them today has: a role was given or has ended, or
     somebody came back."""
@@ -153,6 +160,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
     ("forget_ended", 3_600, forget_ended),
+    ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
     ("hand_over", 60, hand_over),
     ("leave_blocked_doors", 3_600, leave_blocked_doors),
     ("expire_searches", 3_600, expire_searches),

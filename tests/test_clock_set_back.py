@@ -10,11 +10,12 @@ from sqlmodel import select, update
 
 from bot.hearing import SWEEP_AFTER, Hearing
 from bot.platforms.base import Outcome
-from models import claiming, lease
+from models import claiming, lease, outbox
 from models.database import Database
 from models.inbox import InboxMessage
 from models.lease import Lease
 from models.outbox import EMERGENCY, REMINDER, OutboxMessage
+from scheduler import jobs
 from tests.conftest import START, StoppedClock
 from tests.incoming import message, place
 from tests.office import WECHAT, Office
@@ -146,3 +147,30 @@ async def test_a_swept_claim_waits_for_nothing_after_the_clock_was_set_back(
     await again(office, clock, timedelta(0))
     assert office.state() == "sent"
     assert WECHAT in office.deliverer.leases
+
+
+@pytest.mark.parametrize("ahead", AHEAD)
+@pytest.mark.parametrize("priority", [EMERGENCY, REMINDER])
+async def test_what_was_put_in_while_the_clock_was_ahead_leaves_now(
+    office: Office, clock: StoppedClock, ahead: timedelta, priority: int
+) -> None:
+    person = office.person()
+    clock.pass_time(ahead)
+    office.put(person, "now", priority=priority)
+    office.put(person, "some day", priority=priority, due_at=START + timedelta(days=20))
+    clock.pass_time(-ahead)
+    await again(office, clock, MINUTE)
+    assert (office.state("now"), office.state("some day")) == ("waiting", "waiting")
+    assert [jobs.mend_due_times(office.database) for _time in range(2)] == [1, 0]
+    await again(office, clock, MINUTE)
+    assert (office.state("now"), office.state("some day")) == ("sent", "waiting")
+
+
+async def test_what_rested_by_a_wrong_clock_is_looked_at_anew(office: Office, clock: StoppedClock) -> None:
+    person = office.person()
+    office.put(person, priority=REMINDER)
+    with office.database.write() as session:
+        session.execute(update(OutboxMessage).values(due_at=clock.at + timedelta(days=8), why=outbox.RESTS))
+    assert jobs.mend_due_times(office.database) == 1
+    await again(office, clock, MINUTE)
+    assert office.state() == "sent"

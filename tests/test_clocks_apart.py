@@ -17,6 +17,8 @@ from tests.office import office as office
 
 SECOND = timedelta(seconds=1)
 APART = [timedelta(seconds=13), -timedelta(seconds=13), timedelta(hours=1), -timedelta(days=8)]
+# Processes that share a SQLite file run on one machine, with one clock.
+ON_A_SERVER = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 Copy = Callable[[timedelta], Database]
 
 
@@ -27,8 +29,6 @@ def real() -> datetime:
 @pytest.fixture
 def copy(database: Database) -> Iterator[Copy]:
     """The same database, as a machine sees it whose clock is so far ahead."""
-    if database.is_sqlite:
-        pytest.skip("its processes run on one machine, with one clock")
     made: list[Database] = []
 
     def another(ahead: timedelta) -> Database:
@@ -41,6 +41,7 @@ def copy(database: Database) -> Iterator[Copy]:
         one.dispose()
 
 
+@ON_A_SERVER
 @pytest.mark.parametrize("ahead", APART)
 def test_a_lease_that_lives_is_not_taken_by_a_copy_whose_clock_is_wrong(copy: Copy, ahead: timedelta) -> None:
     right, wrong = copy(timedelta(0)), copy(ahead)
@@ -54,6 +55,7 @@ def test_a_lease_that_lives_is_not_taken_by_a_copy_whose_clock_is_wrong(copy: Co
             lease.give_up(session, "first")
 
 
+@ON_A_SERVER
 @pytest.mark.parametrize("ahead", APART)
 async def test_a_call_under_way_is_not_doubled_by_a_copy_whose_clock_is_wrong(
     office: Office, copy: Copy, ahead: timedelta
@@ -82,6 +84,7 @@ async def test_a_call_under_way_is_not_doubled_by_a_copy_whose_clock_is_wrong(
         first.wechat.sent.clear()
 
 
+@ON_A_SERVER
 def test_a_clock_that_is_set_while_the_program_runs_changes_nothing(copy: Copy) -> None:
     made = copy(timedelta(0))
     with made.read() as session:
@@ -92,6 +95,7 @@ def test_a_clock_that_is_set_while_the_program_runs_changes_nothing(copy: Copy) 
         assert now_of(session) - before > timedelta(days=7), "the programme's days are this machine's"
 
 
+@ON_A_SERVER
 def test_the_time_is_asked_for_again(copy: Copy) -> None:
     made = copy(5 * SECOND)
     with made.read() as session:
@@ -104,6 +108,7 @@ def test_the_time_is_asked_for_again(copy: Copy) -> None:
         assert abs(apart - 5 * SECOND) < SECOND and apart == pytest.approx(made.clock.apart, abs=SECOND)
 
 
+@ON_A_SERVER
 async def test_a_sender_says_that_its_clock_is_wrong(office: Office, copy: Copy) -> None:
     wrong = Office(copy(-13 * SECOND))
     with capture_logs() as said:
