@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.faults.report import record
 from tests.faults.world import Copy
 
 GIVEN_UP = 3.3  # seconds: a call that takes longer may be acknowledged without the answer (docs/decisions.md)
@@ -55,3 +56,10 @@ def sound(found: dict[str, Any], came: Effects, updates: int) -> None:
     assert came.clicks[0] == came.clicks[1]
     assert came.messages > updates / 3, "too few of them leave a record to count"
     assert (found["lost"], found["doubled"], found["wrong"], found["different"]) == (0, 0, 0, 0), found
+
+
+def tell(fault: str, database: str, seed: int, found: dict[str, Any], came: Effects | None = None, **more: Any) -> None:
+    """The result line of a run with messages in (report.py); `found` by the player, `came` by its log."""
+    effects_lost = {"effects_lost": came.lost, "effects_doubled": came.doubled} if came is not None else {}
+    names = ("acknowledged", "repeats", "lost", "doubled", "different", "again", "spooled", "slowest")
+    record(fault, database, seed=seed, **{name: found[name] for name in names if name in found}, **effects_lost, **more)

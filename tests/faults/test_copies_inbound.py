@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crowds import GIVEN_UP, effects, sound
+from tests.faults.crowds import GIVEN_UP, effects, sound, tell
 from tests.faults.player import STEPS
 from tests.faults.world import Copy, Played, own_database, playing
 
@@ -71,7 +71,8 @@ async def test_people_who_register_at_several_copies_get_one_effect_and_one_answ
             finally:
                 await asyncio.gather(*(copy.kill() for copy in copies))
     kills = sum(copy.kills for copy in copies) - count
-    print(f"kills {kills}, restarts {stopped}", {name: value for name, value in found.items() if name != "numbers"})
+    print({name: value for name, value in found.items() if name != "numbers"})
+    tell(f"{count} copies, inbound, registering", "postgresql", seed, found, kills=kills, restarts=stopped)
     assert kills + stopped > 0
     assert found["acknowledged"] == size.people * len(STEPS)
     assert (found["lost"], found["doubled"], found["wrong"], found["different"]) == (0, 0, 0, 0), found
@@ -97,7 +98,8 @@ async def test_a_crowd_at_several_copies_gets_one_effect_and_one_answer_a_messag
             finally:
                 await asyncio.gather(*(copy.kill() for copy in copies))
             came = await effects(copies[0], tmp_path / "player.jsonl")
-    print(f"kills {sum(copy.kills for copy in copies) - count}, restarts {stopped}")
+    kills = sum(copy.kills for copy in copies) - count
+    tell(f"{count} copies, inbound", "postgresql", seed, found, came, kills=kills, restarts=stopped)
     sound(found, came, size.updates)
 
 
@@ -120,5 +122,6 @@ async def test_a_repeat_at_another_copy_while_the_first_is_at_work_gets_the_very
             finally:
                 await asyncio.gather(*(copy.kill() for copy in copies))
             came = await effects(copies[0], tmp_path / "player.jsonl")
+    tell("repeats at another copy", "postgresql", seed, found, came)
     sound(found, came, updates)
     assert found["silent"] == 0 or found["slowest"] > GIVEN_UP, "a repeat without the answer that the first one got"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.absence import LOCKS, Helper, away, behind_wall
-from tests.faults.crowds import effects, sound
+from tests.faults.crowds import effects, sound, tell
 from tests.faults.world import Copy, own_database, playing
 
 EMPTIED = 60.0  # seconds after its return within which the spool is empty
@@ -89,7 +89,7 @@ async def test_while_the_database_is_away_all_is_acknowledged_in_time_and_answer
             finally:
                 await copy.kill()
             came = await effects(copy, tmp_path / "player.jsonl")
-    print(f"{how}: {most} in the spool at its return, empty after {took} s, slowest {found['slowest']} s")
+    tell(f"database away, {how}", kind, seed, found, came, in_the_spool=most, empty_after=took)
     sound(found, came, updates)
     assert most > 0, "nothing had to wait: the database was not away"
     assert took <= EMPTIED

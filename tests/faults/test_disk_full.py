@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.absence import away, behind_wall
-from tests.faults.crowds import effects, sound
+from tests.faults.crowds import effects, sound, tell
 from tests.faults.disk import small_disk
 from tests.faults.world import NUANYANG, Copy, own_database, playing
 
@@ -67,6 +67,7 @@ async def test_a_full_disk_below_database_and_spool_acknowledges_nothing_that_is
         assert not list((disk.outside / "spool").glob("*.update"))
     with closing(sqlite3.connect(tmp_path / "fault.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    tell("disk full", "sqlite", seed, found, came, refused=dict(found["refused"]))
     sound(found, came, int(options["updates"]))
     assert found["refused"].get("503", 0) > 0, "it was never full"
     assert set(found["refused"]) <= {"503"}, "an honest “come again”, and no other failure"
@@ -106,6 +107,7 @@ async def test_a_full_disk_below_the_spool_while_the_database_is_away_acknowledg
                     await copy.kill()
                 came = await effects(copy, tmp_path / "player.jsonl")
         assert not list((disk.outside / "spool").glob("*.update"))
+    tell("disk full and database away", "postgresql", seed, found, came, refused=dict(found["refused"]))
     sound(found, came, int(options["updates"]))
     assert found["refused"].get("503", 0) > 0, "it was never full"
     assert set(found["refused"]) <= {"503"}, "an honest “come again”, and no other failure"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.crowds import tell
 from tests.faults.player import STEPS
 from tests.faults.world import Copy, own_database, playing
 
@@ -48,7 +49,8 @@ async def test_a_served_bot_killed_again_and_again_loses_and_doubles_nothing(
             finally:
                 await copy.kill()
     everybody = int(str(size["people"]))
-    print(f"kills {copy.kills}", {name: value for name, value in found.items() if name != "numbers"})
+    print({name: value for name, value in found.items() if name != "numbers"})
+    tell("kill −9, inbound", kind, seed, found, kills=copy.kills)
     assert copy.kills >= 2
     assert found["acknowledged"] == everybody * len(STEPS)
     assert (found["lost"], found["doubled"], found["wrong"], found["different"]) == (0, 0, 0, 0), found

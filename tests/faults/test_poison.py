@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crowds import effects, sound
+from tests.faults.crowds import effects, sound, tell
 from tests.faults.poisons import POISONS
 from tests.faults.world import Copy, own_database, playing
 
@@ -47,6 +47,8 @@ async def test_forty_kinds_of_poison_hold_nobody_else_up(
             listed = await copy.command("inbox", "list")
     became, (low, ratio, high) = found.pop("became"), found.pop("ratio")
     print(f"p95 of the others beside poison {ratio:.2f} of that beside ordinary messages ({low:.2f} to {high:.2f})")
+    p95 = f"{ratio:.2f} ({low:.2f} to {high:.2f})"
+    tell("poison", kind, seed, found, came, p95_of_the_others=p95)
     sound(found, came, ordinary)
     assert found["late"] == 0
     assert became == {each.name: {each.comes_to: rounds} for each in POISONS}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crowds import GIVEN_UP, effects, sound
+from tests.faults.crowds import GIVEN_UP, effects, sound, tell
 from tests.faults.world import Copy, own_database, playing
 
 SHARES = {"repeated": 0.3, "shuffled": 0.2, "old": 0.01, "clicking": 0.03}
@@ -41,6 +41,7 @@ async def test_repeated_shuffled_and_late_updates_have_one_effect_and_one_answer
             finally:
                 await copy.kill()
             came = await effects(copy, tmp_path / "player.jsonl")
+    tell("repeats", kind, seed, found, came)
     sound(found, came, int(size["updates"]))
     assert found["silent"] == 0 or found["slowest"] > GIVEN_UP, "a repeat without the answer that the first one got"
     assert found["repeats"] > size["updates"] * size["repeated"] / 2
