@@ -259,7 +259,8 @@ class Deliverer:
         with self._write() as session:
             if self._record_broken:
                 held = [call.attempt for line in self._lines.values() for call in tuple(line.held.values())]
-                claiming.end_phantoms(session, [one.call.row.id for one in ended], held)
+                since = claiming.begun_at(session, [one.call.attempt for one in ended])
+                claiming.end_phantoms(session, since, held)
             booked = self._books.record(session, ended, view, began)
         self._record_broken = False
         return booked

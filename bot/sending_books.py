@@ -99,7 +99,9 @@ class Books:
             ],
         )
         sent = [one.call for one in ended if _is_sent(one)]
-        claiming.sent(session, [call.row.id for call in sent if not ways.is_card(call)], self._worker)
+        whole = [call.row for call in sent if not ways.is_card(call)]
+        resent = [row.id for row in whole if row.resends]
+        claiming.sent(session, [row.id for row in whole], self._worker, resent)
         # A card holds no words: the message itself waits until its person comes.
         self._hold(session, [call.row for call in sent if ways.is_card(call)], lambda way: way.channel.windowed)
         for one in ended:

@@ -157,11 +157,10 @@ class Chooser:
         if len(rooms) > FEW:  # one question instead of one for each line that is empty
             full = set(claiming.lines(session))
             rooms = {account: room for account, room in rooms.items() if outbox.line(*account) in full}
-        share = max(LEAST_SHARE, TOGETHER // max(1, len(rooms)))
-        rooms = {account: room.at_most(share) for account, room in rooms.items()}
-        look.glance(rooms)
+        look.glance({account: room.at_most(_share(len(rooms))) for account, room in rooms.items()})
+        share = _share(sum(look.sees(account) for account in rooms))
         for account, room in rooms.items():
-            if not look.along(account, room) and room.lesser:
+            if not look.along(account, room.at_most(share)) and room.lesser:
                 self._quiet[account] = now + QUIET_SECONDS
         self._called |= dict.fromkeys(look.called - self._called.keys(), now + CALLED_SECONDS)
         look.picks.more |= len(look.picks.take) >= TOGETHER
@@ -196,11 +195,17 @@ class _Look:
         self._people: dict[str, Person] = {}
         self._behind: dict[str, Sequence[Mark]] = {}
         self._first: dict[Account, list[Claimed]] = {}
+        self._limits: dict[Account, dict[int, int]] = {}
 
     def glance(self, rooms: Mapping[Account, Room]) -> None:
         """Read the beginning of each of these lines, and what is to be known about it for all of them together."""
+        self._limits = {account: _limits(room, LANES) for account, room in rooms.items()}
         self._first = {account: self._due(account, room, LANES, {}) for account, room in rooms.items()}
         self._load([row for account, room in rooms.items() for row in self._first[account][: MORE + room.usual]])
+
+    def sees(self, account: Account) -> bool:
+        """Whether anything is due in its line."""
+        return bool(self._first[account])
 
     def _due(self, account: Account, room: Room, lanes: Collection[int], marks: Mapping[int, Mark]) -> list[Claimed]:
         line, limits = outbox.line(*account), _limits(room, lanes)
@@ -209,7 +214,7 @@ class _Look:
     def along(self, account: Account, room: Room) -> bool:
         """Take what there is room for, in the order of the lanes, after a glance; whether anything was due."""
         marks, lanes = dict[int, Mark](), list(LANES)
-        rows, limits = self._first[account], _limits(room, lanes)
+        rows, limits = self._first[account], self._limits[account]
         ends, any_due = steady() + LONGEST_SECONDS, bool(rows)
         while lanes:
             for lane, in_lane in groupby(rows, lambda row: row.priority):
@@ -346,6 +351,11 @@ class _Look:
                 return False
             self.picks.rest.setdefault(rest, []).append(row)
         return True
+
+
+def _share(accounts: int) -> int:
+    """How many rows each of so many accounts may claim together with the others."""
+    return max(LEAST_SHARE, TOGETHER // max(1, accounts))
 
 
 def _limits(room: Room, lanes: Collection[int]) -> dict[int, int]:

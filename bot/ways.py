@@ -109,10 +109,12 @@ class Ways:
 
 
 def _why_held(known: Ledger, row: Claimed, ways: Iterable[ladder.Way]) -> str:
-    before = known.before.get(row.id)
+    before, closed = known.before.get(row.id), [way for way in ways if way.closed == "day"]
+    if any(way.channel.cards is None for way in closed):
+        return TOMORROW  # the words themselves may go then
     if before is not None and before.carded:
         return CARDED
-    return TOMORROW if any(way.closed == "day" for way in ways) else CLOSED
+    return TOMORROW if closed else CLOSED
 
 
 def tomorrow(session: Session, why: str) -> dict[str, datetime]:

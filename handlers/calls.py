@@ -28,7 +28,6 @@ from handlers.somebody import who
 from models import audit, calls, calls_undone
 from models.calls import Listed, NotTheirs, ToCall
 from models.contact import ContactMessage, county_of, words_of
-from models.database import now_of
 from models.outbox import journeys
 from models.page import issue_page
 from models.person import Person, address_form, doors, local_now
@@ -195,13 +194,13 @@ def _call(session: Session, person: Person, command: Call) -> Reply | Further:
         if command.what == "missed":
             calls.missed(session, command.person, person.id)
             return Reply(_("记下了：没打通。这位留在名单上；没有撤下的消息，对方来说话时会收到。"), (_list_option(),))
-        count = calls.told(session, command.person, person.id, datetime.fromisoformat(command.until))
+        count, at = calls.told(session, command.person, person.id, datetime.fromisoformat(command.until))
     except NotTheirs:
         return _not_theirs()
     if not count:
         return Reply(_("记下了。这些消息在这之前已经送到或撤下了。"), (_list_option(),))
     said = _("记下了：已经打电话说到，{count} 条消息不再发。谢谢你！\n其实还没说到，请在一小时内选“按错了，还没说到”。")
-    undo = UndoFacts(person=command.person, at=now_of(session).isoformat())
+    undo = UndoFacts(person=command.person, at=at.isoformat())
     back = asked(session, person.id, CALL_UNDO.name, "sure", undo, [("yes", _undoing().label)], lasts=LATE)
     return Reply(said.format(count=count), (*back, _list_option()))
 

@@ -49,6 +49,7 @@ def reason(why: str) -> str:
         "no open channel": _("现在没有能用的渠道"),
         "card": _("已发模板提醒，等对方来看"),
         "told by phone": _("已经打电话说了"),
+        "arrived after all": _("后来知道已经送到"),
         "left": _("对方已取消关注、停用或屏蔽"),
         "taken back": _("写的人撤回了"),
         "registration": _("对方不再登记"),

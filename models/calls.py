@@ -17,7 +17,7 @@ from models.alert import number_of
 from models.audit import AuditEntry
 from models.contact import may_deal
 from models.database import is_moved, machine_now_of, now_of
-from models.outbox import EMERGENCY, TOMORROW
+from models.outbox import CAMPAIGN, EMERGENCY, TOMORROW
 from models.person import Person
 from models.role import grants, reaches
 from models.volunteer import ENDED, Volunteer, counting
@@ -26,6 +26,7 @@ from models.wards import first_wards
 READ, TOLD, MISSED = "phone.read", "call.told", "call.missed"  # in the audit trail
 BY_PHONE = "told by phone"  # why a message has ended that somebody was told about
 OVERDUE = timedelta(minutes=5)  # so long an emergency waits for its account before its person is called
+LONG_DUE = timedelta(hours=6)  # so long anything else does, whatever keeps it: an account that is refused for days
 CARDED = "card"  # why a message is held of which a card has gone
 
 _O: Any = SQLModel.metadata.tables["outbox"]
@@ -120,6 +121,7 @@ def _waits(session: Session, message: Any = _O) -> Any:
         and_(message.c.state == "held", or_(message.c.why != CARDED, ~carded), ~tomorrow),
         and_(message.c.state == "waiting", message.c.due_at <= now, ~reachable),
         and_(message.c.state == "waiting", message.c.priority == EMERGENCY, message.c.due_at <= now - OVERDUE),
+        and_(message.c.state == "waiting", message.c.priority < CAMPAIGN, message.c.due_at <= now - LONG_DUE),
     )
 
 
@@ -186,19 +188,20 @@ def is_theirs(session: Session, person_id: str, viewer: str) -> bool:
     return person_id in registered(session, [person_id]) and may_deal(session, person_id, viewer)
 
 
-def told(session: Session, person_id: str, by: str, until: datetime) -> int:
+def told(session: Session, person_id: str, by: str, until: datetime) -> tuple[int, datetime]:
     """It was said on the phone: what stood on the list for the person and was made up to `until` ends; returns how many
-    messages. What is being sent at this moment, has a way of its own or is not due yet is not touched. Raises
-    NotTheirs."""
+    messages, and the time by which they are found again (calls_undone.py). What is being sent at this moment, has a
+    way of its own or is not due yet is not touched. Raises NotTheirs."""
     if not is_theirs(session, person_id, by):
         raise NotTheirs
     listed = and_(_O.c.person_id == person_id, _waits(session), _O.c.created_at <= until)
     ids = session.scalars(select(_O.c.id).where(listed).with_for_update(skip_locked=True)).all()
     # What it holds stays for a while: the call may have been written down by mistake (models/calls_undone.py).
-    gone = {"state": "withdrawn", "why": BY_PHONE, "ended_at": now_of(session)}
+    at = now_of(session)
+    gone = {"state": "withdrawn", "why": BY_PHONE, "ended_at": at}
     session.execute(update(_O).where(_O.c.id.in_(ids)).values(**gone))
     audit.note(session, by, TOLD, person_id, messages=len(ids))
-    return len(ids)
+    return len(ids), at
 
 
 def missed(session: Session, person_id: str, by: str) -> None:

@@ -222,10 +222,12 @@ _SENT = Many(
 )
 
 
-def sent(session: Session, rows: Sequence[str], worker: str) -> None:
+def sent(session: Session, rows: Sequence[str], worker: str, resent: Sequence[str] = ()) -> None:
     """Give claimed rows that have arrived their final state; also those that were swept meanwhile and that nobody has
-    taken since: that they have arrived is known now."""
+    taken since: that they have arrived is known now. `resent` are those of them that had been sent again."""
     if rows:
+        if resent:
+            unsure.arrived(session, resent)
         _SENT.run(session, rows, worker=worker, at=now_of(session))
 
 
@@ -258,15 +260,13 @@ def still_claimed(session: Session, row: str, worker: str, seconds: float) -> bo
 def stranded(session: Session, worker: str, known: Sequence[str]) -> int:
     """Put back what stands in this worker's name without its knowledge: the connection broke while the claim was being
     committed, and no call was made. Returns how many rows that were."""
-    found = session.execute(
-        update(_T)
-        .where(_SENDING, _T.c.claimed_by == worker, _T.c.id.not_in(known))
-        .values(state="waiting", claimed_by=None, deadline=None, why="claim broken off")
-        .returning(_T.c.id)
-    )
-    rows = [row.id for row in found]
+    mine = select(_T.c.id, _T.c.deadline).where(_SENDING, _T.c.claimed_by == worker, _T.c.id.not_in(known))
+    rows = session.execute(mine.with_for_update()).all()
     if rows:
-        end_phantoms(session, rows, ())
+        claim = timedelta(seconds=outbox.CLAIM_SECONDS + 1)
+        end_phantoms(session, {row.id: row.deadline - claim for row in rows}, ())
+        left = {"state": "waiting", "claimed_by": None, "deadline": None, "why": "claim broken off"}
+        session.execute(update(_T).where(_T.c.id.in_([row.id for row in rows])).values(**left))
     return len(rows)
 
 
@@ -276,13 +276,21 @@ def try_again_without_words(session: Session) -> int:
     return int(getattr(session.execute(held.values(state="waiting", not_before=None, why="")), "rowcount", 0))
 
 
-def end_phantoms(session: Session, rows: Sequence[str], known: Collection[str]) -> None:
-    """A transaction about these claimed rows may have been committed without an answer: calls that it began, and of
-    which the worker knows nothing, were never made."""
-    begun = select(_A.c.id).where(_A.c.outbox_id.in_(rows), _A.c.outcome == "", _A.c.ended_at.is_(None))
-    attempts = [attempt for attempt in session.scalars(begun) if attempt not in known]
+def end_phantoms(session: Session, since: Mapping[str, datetime], known: Collection[str]) -> None:
+    """A transaction about these claimed rows may have been committed without an answer: calls that it began (since this
+    time of each row), and of which the worker knows nothing, were never made. An older one without an end is that of a
+    worker which died in it: nobody knows whether it arrived."""
+    begun = select(_A.c.id, _A.c.outbox_id, _A.c.started_at).where(_A.c.outbox_id.in_(since), _A.c.outcome == "")
+    found = session.execute(begun.where(_A.c.ended_at.is_(None)))
+    attempts = [row.id for row in found if row.id not in known and row.started_at >= since[row.outbox_id]]
     outbox.end_attempts(session, [(attempt, "late", "", "") for attempt in attempts])
     give_back(session, attempts)
+
+
+def begun_at(session: Session, attempts: Collection[str]) -> dict[str, datetime]:
+    """When the calls of these attempts were about to begin, by the rows that they are for."""
+    rows = session.execute(select(_A.c.outbox_id, _A.c.started_at).where(_A.c.id.in_(attempts)))
+    return {row.outbox_id: row.started_at for row in rows}
 
 
 def sweep(session: Session, limit: int = 500) -> int:

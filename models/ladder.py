@@ -131,13 +131,19 @@ def _closed(
             return "not set up"
         if before.carded:
             return "carded"
-    if (door.platform, door.account, channel.name) in ledger.used_up:
-        return "day"
+    closed = _without_days(ledger, door, standing, channel, card, before)
+    if not closed and (door.platform, door.account, channel.name) in ledger.used_up:
+        return "day"  # but for that it would go, and so it goes tomorrow
+    return closed
+
+
+def _without_days(
+    ledger: Ledger, door: Door, standing: Standing | None, channel: Channel, card: str, before: Before
+) -> Closed:
     if standing is None:
         return ""
     if channel.windowed:
-        now = window(standing, ledger.at)
-        return now.why
+        return window(standing, ledger.at).why
     subject = (channel.cards or {}).get(card, "")
     if channel.granted and not standing.grants.get((channel.name, subject)):
         repeats = before.unsure == (door.id, channel.name)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import case, func, or_, select
 from sqlmodel import Session, SQLModel
 
 from config.catalogue import rules
-from models.channel import CARRY_CARDS, COUNTED_IN, KEYED, ORDINARY, Channel, today, used_up
+from models.channel import CARRY_CARDS, COUNTED_IN, KEYED, ORDINARY, Channel, day_of, today, used_up
 from models.clock import SET_BACK
 from models.database import is_moved, machine_now_of, now_of
 from models.person import Door
@@ -140,7 +140,8 @@ def _standings(session: Session, doors: list[Door], at: datetime) -> dict[str, S
         gone = ahead and ago >= lasts
         message = None if gone else said.get(key)
         pressed = () if gone else tuple(sorted(clicks.get(key, ())))
-        begins = min([*([message] if message else []), *pressed], default=at - ago)
+        # Heard while the clock was ahead: nobody knows when, and what the platform says counts.
+        begins = min([*([message] if message else []), *pressed], default=at - (ago if ago >= timedelta(0) else lasts))
         closed = shut.get(door.id)
         found[door.id] = Standing(
             heard=door.last_in_at,
@@ -165,7 +166,7 @@ def _heard(
     rows = session.execute(
         select(_I.c.platform, _I.c.account, _I.c.sender, _I.c.kind, func.max(_I.c.received_at).label("at"))
         .where(_I.c.sender.in_(sorted({door.sender for door in doors})), _I.c.received_at > since)
-        .where(_I.c.kind.in_((*MESSAGES, *CLICKS)))
+        .where(_I.c.kind.in_((*MESSAGES, *CLICKS)), _I.c.received_at <= machine_now_of(session) + SET_BACK)
         .group_by(_I.c.platform, _I.c.account, _I.c.sender, _I.c.kind, single)
     )
     said: dict[_Key, datetime] = {}
@@ -249,7 +250,7 @@ def repeatable(session: Session, rows: Collection[str]) -> set[str]:
 
 def next_day(at: datetime) -> datetime:
     """When the platform's next day (Beijing) has begun, with a minute for its own clock. UTC."""
-    begins = (at.astimezone(COUNTED_IN) + timedelta(days=1)).replace(hour=0, minute=1, second=0, microsecond=0)
+    begins = datetime.combine(day_of(at) + timedelta(days=1), time(0, 1), tzinfo=COUNTED_IN)
     return begins.astimezone(UTC)
 
 

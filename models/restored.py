@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlmodel import Session, SQLModel, col
 
 from models import audit
@@ -59,7 +59,11 @@ def mark(session: Session) -> Marked:
         .values(state="waiting", claimed_by=None, deadline=None)
     )
     resent = _changed(
-        session, update(OutboxMessage).where(held, col(OutboxMessage.resends) == 0).values(resends=1, why=RESTORED)
+        session,
+        update(OutboxMessage)
+        .where(held, col(OutboxMessage.resends) == 0)
+        # What is held keeps its reason, by which it is found when that is over.
+        .values(resends=1, why=case((col(OutboxMessage.state) == "held", col(OutboxMessage.why)), else_=RESTORED)),
     )
     rests = (col(OutboxMessage.state) == "waiting") & (col(OutboxMessage.why) == RESTS)
     resent += _changed(session, update(OutboxMessage).where(rests, col(OutboxMessage.resends) == 0).values(resends=1))

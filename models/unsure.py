@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlmodel import Session, SQLModel
 
 from models import audit
 from models.contact import ContactMessage
-from models.database import vault_of
+from models.database import now_of, vault_of
+from models.many import Many
 from models.outbox import enqueue
 from models.vault import VaultError
 
@@ -33,8 +34,14 @@ def between_people(session: Session, rows: Sequence[str]) -> list[Any]:
 
 def offer(session: Session, rows: Iterable[Any]) -> None:
     """These rows have just ended as uncertain."""
+    rows = [row for row in rows if row.kind in KINDS]
+    if not rows:
+        return
+    # Two people may have become one since a worker read them.
+    now = session.execute(select(_T.c.id, _T.c.person_id).where(_T.c.id.in_([row.id for row in rows])))
+    people = {row.id: row.person_id for row in now}
     for row in rows:
-        if row.kind not in KINDS or row.unique_key.endswith(_AGAIN):
+        if row.id not in people or row.unique_key.endswith(_AGAIN):
             continue
         try:
             params = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
@@ -43,9 +50,31 @@ def offer(session: Session, rows: Iterable[Any]) -> None:
             continue
         about = {"priority": row.priority, "door_id": row.door_id, "expires_at": row.expires_at}
         key = row.unique_key + _AGAIN
-        enqueue(session, row.person_id, row.kind, params, unique_key=key, again=True, held=UNSURE, **about)
+        enqueue(session, people[row.id], row.kind, params, unique_key=key, again=True, held=UNSURE, **about)
         if row.kind == ANSWER:
             _tell(session, str(params["message"]))
+
+
+_SECOND = _T.alias("second")
+_ARRIVED = Many(
+    lambda among, _dialect: (
+        update(_T)
+        .where(_T.c.state.in_((literal_column("'waiting'"), literal_column("'held'"))))
+        .where(
+            _T.c.unique_key.in_(
+                select(_SECOND.c.unique_key.op("||")(_AGAIN))
+                .where(among(_SECOND.c.id), _SECOND.c.state == literal_column("'uncertain'"))
+                .scalar_subquery()
+            )
+        )
+        .values(state="withdrawn", why="arrived after all", ended_at=bindparam("at"), params_sealed=None)
+    )
+)
+
+
+def arrived(session: Session, rows: Sequence[str]) -> None:
+    """It is known now that these rows arrived, after they were called uncertain: what was to offer them again goes."""
+    _ARRIVED.run(session, rows, at=now_of(session))
 
 
 def _tell(session: Session, message: str) -> None:

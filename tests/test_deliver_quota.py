@@ -117,8 +117,8 @@ async def test_only_an_emergency_is_called_about_until_tomorrow(
     [
         ("2026-11-22T02:00:00+00:00", "2026-11-22T16:01:00+00:00"),
         ("2026-11-22T15:59:59+00:00", "2026-11-22T16:01:00+00:00"),
-        ("2026-11-22T16:00:00+00:00", "2026-11-23T16:01:00+00:00"),
-        ("2026-12-31T16:00:30+00:00", "2027-01-01T16:01:00+00:00"),
+        ("2026-11-22T16:00:00+00:00", "2026-11-22T16:01:00+00:00"),
+        ("2026-12-31T16:01:00+00:00", "2027-01-01T16:01:00+00:00"),
     ],
 )
 def test_the_next_day_begins_at_midnight_in_beijing(at: str, until: str) -> None:
@@ -134,7 +134,7 @@ async def test_a_used_up_day_of_messages_leaves_the_other_ways_open(office: Offi
     put(office, second, "二", priority=EMERGENCY)
     await again(office, clock)
     assert [channel for channel, _key in office.wechat.ways] == ["custom", "template", "template"]
-    assert states(office) == [("held", "card")] * 2
+    assert states(office) == [("held", outbox.TOMORROW)] * 2, "the words themselves go tomorrow"
     with office.database.read() as session:
         assert lease.pauses(session) == {}
 

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select, update
 
 from models import inbox, outbox
-from models.channel import Channel, end_call
+from models.channel import Channel, allow, end_call
 from models.database import Database, machine_now_of, now_of
 from models.outbox import CAMPAIGN, Attempt, OutboxMessage
 from models.person import Door
@@ -96,6 +96,7 @@ def test_a_channel_without_a_known_limit_that_has_none_left_today_is_told_withou
         with database.write() as session:
             door = session.exec(select(Door)).one()
             used = Channel("subscription", granted=True)
+            allow(session, door.id, "subscription", "T")  # but for the day it would go
             end_call(session, ("wechat", "gd", door.id), used, "T", "attempt", "enough")
     said = told(capsys, row)
     assert "订阅通知：今天的次数已用完" in said and "0 次" not in said
