@@ -44,7 +44,7 @@ def hold(session: Session, name: str, holder: str) -> int | None:
     session.execute(insert_once(session, Lease).values(name=name, holder="", fence=0, until=now))
     taken = session.execute(
         update(_T)
-        .where(_T.c.name == name, or_(_T.c.holder == holder, _T.c.until <= now, _T.c.until > now + _AHEAD))
+        .where(_T.c.name == name, or_(_T.c.holder.in_(("", holder)), _T.c.until <= now, _T.c.until > now + _AHEAD))
         .values(
             holder=holder,
             until=now + timedelta(seconds=LEASE_SECONDS),

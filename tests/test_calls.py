@@ -296,7 +296,7 @@ def test_told_by_phone_ends_what_was_listed_only(database: Database, alin: Chat,
     with database.write() as session:
         (each,) = calls.to_call(session, alin.person().id)
         assert each.count == 2
-        assert calls.told(session, alin.person().id, other.person().id, each.newest) == 2
+        assert calls.told(session, alin.person().id, other.person().id, each.newest)[0] == 2
     assert {key for key, state in states(database).items() if state == "withdrawn"} == {"one", "two"}
 
 

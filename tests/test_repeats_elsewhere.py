@@ -115,7 +115,8 @@ async def test_a_call_that_is_late_for_what_another_copy_answered_moves_nothing(
     """One copy has answered and not written that down yet, when the other gives its repeat up."""
     first, second = copies
     switch.slow = {"菜单"}
-    turn = asyncio.create_task(first.receive(message("菜单", "1")))
+    # The first copy has all the time that a slow machine needs.
+    turn = asyncio.create_task(first.receive(message("菜单", "1"), arrived=time.monotonic() + 20))
     await until(switch.began.is_set)
     await asyncio.sleep(0.3)
     second_began = asyncio.create_task(second.receive(message("菜单", "1"), arrived=time.monotonic() - 0.9))
