@@ -30,6 +30,7 @@ from models.person import Door, Person, rests_until
 TOGETHER = 200  # rows that are claimed together: one account's many must not keep another's few waiting
 LEAST_SHARE = 4  # of them, for each account
 FEW = 2  # accounts
+SECONDS_SHARE = 8  # one of so many places is for what was sent before, while others wait for their first time
 CALLED_SECONDS = 0.3  # emergencies of somebody who is being called already are passed over for so long
 MORE = 8  # rows looked at beyond those that there is room for
 LONGEST_SECONDS = 0.05  # of one look at a line; what is left is for the next
@@ -208,8 +209,12 @@ class _Look:
         return bool(self._first[account])
 
     def _due(self, account: Account, room: Room, lanes: Collection[int], marks: Mapping[int, Mark]) -> list[Claimed]:
-        line, limits = outbox.line(*account), _limits(room, lanes)
-        return claiming.due(self._session, line, limits, marks, busy=self._passed, called=self.called)
+        limits = _limits(room, lanes)
+        due = partial(claiming.due, self._session, outbox.line(*account), busy=self._passed, called=self.called)
+        rows = due(limits, marks)
+        again = Counter(row.priority for row in rows if row.resends)
+        crowded = {lane: limit for lane, limit in limits.items() if again[lane] > _seconds(limit)}
+        return _mixed(rows, due(crowded, marks, resends=0), crowded) if crowded else rows
 
     def along(self, account: Account, room: Room) -> bool:
         """Take what there is room for, in the order of the lanes, after a glance; whether anything was due."""
@@ -356,6 +361,22 @@ class _Look:
 def _share(accounts: int) -> int:
     """How many rows each of so many accounts may claim together with the others."""
     return max(LEAST_SHARE, TOGETHER // max(1, accounts))
+
+
+def _seconds(limit: int) -> int:
+    """How many of so many rows may be such as were sent before, while others wait for their first time."""
+    return max(1, limit // SECONDS_SHARE)
+
+
+def _mixed(rows: Sequence[Claimed], first: Sequence[Claimed], crowded: Mapping[int, int]) -> list[Claimed]:
+    """Where many hundred calls ended in doubt, their second tries are due before anybody else's first: in these lanes a
+    few of them come at the head, then what is sent for the `first` time, then the others."""
+    found = [row for row in rows if row.priority not in crowded]
+    for lane, limit in crowded.items():
+        again = [row for row in rows if row.priority == lane and row.resends]
+        few = _seconds(limit)
+        found += [*again[:few], *(row for row in first if row.priority == lane), *again[few:]][:limit]
+    return sorted(found, key=lambda row: row.priority)
 
 
 def _limits(room: Room, lanes: Collection[int]) -> dict[int, int]:

@@ -30,6 +30,7 @@ MAX_LINE = MAX_FIELD = 8_190  # bytes
 MAX_HEADERS = 64
 LINGER_SECONDS = 2.0  # for a body that nobody wanted to read
 DRAIN_SECONDS = 2.0
+TIDY_SECONDS = 15.0
 STOP_SECONDS = 9.5  # after which a stop is no longer asked for but done
 BACKLOG = 512
 
@@ -110,6 +111,14 @@ def collect_seldom() -> None:
     gc.set_threshold(5_000, 20, 20)
 
 
+async def tidy() -> None:
+    """Collect everything now and then, a few milliseconds each time: cycles that outlive two of the seldom rounds would
+    wait for the third kind, which comes after tens of thousands of turns, and hold memory until then."""
+    while True:
+        await asyncio.sleep(TIDY_SECONDS)
+        gc.collect()
+
+
 async def keep_running(app: App, sock: socket.socket | None, ready: Callable[[], None]) -> None:
     """Run until SIGTERM or SIGINT, then stop gracefully. Without a socket nothing is served (`nuanyang worker`)."""
     stop = asyncio.Event()
@@ -122,9 +131,11 @@ async def keep_running(app: App, sock: socket.socket | None, ready: Callable[[],
             if sock is not None:
                 await web.SockSite(runner, sock, backlog=BACKLOG).start()
             collect_seldom()
+            tidying = asyncio.create_task(tidy())
             ready()
             log.info("started", roles=list(app.roles), accounts=len(app.platforms))
             await stop.wait()
+            tidying.cancel()
             log.info("stopping")
         finally:
             _cut_after(STOP_SECONDS)

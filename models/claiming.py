@@ -25,6 +25,7 @@ from models.outbox import CAMPAIGN, EMERGENCY, ORDER_WITHIN, REMINDER, REPLY
 LANES = (EMERGENCY, REPLY, REMINDER, CAMPAIGN)
 Mark = tuple[datetime, str]  # a place in a lane: due_at and id
 START: Mark = (datetime(1, 1, 1, tzinfo=UTC), "")
+ANY_NUMBER = 2**31 - 1
 AHEAD = 3  # so many times its own length no honest deadline lies ahead: the machine's clock was set back
 
 _T: Any = SQLModel.metadata.tables["outbox"]
@@ -72,6 +73,7 @@ def _lane(priority: int, but_for: Callable[[Any, str], Any]) -> Any:
         select(*_COLUMNS)
         .where(_WAITING, _T.c.line == bindparam("line"), _T.c.priority == literal_column(name))
         .where(_T.c.due_at <= bindparam("now", type_=_T.c.due_at.type), ready, tuple_(_T.c.due_at, _T.c.id) > after)
+        .where(_T.c.resends <= bindparam("resends", type_=Integer))
         .where(but_for(_T.c.person_id, "called" if priority == EMERGENCY else "busy"))
         .order_by(_T.c.due_at, _T.c.id)
         .limit(bindparam("limit" + name, type_=Integer))
@@ -90,13 +92,15 @@ def due(
     *,
     busy: Collection[str] = (),
     called: Collection[str] = (),
+    resends: int = ANY_NUMBER,
 ) -> list[Claimed]:
     """What waits in a line and is due, the most urgent first, then as it was due: of each priority at most so many,
     behind a mark (START = from the beginning). Whether its person can be reached is not looked at; people who are
     `busy` are passed over, for emergencies those who are `called`: however much waits for one of them, it is nobody
-    else's hindrance."""
+    else's hindrance. What was sent again more often than `resends` times is passed over, too."""
     machine = machine_now_of(session)
     values: dict[str, Any] = {"line": line, "now": now_of(session), "machine": machine, "ahead": machine + SET_BACK}
+    values["resends"] = resends
     for lane in LANES:
         values[f"limit{lane}"] = limits.get(lane, 0)
         values[f"due{lane}"], values[f"id{lane}"] = marks.get(lane, START)
