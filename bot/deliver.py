@@ -82,6 +82,7 @@ class Deliverer:
         self._asking: dict[Account, asyncio.Task[None]] = {}
         self._more = False  # there was not time enough to look at everything
         self._record_broken = False
+        self._unwritten: set[str] = set()  # rows whose outcome could not be written, and that wait to be swept
         self._broken = False  # the last transaction may have been committed without an answer
 
     @property
@@ -106,6 +107,7 @@ class Deliverer:
             self._came.set()
             await asyncio.wait([recording], timeout=LAST_SECONDS)
             recording.cancel()
+            await asyncio.wait([recording])
         await self._record_rest()
         await self._leave()
 
@@ -168,7 +170,7 @@ class Deliverer:
     async def _claim(self) -> int:
         """Claim what there is room for and begin it; returns how many rows were found."""
         view = self._view()
-        known = [row for line in self._lines.values() for row in line.held]
+        known = [*(row for line in self._lines.values() for row in line.held), *self._unwritten]
         try:
             picks, booked = await self._in(self._claimer, lambda: self._look(view, known))
         except DatabaseAway:
@@ -209,11 +211,14 @@ class Deliverer:
         """What has been committed, happens."""
         for call in (*booked.calls, *booked.instead):
             self._lines[call.way.account].add(call)
+            if self._closing:  # it does not begin any more
+                self._has_ended(Ended(call, None))
         for call in booked.arrived:
+            self._arriving.add(call.row.person_id)
             task = asyncio.get_running_loop().create_task(self._arrived(call))
             self._saving.add(task)
             task.add_done_callback(self._saving.discard)
-        for account in self._lines:
+        for account in self._lines if not self._closing else ():
             self._calls.dispatch(account)
 
     # What has ended
@@ -239,7 +244,7 @@ class Deliverer:
         view = self._view()
         try:
             booked = await self._in(self._recorder, lambda: self._books_of(ended, view))
-        except DatabaseAway:
+        except (DatabaseAway, asyncio.CancelledError):  # cancelled: it may come to be written yet, or not
             self._ended[:0] = ended
             self._record_broken = True
             raise
@@ -273,11 +278,13 @@ class Deliverer:
                 done = await self._in(self._recorder, partial(self._books_of, [one], view))
             except DatabaseAway:
                 self._ended[:0] = ended[at:]
+                self._record_broken = True
                 del ended[at:]
                 break
             except Exception:
                 log.exception("outcome_not_written", outcome=one.outcome.name if one.outcome else "late")
-                continue  # its row is swept by its deadline
+                self._unwritten.add(one.call.row.id)  # no claim that was broken off: it is swept by its deadline
+                continue
             booked.instead += done.instead
             booked.arrived += done.arrived
         return booked
@@ -301,11 +308,13 @@ class Deliverer:
                 if door is not None:
                     late.saw(session, door.person_id, call.reply.options, door.id)
 
-        self._arriving.add(call.row.person_id)
         try:
-            await self._in(self._saver, save)
-        except DatabaseAway:
-            log.warning("database_away", doing="arrived")
+            while True:
+                try:
+                    return await self._in(self._saver, save)
+                except DatabaseAway:  # until it is back: a number that they type would count for an older question
+                    log.warning("database_away", doing="arrived")
+                    await asyncio.sleep(AWAY_SECONDS)
         except Exception:
             log.exception("arrived_failed", kind=call.row.kind)
         finally:
@@ -375,9 +384,12 @@ class Deliverer:
     async def _record_rest(self) -> None:
         self._calls.clear()
         try:
-            await self._record()
+            for _time in range(2):  # what would have been called instead has ended as well
+                await self._record()
         except DatabaseAway:
             log.warning("database_away", doing="record")
+        if self._saving:
+            await asyncio.wait(self._saving, timeout=LAST_SECONDS)
 
     @contextmanager
     def _write(self) -> Iterator[Session]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlmodel import Session, col, func, select
@@ -17,7 +17,7 @@ from bot import ways
 from bot.last_moment import steady
 from bot.platforms.base import Outcome
 from bot.sending_choice import Pick, Picks, View, choose
-from bot.sending_line import Account, Call, Way
+from bot.sending_line import CHAT_SECONDS, Account, Call, Way
 from bot.ways import Ways
 from handlers import notices
 from handlers.here import Here
@@ -173,6 +173,8 @@ class Books:
         elif way is None or way.account not in view.mine:
             there = outbox.line(*(way or open_ways[0]).account)
             outbox.put_back(session, row.id, self._worker, 0.0, "another sender's account", line=there)
+        elif seconds := _rests(way, view, machine_now_of(session)):
+            outbox.put_back(session, row.id, self._worker, seconds, "chat paused", line=outbox.line(*way.account))
         elif claiming.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
             # What may be said at one door may not be said at the next: the words are made anew.
             reply = self._words(session, Pick(row, session.get_one(Person, row.person_id), way))
@@ -298,6 +300,14 @@ def pauses_chat(outcome: Outcome) -> float:
     """For how many seconds no call may be made to this chat."""
     asked = outcome.name == "retry" and not outcome.whole_account and not outcome.code.startswith(NOT_REACHED)
     return outcome.retry_after if asked else 0.0
+
+
+def _rests(way: Way, view: View, machine: datetime) -> float:
+    """For how many seconds no call may be made to a chat, as this process knows."""
+    until = view.paused.get(way.door.id)
+    if until is not None and until > machine:
+        return (until - machine).total_seconds()
+    return CHAT_SECONDS if way.door.id in view.resting else 0.0
 
 
 def sends(account: Account) -> str:

@@ -32,6 +32,7 @@ LEAST_SHARE = 4  # of them, for each account
 FEW = 2  # accounts
 SECONDS_SHARE = 8  # one of so many places is for what was sent before, while others wait for their first time
 CALLED_SECONDS = 0.3  # emergencies of somebody who is being called already are passed over for so long
+FOLLOWS_SECONDS = 1.0  # and so are replies to somebody who is first to get an earlier one
 MORE = 8  # rows looked at beyond those that there is room for
 LONGEST_SECONDS = 0.05  # of one look at a line; what is left is for the next
 QUIET_SECONDS = 0.2  # a line where nothing was due is looked at again after that
@@ -122,12 +123,14 @@ class Place:
 def choose(row: Claimed, ways: Sequence[Way], view: View) -> Way | None:
     """Of the ways that are open to a row, the first whose account somebody sends for now. The account may be another
     process's. None = nobody sends for any of them."""
-    mine = [way for way in ways if way.account in view.mine]
-    if row.priority == EMERGENCY and mine:
-        free = [way for way in mine if way.door.id not in view.paused and way.door.id not in view.busy_doors] or mine
+    served = [way for way in ways if way.account in view.mine or way.account in view.others]
+    if row.priority == EMERGENCY and served:
+        free = [way for way in served if way.door.id not in view.paused and way.door.id not in view.busy_doors]
+        if not any(way.account in view.mine for way in free):
+            free = served  # what is busy here only is not sent to and fro between two processes
         # The ways take turns only where a doubled message is better than none.
         return free[row.resends % len(free)]
-    return next((way for way in ways if way.account in view.mine or way.account in view.others), None)
+    return next(iter(served), None)
 
 
 class Chooser:
@@ -137,6 +140,7 @@ class Chooser:
         self._ways = ways
         self._quiet: dict[Account, float] = {}
         self._called: dict[str, float] = {}
+        self._follow: dict[str, float] = {}
         self._places: dict[str, Place] = {}
         self._strays_at = 0.0
 
@@ -145,12 +149,14 @@ class Chooser:
         self._places.clear()
         self._quiet.clear()
         self._called.clear()
+        self._follow.clear()
         self._strays_at = 0.0
 
     def pick(self, session: Session, view: View, now: float) -> Picks:
         """What may be claimed within the rooms of the view; `now` in seconds of a steady clock."""
         self._called = {person: until for person, until in self._called.items() if until > now}
-        look = _Look(session, view, self._ways, self._called)
+        self._follow = {person: until for person, until in self._follow.items() if until > now}
+        look = _Look(session, view, self._ways, self._called, self._follow)
         if now >= self._strays_at:
             self._strays_at = now + STRAYS_SECONDS
             self._strays(look, session, view, now)
@@ -164,6 +170,7 @@ class Chooser:
             if not look.along(account, room.at_most(share)) and room.lesser:
                 self._quiet[account] = now + QUIET_SECONDS
         self._called |= dict.fromkeys(look.called - self._called.keys(), now + CALLED_SECONDS)
+        self._follow |= dict.fromkeys(look.follow - self._follow.keys(), now + FOLLOWS_SECONDS)
         look.picks.more |= len(look.picks.take) >= TOGETHER
         return look.picks
 
@@ -182,15 +189,18 @@ class Chooser:
 class _Look:
     """One look at the lanes, in one read transaction."""
 
-    def __init__(self, session: Session, view: View, ways: Ways, called: Collection[str] = ()) -> None:
+    def __init__(
+        self, session: Session, view: View, ways: Ways, called: Collection[str] = (), follow: Collection[str] = ()
+    ) -> None:
         self.picks = Picks()
         self.idle: Mapping[str, timedelta] = {}  # for how long nobody has sent for an account, by its line
         self._session, self._view, self._now = session, view, now_of(session)
         self._ways, self._ledgers = ways, dict[str, Ledger]()
         self._seen: set[str] = set()
         self._busy = set(view.busy)
-        self._passed = {*view.busy, *view.resting.values()}  # nothing of theirs but emergencies may go now …
+        self._passed = {*view.busy, *view.resting.values(), *follow}  # nothing of theirs but emergencies may go now …
         self.called = set(called)  # … and not even those
+        self.follow = set(follow)  # people whose reply waits for the one before it
         self._busy_doors = set(view.busy_doors)
         self._doors: dict[str, list[Door]] = {}
         self._people: dict[str, Person] = {}
@@ -307,7 +317,10 @@ class _Look:
             return False
         urgent, door = row.priority == EMERGENCY, way.door.id
         busy = door in self._busy_doors if urgent else row.person_id in self._busy
-        if busy or door in self._view.resting or claiming.follows(row, self._behind):
+        follows = claiming.follows(row, self._behind)
+        if follows:
+            self.follow.add(row.person_id)
+        if follows or busy or door in self._view.resting:
             (self.called if urgent else self._passed).add(row.person_id)
             return False
         self._seen.add(row.id)

@@ -24,7 +24,7 @@ from models.ledger import Ledger
 from models.person import Door, Person, doors
 
 CARDED, CLOSED, TOMORROW = "card", "no open channel", outbox.TOMORROW  # why a row is held
-_ENDS = {"43101": "gone", "45009": "enough"}  # by the platform's code, where it closed a channel
+_ENDS = {"43101": "gone", ledger.ENOUGH: "enough"}  # by the platform's code, where it closed a channel
 
 
 class Ways:
@@ -163,7 +163,10 @@ def ended(session: Session, call: Call, outcome: Outcome | None) -> None:
     if name in ("sent", "uncertain"):
         return
     how = _ENDS.get(outcome.code, "not sent") if outcome is not None and name == "closed" else "not sent"
-    end_call(session, (*way.account, way.door.id), way.channel, way.subject, call.attempt, how)
+    # It may be written down long after the call, when another day has begun.
+    attempt = session.get(outbox.Attempt, call.attempt) if how == "enough" else None
+    began = attempt.started_at if attempt is not None else None
+    end_call(session, (*way.account, way.door.id), way.channel, way.subject, call.attempt, how, began)
 
 
 def is_card(call: Call) -> bool:

@@ -67,7 +67,8 @@ class NotTheirs(Exception):
 
 def to_call(session: Session, person_id: str = "") -> list[ToCall]:
     """Whom only a call reaches: messages wait for their next word, or for a door that does not exist. The most urgent
-    first, then who has waited longest. Who was sent a card has card_hours to come before they are called."""
+    first, then who has waited longest. Who was sent a card has card_hours to come before they are called,
+    in an emergency five minutes."""
     waits = _waits(session)
     newest = (
         select(_N.c.why)
@@ -106,19 +107,20 @@ def _waits(session: Session, message: Any = _O) -> Any:
         .where(_D.c.blocked_at.is_(None))
         .exists()
     )
-    patience = timedelta(hours=rules().channels.card_hours)
-    carded: Any = (
-        select(_A.c.id)
-        .where(_A.c.outbox_id == message.c.id, _A.c.outcome == "sent", _A.c.started_at > machine - patience)
-        .exists()
-    )
-    if is_moved(session):
+
+    def carded(patience: timedelta) -> Any:
+        """Whether a card has gone so lately that its person may still come."""
+        gone = select(_A.c.id).where(_A.c.outbox_id == message.c.id, _A.c.outcome == "sent")
+        lately = gone.where(_A.c.started_at > machine - patience).exists()
         # The sandbox has moved the programme's clock, which attempts do not follow: there it counts from the message.
-        carded = and_(carded, message.c.created_at > now - patience)
+        return and_(lately, message.c.created_at > now - patience) if is_moved(session) else lately
+
+    hours = timedelta(hours=rules().channels.card_hours)
+    comes = or_(carded(OVERDUE), and_(message.c.priority > EMERGENCY, carded(hours)))
     # What goes tomorrow by itself needs no call, unless it cannot wait.
     tomorrow = and_(message.c.why == TOMORROW, message.c.priority > EMERGENCY)
     return or_(
-        and_(message.c.state == "held", or_(message.c.why != CARDED, ~carded), ~tomorrow),
+        and_(message.c.state == "held", or_(message.c.why != CARDED, ~comes), ~tomorrow),
         and_(message.c.state == "waiting", message.c.due_at <= now, ~reachable),
         and_(message.c.state == "waiting", message.c.priority == EMERGENCY, message.c.due_at <= now - OVERDUE),
         and_(message.c.state == "waiting", message.c.priority < CAMPAIGN, message.c.due_at <= now - LONG_DUE),

@@ -186,17 +186,24 @@ def use_grant(session: Session, door_id: str, channel: Channel, subject: str, at
 
 
 def end_call(
-    session: Session, door: tuple[str, str, str], channel: Channel, subject: str, attempt: str, ended: str
+    session: Session,
+    door: tuple[str, str, str],
+    channel: Channel,
+    subject: str,
+    attempt: str,
+    ended: str,
+    began: datetime | None = None,
 ) -> None:
     """What the call's end means for the ledger. `ended`: "not sent" gives the permission back; "gone" = the platform
-    knows of no permission; "enough" = the account's calls of the day are used up; anything else changes nothing."""
+    knows of no permission; "enough" = the account's calls of the day are used up, of that on which it `began` (machine
+    time, None = just now); anything else changes nothing."""
     platform, account, door_id = door
     if ended == "not sent" and channel.granted:
         session.execute(update(_G).where(_G.c.attempt_id == attempt).values(ended_at=None, attempt_id=None, why=""))
     elif ended == "gone":
         take_back(session, door_id, channel.name, subject, why="gone")
     elif ended == "enough":
-        _count(session, platform, account, channel.name, 0, over=True)
+        _count(session, platform, account, channel.name, 0, over=day_of(began or machine_now_of(session)))
 
 
 def give_back(session: Session, attempts: Sequence[str]) -> None:
@@ -204,14 +211,16 @@ def give_back(session: Session, attempts: Sequence[str]) -> None:
     session.execute(update(_G).where(_G.c.attempt_id.in_(attempts)).values(ended_at=None, attempt_id=None, why=""))
 
 
-def _count(session: Session, platform: str, account: str, channel: str, number: int, *, over: bool = False) -> None:
-    day = today(session)
+def _count(
+    session: Session, platform: str, account: str, channel: str, number: int, *, over: date | None = None
+) -> None:
+    day = over or today(session)
     here = (_DAY.c.platform == platform, _DAY.c.account == account, _DAY.c.channel == channel)
-    more = {"over": True} if over else {"calls": _DAY.c.calls + number}
+    more = {"over": True} if over is not None else {"calls": _DAY.c.calls + number}
     same = update(_DAY).where(*here, _DAY.c.day == day).values(**more)
     if getattr(session.execute(same), "rowcount", 0):
         return
-    first = {"day": day, "calls": number, "over": over}
+    first = {"day": day, "calls": number, "over": over is not None}
     made = insert_once(session, ChannelDay).values(platform=platform, account=account, channel=channel, **first)
     if getattr(session.execute(made), "rowcount", 0) == 0:
         session.execute(same)

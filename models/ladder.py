@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from config.catalogue import rules
-from models.channel import Channel
+from models.channel import CARRY_CARDS, Channel
 from models.clock import SET_BACK
 from models.ledger import Before, Channels, Ledger, Standing, window
-from models.outbox import CLAIM_SECONDS, EMERGENCY
+from models.outbox import CAMPAIGN, CLAIM_SECONDS, EMERGENCY
 from models.person import Door, Person
 
 Closed = Literal[
@@ -66,8 +66,8 @@ def ladder(
     """All ways to these doors (in their order, the preferred one first: `in_order`) for one message, open or not.
 
     `row` is the outbox row, `card` the short form of its kind, empty without one. While a call may have brought the
-    message, every other way is closed; for an emergency none is, since twice is better than not at all, and what
-    carries its words comes before what only carries a card.
+    words, every other way is closed, and while it may have brought a card, every other card is; for an emergency none
+    is, since twice is better than not at all, and what carries its words comes before what only carries a card.
     """
     before = ledger.before.get(row, Before())
     ways = []
@@ -76,13 +76,23 @@ def ladder(
         for channel in channels.get((door.platform, door.account), WHOLE):
             subject = (channel.cards or {}).get(card, "")
             closed = _closed(ledger, door, standing, channel, card, before)
-            pinned = before.unsure is not None and before.unsure != (door.id, channel.name)
-            if pinned and priority != EMERGENCY and before.unsure != (door.id, ""):
+            if priority != EMERGENCY and _keeps_back(before, door, channel, doors, priority):
                 closed = closed or "unsure"
             ways.append(Way(door.id, door.platform, door.account, door.sender, channel, subject, closed))
     if priority == EMERGENCY:
         ways.sort(key=lambda way: way.channel.cards is not None)
     return ways
+
+
+def _keeps_back(before: Before, door: Door, channel: Channel, doors: Sequence[Door], priority: int) -> bool:
+    """Whether this way is closed because a call by another one may have brought the message."""
+    unsure = before.unsure
+    if unsure is None or unsure in ((door.id, channel.name), (door.id, "")):
+        return False
+    if unsure[1] in CARRY_CARDS and channel.cards is None:
+        return False  # that was a card, and these are the words
+    # Where nobody is behind that door any more, it goes by another one, marked; a campaign never goes twice.
+    return priority == CAMPAIGN or any(each.id == unsure[0] for each in doors)
 
 
 def in_order(person: Person, doors: Iterable[Door]) -> list[Door]:
@@ -111,6 +121,8 @@ def may_double(ledger: Ledger, way: Way, row: str) -> bool:
     before = ledger.before.get(row, Before())
     if before.unsure is None or before.since is None:
         return False
+    if before.unsure[1] in CARRY_CARDS and way.channel.cards is None:
+        return False  # a card holds no words
     same = way.channel.keyed and before.unsure == way.key
     return not (same and _is_good(before.since, ledger, timedelta(seconds=CLAIM_SECONDS)))
 

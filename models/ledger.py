@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlmodel import Session, SQLModel
 
 from config.catalogue import rules
@@ -24,7 +24,7 @@ from models.person import Door
 # What opens the long window, and what the short one (platforms.md). The kinds are those of handlers/message.py.
 MESSAGES = ("text", "choice", "location", "media")
 CLICKS = ("menu", "follow", "scan")
-SHUT = ("45015", "45047")
+ENOUGH = "45009"  # closes a channel for the day, not one person's door
 MAY_HAVE_COME = ("", "sent", "uncertain")
 
 _I: Any = SQLModel.metadata.tables["inbox"]
@@ -188,13 +188,13 @@ def _tried(
     rows = session.execute(
         select(_A.c.door_id, _A.c.started_at, _A.c.outcome, _A.c.code)
         .where(_A.c.door_id.in_(ids), _A.c.started_at > since, _A.c.channel.in_(("", ORDINARY)))
-        .where(or_(_A.c.outcome.in_(MAY_HAVE_COME), _A.c.code.in_(SHUT)))
+        .where(or_(_A.c.outcome.in_(MAY_HAVE_COME), and_(_A.c.outcome == "closed", _A.c.code != ENOUGH)))
         .order_by(_A.c.started_at)
     )
     sent: dict[str, list[datetime]] = {}
     shut: dict[str, datetime] = {}
     for row in rows:
-        if row.code in SHUT:
+        if row.outcome == "closed":
             shut[row.door_id] = row.started_at
         else:
             sent.setdefault(row.door_id, []).append(row.started_at)

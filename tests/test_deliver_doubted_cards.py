@@ -1,0 +1,66 @@
+"""A card that may have come holds no words: it keeps other cards back, never the message itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from bot.platforms.base import Outcome
+from models.outbox import CAMPAIGN, REPLY
+from models.person import open_door
+from tests.chatting import Chat
+from tests.conftest import StoppedClock
+from tests.office import TELEGRAM, Office
+from tests.office import office as office
+from tests.test_deliver_channels import LATER, again, grant, put, row
+from tests.test_deliver_channels import laddered as laddered
+
+UNSURE = Outcome("uncertain", "timeout")
+
+
+@pytest.mark.parametrize("priority", [REPLY, CAMPAIGN])
+async def test_who_answers_a_card_that_was_sent_twice_under_its_key_gets_the_message_unmarked(
+    office: Office, clock: StoppedClock, priority: int
+) -> None:
+    put(office, office.person(), priority=priority)
+    office.wechat.outcomes = [UNSURE]
+    await again(office, clock, LATER)
+    await again(office, clock)
+    assert row(office) == ("held", "card")
+    Chat(office.database, "alin").say("我来了")
+    await again(office, clock)
+    assert office.wechat.texts == ["message", "message", "你好"] and row(office)[0] == "sent"
+
+
+async def test_who_comes_after_a_card_without_a_key_that_may_have_come_gets_the_message(
+    office: Office, clock: StoppedClock
+) -> None:
+    person = office.person()
+    grant(office, "once", "1000")
+    put(office, person)
+    office.wechat.outcomes = [UNSURE]
+    await again(office, clock, LATER)
+    await again(office, clock)
+    assert [channel for channel, _key in office.wechat.ways] == ["once"], "no second card in doubt"
+    Chat(office.database, "alin").say("我来了")
+    await again(office, clock)
+    assert office.wechat.texts[-1].endswith("你好") and row(office)[0] == "sent"
+
+
+@pytest.mark.parametrize(("priority", "by_telegram"), [(REPLY, 1), (CAMPAIGN, 0)])
+async def test_who_left_the_door_of_a_call_in_doubt_gets_it_by_another_one_marked(
+    office: Office, clock: StoppedClock, priority: int, by_telegram: int
+) -> None:
+    person = office.person()
+    with office.database.write() as session:
+        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
+        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
+        session.add(door)
+    office.put(person, priority=priority)
+    office.wechat.outcomes = [UNSURE, Outcome("left", "45065")]
+    await office.work()
+    for _time in range(3):
+        await again(office, clock)
+    assert len(office.telegram.sent) == by_telegram
+    assert all(text.startswith("（补发") for text in office.telegram.texts)

@@ -1,0 +1,73 @@
+"""Two processes, each with the lease of one account: an emergency takes the way that is best, whoever has it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import inf
+
+from bot.deliver import Deliverer
+from bot.platforms.base import Outcome
+from models.calls import to_call
+from models.outbox import EMERGENCY
+from models.person import open_door
+from tests.conftest import StoppedClock
+from tests.office import TELEGRAM, WECHAT, Office
+from tests.office import office as office
+from tests.test_deliver_channels import LATER, put, row
+from tests.test_deliver_channels import laddered as laddered
+
+
+def split(office: Office) -> tuple[Deliverer, Deliverer]:
+    """The first leaves Telegram to the second, which leaves WeChat to the first."""
+    first, second = office.deliverer, office.worker("two")
+    first._leases._back_until[TELEGRAM] = second._leases._back_until[WECHAT] = inf
+    return first, second
+
+
+async def rounds(office: Office, clock: StoppedClock, workers: tuple[Deliverer, Deliverer], times: int = 3) -> None:
+    for _time in range(times):
+        clock.pass_time(timedelta(seconds=10))
+        for worker in workers * 2:  # twice, so that each sees what the other has
+            await worker._renew()
+        for worker in workers:
+            await office.work(worker)
+
+
+async def test_the_words_go_by_the_other_process_before_a_card_by_this_one(office: Office, clock: StoppedClock) -> None:
+    workers = split(office)
+    person = office.person("alin")
+    with office.database.write() as session:  # the other door was used before, so the row stands in WeChat's line
+        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
+        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
+        session.add(door)
+    clock.pass_time(LATER)
+    await rounds(office, clock, workers, 1)
+    put(office, person, priority=EMERGENCY)
+    await rounds(office, clock, workers)
+    assert (office.wechat.sent == [], len(office.telegram.sent)) == (True, 1) and row(office)[0] == "sent"
+
+
+async def test_what_is_in_doubt_at_one_process_is_tried_at_the_other(office: Office, clock: StoppedClock) -> None:
+    workers = split(office)
+    person = office.person("alin", TELEGRAM)
+    await rounds(office, clock, workers, 1)
+    office.wechat.outcomes = office.telegram.outcomes = [Outcome("uncertain", "timeout")]
+    put(office, person, priority=EMERGENCY)
+    await rounds(office, clock, workers)
+    assert len(office.wechat.sent) == len(office.telegram.sent) == 1
+
+
+async def test_whoever_has_seen_but_the_card_of_a_cry_is_on_the_list_after_five_minutes(
+    office: Office, clock: StoppedClock
+) -> None:
+    person = office.person()
+    clock.pass_time(LATER)
+    put(office, person, priority=EMERGENCY)
+    await rounds(office, clock, (office.deliverer, office.worker("two")), 1)
+    assert row(office) == ("held", "card")
+    listed = []
+    for _time in range(2):
+        with office.database.read() as session:
+            listed.append(len(to_call(session)))
+        clock.pass_time(timedelta(minutes=6))
+    assert listed == [0, 1]
