@@ -13,7 +13,7 @@ from handlers import late, safeguarding
 from models import carded
 from models.alert import Alert, close_alert, delivery, holder, open_alerts, recent_alert, words_of
 from models.code import CodeTry
-from models.database import Database, DatabaseAway
+from models.database import Database
 from models.outbox import hold, release_held
 from models.person import Person
 from tests.chatting import Chat
@@ -183,13 +183,13 @@ async def test_a_notice_that_arrives_in_the_middle_of_a_talk_takes_no_number(off
 async def test_a_notice_has_been_sent_even_where_its_options_cannot_be_remembered(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_anything: object) -> None:
-        raise DatabaseAway("away")
+    def broken(*_anything: object) -> None:
+        raise RuntimeError("a fault of ours")
 
     database = office.database
     chen = duty(database, "chen", "陈姐")
     await office.work()
-    monkeypatch.setattr(late, "saw", away)
+    monkeypatch.setattr(late, "saw", broken)
     Chat(database, "other").say("救命")
     await office.work()
     with database.read() as session:
