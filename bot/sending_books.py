@@ -6,9 +6,10 @@ A row is `sending` and its attempt stands before the call is made. How calls end
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 from sqlmodel import Session, col, func, select
@@ -103,7 +104,8 @@ class Books:
         resent = [row.id for row in whole if row.resends]
         claiming.sent(session, [row.id for row in whole], self._worker, resent)
         # A card holds no words: the message itself waits until its person comes.
-        self._hold(session, [call.row for call in sent if ways.is_card(call)], lambda way: way.channel.windowed)
+        self._hold(session, [call.row for call in sent if ways.is_card(call)], lambda _row, way: way.channel.windowed)
+        elsewhere: list[tuple[Call, Outcome]] = []
         for one in ended:
             ways.ended(session, one.call, one.outcome)
             if one.outcome is None:
@@ -111,15 +113,17 @@ class Books:
             elif one.outcome.name == "sent":
                 if one.call.reply.options and one.call.row.kind != "reply" and not ways.is_card(one.call):
                     booked.arrived.append(one.call)  # an answer's options were remembered in its turn
+            elif one.outcome.name in ("closed", "left"):
+                elsewhere.append((one.call, one.outcome))
             else:
-                self._rule(session, one.call, one.outcome, view, began, booked)
+                self._rule(session, one.call, one.outcome)
+        if elsewhere:
+            self._next_doors(session, elsewhere, view, began, booked)
 
-    def _rule(self, session: Session, call: Call, outcome: Outcome, view: View, began: float, booked: Booked) -> None:
+    def _rule(self, session: Session, call: Call, outcome: Outcome) -> None:
         row, worker, account = call.row, self._worker, call.way.account
         why = f"{outcome.name} {outcome.code}".strip()
-        if outcome.name in ("closed", "left"):
-            self._next_door(session, call, outcome, view, began, booked)
-        elif outcome.name == "retry":
+        if outcome.name == "retry":
             self._again(session, call, outcome)
         elif outcome.name == "uncertain":
             if self._ways.repeats(session, call):
@@ -158,29 +162,34 @@ class Books:
         else:
             outbox.hold(session, row.id, self._worker, f"{why}, {calls} times")
 
-    def _next_door(
-        self, session: Session, call: Call, outcome: Outcome, view: View, began: float, booked: Booked
+    def _next_doors(
+        self, session: Session, ended: Sequence[tuple[Call, Outcome]], view: View, began: float, booked: Booked
     ) -> None:
-        row = call.row
-        if outcome.name == "left":
-            unreachable.left(session, call.way.door.id)
-        tried = call.tried | {call.way.key}
-        open_ways = self._ways.again(session, row, tried)
-        way = choose(row, open_ways, view)
-        if not open_ways:
-            why = f"{outcome.name} {outcome.code}".strip()
-            self._hold(session, [row], lambda way: way.channel.windowed or way.key not in tried, why)
-        elif way is None or way.account not in view.mine:
-            there = outbox.line(*(way or open_ways[0]).account)
-            outbox.put_back(session, row.id, self._worker, 0.0, "another sender's account", line=there)
-        elif seconds := _rests(way, view, machine_now_of(session)):
-            outbox.put_back(session, row.id, self._worker, seconds, "chat paused", line=outbox.line(*way.account))
-        elif claiming.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
-            # What may be said at one door may not be said at the next: the words are made anew.
-            reply = self._words(session, Pick(row, session.get_one(Person, row.person_id), way))
-            if reply is not None:
-                next_call = Call(row, reply, way, new_id(), began + outbox.CLAIM_SECONDS, tried)
-                booked.instead += self._begun(session, [next_call])
+        """These ways are closed. Together, for an account may close hundreds at once."""
+        for call, outcome in ended:
+            if outcome.name == "left":
+                unreachable.left(session, call.way.door.id)
+        tried = {call.row.id: call.tried | {call.way.key} for call, _outcome in ended}
+        open_ways = self._ways.again(session, [call.row for call, _outcome in ended], tried)
+        closed, instead = dict[str, str](), list[Call]()
+        for call, outcome in ended:
+            row, here = call.row, open_ways[call.row.id]
+            way = choose(row, here, view)
+            if not here:
+                closed[row.id] = f"{outcome.name} {outcome.code}".strip()
+            elif way is None or way.account not in view.mine:
+                there = outbox.line(*(way or here[0]).account)
+                outbox.put_back(session, row.id, self._worker, 0.0, "another sender's account", line=there)
+            elif seconds := _rests(way, view, machine_now_of(session)):
+                outbox.put_back(session, row.id, self._worker, seconds, "chat paused", line=outbox.line(*way.account))
+            elif claiming.still_claimed(session, row.id, self._worker, outbox.CLAIM_SECONDS):
+                # What may be said at one door may not be said at the next: the words are made anew.
+                reply = self._words(session, Pick(row, session.get_one(Person, row.person_id), way))
+                if reply is not None:
+                    instead.append(Call(row, reply, way, new_id(), began + outbox.CLAIM_SECONDS, tried[row.id]))
+        booked.instead += self._begun(session, instead)
+        rows = [call.row for call, _outcome in ended if call.row.id in closed]
+        self._hold(session, rows, lambda row, way: way.channel.windowed or way.key not in tried[row.id], closed)
 
     def _begun(self, session: Session, calls: Sequence[Call]) -> list[Call]:
         """Write down that these calls are about to be made; returns those that may be."""
@@ -195,14 +204,20 @@ class Books:
         )
         return made
 
-    def _hold(self, session: Session, rows: Sequence[Claimed], counts: Callable[[Way], bool], why: str = "") -> None:
+    def _hold(
+        self,
+        session: Session,
+        rows: Sequence[Claimed],
+        counts: Callable[[Claimed, Way], bool],
+        why: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """No way is open to these claimed rows: they wait for their people's next message, unless that has come."""
         held = self._ways.held(session, rows, counts)
         reasons = {row: reason for reason, ids in held.items() for row in ids}
         for row in rows:
             if row.id in reasons:
                 reason = reasons[row.id]
-                told = reason if reason == ways.TOMORROW else why or reason
+                told = reason if reason == ways.TOMORROW else why.get(row.id, reason)
                 outbox.hold(session, row.id, self._worker, told, **ways.tomorrow(session, reason))
             else:
                 outbox.put_back(session, row.id, self._worker, HEARD_SECONDS, "heard meanwhile")

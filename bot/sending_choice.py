@@ -18,6 +18,7 @@ from sqlmodel import Session, SQLModel
 
 from bot.last_moment import steady
 from bot.sending_line import Account, Room, Way
+from bot.sending_places import Place, every
 from bot.ways import Ways
 from models import claiming, lease, outbox
 from models.claiming import LANES, Claimed, Mark
@@ -39,8 +40,6 @@ QUIET_SECONDS = 0.2  # a line where nothing was due is looked at again after tha
 STRAYS_SECONDS = 0.25  # and so are those of accounts that nobody sends for
 STRAYS = 200  # rows of a priority looked at there in one go
 UNSERVED = timedelta(hours=6)  # after that people are called instead
-AGAIN_SECONDS = 0.5  # after this time it is looked from the beginning of such a line again …
-PASSED_A_SECOND = 10_000  # … or later, where so many rows stand there for nobody that it costs something
 
 log = structlog.get_logger(__name__)
 
@@ -106,20 +105,6 @@ class Picks:
         return len(self.take) + others
 
 
-@dataclass(slots=True)
-class Place:
-    """How far the look along a line that nobody sends for came: what stands before can go nowhere else."""
-
-    marks: dict[int, Mark] = field(default_factory=dict)
-    passed: int = 0
-    since: float = 0.0
-
-    def refresh(self, now: float) -> None:
-        """From the beginning again, now and then: another way may have opened for what stands there."""
-        if now - self.since > max(AGAIN_SECONDS, self.passed / PASSED_A_SECOND):
-            self.marks, self.passed, self.since = {}, 0, now
-
-
 def choose(row: Claimed, ways: Sequence[Way], view: View) -> Way | None:
     """Of the ways that are open to a row, the first whose account somebody sends for now. The account may be another
     process's. None = nobody sends for any of them."""
@@ -180,8 +165,9 @@ class Chooser:
         lines = [line for line in claiming.lines(session) if line not in served]
         self._places = {line: self._places.get(line, Place()) for line in lines}
         look.idle = lease.idle(session, "send:") if lines else {}
+        seconds = every(self._places.values())
         for line, place in self._places.items():
-            place.refresh(now)
+            place.refresh(now, seconds)
             if look.strays(line, place):
                 self._strays_at = 0.0
 
@@ -257,8 +243,9 @@ class _Look:
         for row in rows:
             place.marks[row.priority] = row.mark
             self._guarded(row, partial(self._is_sent_on, row, line))
-        place.passed += len(rows)
-        return any(number == STRAYS for number in Counter(row.priority for row in rows).values())
+        found = Counter(row.priority for row in rows)
+        place.passed.update(found)
+        return any(number == STRAYS for number in found.values())
 
     def _is_sent_on(self, row: Claimed, line: str) -> bool:
         if row.id in self._seen or self._is_settled(row):

@@ -21,9 +21,10 @@ from models.channel import Channel, count_calls, end_call, use_grant
 from models.claiming import Claimed
 from models.database import machine_now_of
 from models.ledger import Ledger
-from models.person import Door, Person, doors
+from models.person import Door, Person
 
 CARDED, CLOSED, TOMORROW = "card", "no open channel", outbox.TOMORROW  # why a row is held
+Key = tuple[str, str]  # of a way
 _ENDS = {"43101": "gone", ledger.ENOUGH: "enough"}  # by the platform's code, where it closed a channel
 
 
@@ -56,15 +57,28 @@ class Ways:
         card = cards.of_kind(row.kind)
         return ladder.ladder(known, ordered, self._channels, row=row.id, card=card, priority=row.priority)
 
-    def again(self, session: Session, row: Claimed, tried: Collection[tuple[str, str]]) -> list[Way]:
-        """The ways that are open to a row after a call has ended, but for those tried already."""
-        here = doors(session, row.person_id)
-        person = session.get(Person, row.person_id)
-        known = self.read(session, [row], {row.person_id: here})
-        return [way for way in self.open(known, row, person, here) if way.key not in tried]
+    def again(
+        self, session: Session, rows: Sequence[Claimed], tried: Mapping[str, Collection[Key]]
+    ) -> dict[str, list[Way]]:
+        """The ways that are open to each of these rows after its call has ended, but for those tried already."""
+        ids = sorted({row.person_id for row in rows})
+        here: dict[str, list[Door]] = {person: [] for person in ids}
+        theirs = select(Door).where(col(Door.person_id).in_(ids), col(Door.blocked_at).is_(None))
+        for door in session.exec(theirs.order_by(col(Door.last_in_at).desc(), col(Door.id))):
+            here[door.person_id].append(door)
+        people = {person.id: person for person in session.exec(select(Person).where(col(Person.id).in_(ids)))}
+        known = self.read(session, rows, here)
+        return {
+            row.id: [
+                way
+                for way in self.open(known, row, people.get(row.person_id), here[row.person_id])
+                if way.key not in tried[row.id]
+            ]
+            for row in rows
+        }
 
     def held(
-        self, session: Session, rows: Sequence[Claimed], counts: Callable[[Way], bool] = lambda way: True
+        self, session: Session, rows: Sequence[Claimed], counts: Callable[[Claimed, Way], bool] = lambda row, way: True
     ) -> dict[str, list[str]]:
         """Those of these rows that still have no open way that counts, by the reason why they are held.
 
@@ -86,7 +100,7 @@ class Ways:
         why: dict[str, list[str]] = {}
         for row in still:
             person = session.get(Person, row.person_id)
-            if not any(counts(way) for way in self.open(known, row, person, usable[row.person_id])):
+            if not any(counts(row, way) for way in self.open(known, row, person, usable[row.person_id])):
                 here = [door for door in usable[row.person_id] if row.door_id in (None, door.id)]
                 why.setdefault(_why_held(known, row, self._every(known, row, person, here)), []).append(row.id)
         return why
