@@ -10,8 +10,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 from typing import NamedTuple
 
 from bot.platforms.base import ONE_CHANNEL
@@ -140,14 +142,16 @@ class Pace:
 @dataclass(slots=True)
 class Line:
     """The calls of one account that this process has claimed: `held` all of them, until their outcome is written down,
-    `waiting` a heap of those that have not begun, `calling` those under way."""
+    `waiting` a heap of those that have not begun, `calling` those under way. What is as urgent goes in the order in
+    which it was claimed: by the time when it was due, second tries would overtake the first ones here again."""
 
     limits: Limits
     pace: Pace = field(init=False)
     held: dict[str, Call] = field(default_factory=dict)
-    waiting: list[Call] = field(default_factory=list)
+    waiting: list[tuple[int, int, Call]] = field(default_factory=list)
     calling: dict[str, Call] = field(default_factory=dict)
     _chats: dict[str, tuple[float, str]] = field(default_factory=dict)
+    _number: Iterator[int] = field(default_factory=count)
 
     def __post_init__(self) -> None:
         self.pace = Pace(self.limits.a_second)
@@ -155,7 +159,7 @@ class Line:
     def add(self, call: Call) -> None:
         """Claimed: it has a place and waits for its turn."""
         self.held[call.row.id] = call
-        heapq.heappush(self.waiting, call)
+        heapq.heappush(self.waiting, (call.row.priority, next(self._number), call))
 
     def next(self, now: float) -> Call | float | None:
         """The next call, which begins now; or how many seconds until one may; or None."""
@@ -164,7 +168,7 @@ class Line:
         wait = self.pace.wait(now)
         if wait > 0:
             return wait
-        call = heapq.heappop(self.waiting)
+        call = heapq.heappop(self.waiting)[-1]
         call.stamp, call.began = self.pace.took(now), now
         self.calling[call.row.id] = call  # stands behind those that began before
         if self.limits.chat_seconds:
@@ -174,7 +178,7 @@ class Line:
     def clear(self) -> list[Call]:
         """Take out what has not begun."""
         waiting, self.waiting = self.waiting, []
-        return waiting
+        return [call for _lane, _number, call in waiting]
 
     def ended(self, call: Call) -> None:
         """The platform has answered, or the call was not made; its place is free when that is written down."""

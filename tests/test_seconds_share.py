@@ -10,8 +10,9 @@ from sqlalchemy import text
 from bot.sending_line import Limits
 from models.outbox import REMINDER, REPLY
 from tests.conftest import StoppedClock
-from tests.office import WECHAT, Office
+from tests.office import TELEGRAM, WECHAT, Office
 from tests.office import office as office
+from tests.test_deliver_engine import until, working
 
 IN_DOUBT = 60
 
@@ -45,6 +46,16 @@ async def test_second_tries_have_a_share_however_many_first_ones_there_are(offic
     await office.work(worker)
     again = [words for words in office.wechat.texts[:40] if "疑" in words]
     assert 5 <= len(again) <= 12 and len(office.wechat.texts) == IN_DOUBT + 40
+
+
+async def test_what_was_claimed_first_goes_first_though_second_tries_were_due_before(
+    office: Office, clock: StoppedClock
+) -> None:
+    in_doubt(office, clock, REPLY)
+    office.put(office.person("well"), "新")
+    async with working(office.worker("paced", {WECHAT: Limits(a_second=40), TELEGRAM: Limits()})):
+        await until(lambda: "新" in office.wechat.texts)
+    assert len(office.wechat.texts) < IN_DOUBT // 2, "the next claims bring more second tries all the while"
 
 
 async def test_second_tries_alone_have_all_places(office: Office, clock: StoppedClock) -> None:
