@@ -8,6 +8,7 @@ One sender per account by a lease, which a third one renews.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -73,7 +74,9 @@ class Deliverer:
         self._renew_at = 0.0
         self._look_at = 0.0
         self._ended: list[Ended] = []
-        self._arriving: set[str] = set()  # people of whom it is being written down what they have on their screen
+        self._arriving: Counter[str] = (
+            Counter()
+        )  # people of whom it is being written down what they have on their screen
         self._closing = False
         self._wake, self._came = asyncio.Event(), asyncio.Event()
         paced = all(line.limits.a_second for line in self._lines.values())
@@ -201,7 +204,7 @@ class Deliverer:
             rooms={account: self._lines[account].room(now) for account in mine},
             mine=mine,
             others=self._leases.others,
-            busy={call.row.person_id for call in held} | self._arriving,
+            busy={call.row.person_id for call in held} | self._arriving.keys(),
             busy_doors={call.way.door.id for call in held},
             resting={door: of for line in self._lines.values() for door, of in line.resting(now).items()},
             paused={door: until for door, until in self._leases.chats.items() if until > machine},
@@ -211,10 +214,11 @@ class Deliverer:
         """What has been committed, happens."""
         for call in (*booked.calls, *booked.instead):
             self._lines[call.way.account].add(call)
+            self._unwritten.discard(call.row.id)
             if self._closing:  # it does not begin any more
                 self._has_ended(Ended(call, None))
         for call in booked.arrived:
-            self._arriving.add(call.row.person_id)
+            self._arriving[call.row.person_id] += 1
             task = asyncio.get_running_loop().create_task(self._arrived(call))
             self._saving.add(task)
             task.add_done_callback(self._saving.discard)
@@ -250,7 +254,12 @@ class Deliverer:
             raise
         except Exception:
             log.exception("outcomes_not_written")
-            booked = await self._one_by_one(ended, view)
+            try:
+                booked = await self._one_by_one(ended, view)
+            except asyncio.CancelledError:
+                self._ended[:0] = ended
+                self._record_broken = True
+                raise
         for one in ended:
             self._lines[one.call.way.account].release(one.call)
         later = {one.call.way.account for one in self._ended}
@@ -261,14 +270,21 @@ class Deliverer:
     def _books_of(self, ended: list[Ended], view: View) -> Booked:
         """In the recorder's thread."""
         began = steady()
+        # Taken at the beginning: whoever waits for this may be cut off and set it anew, while it goes on to its end.
+        broken, self._record_broken = self._record_broken, False
+        try:
+            return self._written(ended, view, began, broken)
+        except BaseException:
+            self._record_broken |= broken
+            raise
+
+    def _written(self, ended: list[Ended], view: View, began: float, broken: bool) -> Booked:
         with self._write() as session:
-            if self._record_broken:
+            if broken:
                 held = [call.attempt for line in self._lines.values() for call in tuple(line.held.values())]
                 since = claiming.begun_at(session, [one.call.attempt for one in ended])
                 claiming.end_phantoms(session, since, held)
-            booked = self._books.record(session, ended, view, began)
-        self._record_broken = False
-        return booked
+            return self._books.record(session, ended, view, began)
 
     async def _one_by_one(self, ended: list[Ended], view: View) -> Booked:
         """One of these outcomes cannot be written, through a fault of ours: the others must not suffer from it."""
@@ -302,23 +318,26 @@ class Deliverer:
     async def _arrived(self, call: Call) -> None:
         """The options are on the screen. A transaction of its own: that it was sent must not wait for a turn."""
 
+        again = False
+
         def save() -> None:
             with self._write() as session:
                 door = session.get(Door, call.way.door.id)
                 if door is not None:
-                    late.saw(session, door.person_id, call.reply.options, door.id)
+                    late.saw(session, door.person_id, call.reply.options, door.id, sure=not again)
 
         try:
             while True:
                 try:
                     return await self._in(self._saver, save)
                 except DatabaseAway:  # until it is back: a number that they type would count for an older question
+                    again = True  # something else may have been asked meanwhile
                     log.warning("database_away", doing="arrived")
                     await asyncio.sleep(AWAY_SECONDS)
         except Exception:
             log.exception("arrived_failed", kind=call.row.kind)
         finally:
-            self._arriving.discard(call.row.person_id)
+            self._arriving -= Counter([call.row.person_id])
             self._look_now()
 
     # Leases

@@ -23,7 +23,7 @@ from bot.ways import Ways
 from handlers import notices
 from handlers.here import Here
 from handlers.message import Reply
-from models import claiming, lease, outbox, resting, unreachable, unsure
+from models import claiming, lease, ledger, outbox, resting, unreachable, unsure
 from models.claiming import Claimed
 from models.database import is_away, machine_now_of, now_of, vault_of
 from models.ids import new_id
@@ -132,6 +132,8 @@ class Books:
                 # An emergency is sent until it is certain, but not every five seconds for hours.
                 later = min(BACKOFF_SECONDS * 2**row.resends, STOPPED_SECONDS)
                 outbox.put_back(session, row.id, worker, later, why, resend=True)
+            elif ways.is_card(call):  # the words went nowhere, and wait for their person
+                self._hold(session, [row], lambda _row, way: way.channel.windowed, {row.id: why})
             elif outbox.end(session, row.id, worker, "uncertain", why):
                 unsure.offer(session, [row])
         elif outcome.name == "refused":
@@ -169,7 +171,11 @@ class Books:
         for call, outcome in ended:
             if outcome.name == "left":
                 unreachable.left(session, call.way.door.id)
-        tried = {call.row.id: call.tried | {call.way.key} for call, _outcome in ended}
+        # Of a used-up day the ledger knows; it may be over by now.
+        tried = {
+            call.row.id: call.tried | ({call.way.key} if outcome.code != ledger.ENOUGH else frozenset())
+            for call, outcome in ended
+        }
         open_ways = self._ways.again(session, [call.row for call, _outcome in ended], tried)
         closed, instead = dict[str, str](), list[Call]()
         for call, outcome in ended:
@@ -264,7 +270,9 @@ class Books:
             pick = by_row[row.id]
             if row.id in doubles:
                 if row.priority == outbox.CAMPAIGN:  # never sent again (platforms.md)
-                    if outbox.end(session, row.id, self._worker, "uncertain", "key over"):
+                    if pick.way.channel.cards is not None:
+                        outbox.hold(session, row.id, self._worker, "uncertain")
+                    elif outbox.end(session, row.id, self._worker, "uncertain", "key over"):
                         unsure.offer(session, [row])
                     continue
                 pick = replace(pick, row=claiming.mark_again(session, self._worker, row))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import select
@@ -109,13 +110,15 @@ def choose(row: Claimed, ways: Sequence[Way], view: View) -> Way | None:
     """Of the ways that are open to a row, the first whose account somebody sends for now. The account may be another
     process's. None = nobody sends for any of them."""
     served = [way for way in ways if way.account in view.mine or way.account in view.others]
-    if row.priority == EMERGENCY and served:
-        free = [way for way in served if way.door.id not in view.paused and way.door.id not in view.busy_doors]
-        if not any(way.account in view.mine for way in free):
-            free = served  # what is busy here only is not sent to and fro between two processes
-        # The ways take turns only where a doubled message is better than none.
-        return free[row.resends % len(free)]
-    return next(iter(served), None)
+    if row.priority != EMERGENCY or not served:
+        return next(iter(served), None)
+    # The ways take turns only where a doubled message is better than none. Whoever looks comes to the same one, and
+    # only its own process looks past what is busy: else two of them would send the row to and fro.
+    awake = [way for way in served if way.door.id not in view.paused] or served
+    turn = row.resends % len(awake)
+    order = [*awake[turn:], *awake[:turn]]
+    mine = [way for way in order if way.account in view.mine and way.door.id not in view.busy_doors]
+    return mine[0] if mine and order[0].account in view.mine else order[0]
 
 
 class Chooser:
@@ -172,6 +175,13 @@ class Chooser:
                 self._strays_at = 0.0
 
 
+class _Batch(NamedTuple):
+    """Rows of a line; in the `crowded` lanes they do not stand in their order (`_mixed`)."""
+
+    rows: list[Claimed]
+    crowded: Collection[int] = ()
+
+
 class _Look:
     """One look at the lanes, in one read transaction."""
 
@@ -191,49 +201,51 @@ class _Look:
         self._doors: dict[str, list[Door]] = {}
         self._people: dict[str, Person] = {}
         self._behind: dict[str, Sequence[Mark]] = {}
-        self._first: dict[Account, list[Claimed]] = {}
+        self._ready: set[str] = set()  # people whose earlier reply may be tried again now
+        self._first: dict[Account, _Batch] = {}
         self._limits: dict[Account, dict[int, int]] = {}
 
     def glance(self, rooms: Mapping[Account, Room]) -> None:
         """Read the beginning of each of these lines, and what is to be known about it for all of them together."""
         self._limits = {account: _limits(room, LANES) for account, room in rooms.items()}
         self._first = {account: self._due(account, room, LANES, {}) for account, room in rooms.items()}
-        self._load([row for account, room in rooms.items() for row in self._first[account][: MORE + room.usual]])
+        self._load([row for account, room in rooms.items() for row in self._first[account].rows[: MORE + room.usual]])
 
     def sees(self, account: Account) -> bool:
         """Whether anything is due in its line."""
-        return bool(self._first[account])
+        return bool(self._first[account].rows)
 
-    def _due(self, account: Account, room: Room, lanes: Collection[int], marks: Mapping[int, Mark]) -> list[Claimed]:
+    def _due(self, account: Account, room: Room, lanes: Collection[int], marks: Mapping[int, Mark]) -> _Batch:
         limits = _limits(room, lanes)
         due = partial(claiming.due, self._session, outbox.line(*account), busy=self._passed, called=self.called)
         rows = due(limits, marks)
-        again = Counter(row.priority for row in rows if row.resends)
+        again = Counter(row.priority for row in rows if row.is_second_try)
         crowded = {lane: limit for lane, limit in limits.items() if again[lane] > _seconds(limit)}
-        return _mixed(rows, due(crowded, marks, resends=0), crowded) if crowded else rows
+        return _Batch(_mixed(rows, due(crowded, marks, resends=0), crowded), crowded) if crowded else _Batch(rows)
 
     def along(self, account: Account, room: Room) -> bool:
         """Take what there is room for, in the order of the lanes, after a glance; whether anything was due."""
         marks, lanes = dict[int, Mark](), list(LANES)
-        rows, limits = self._first[account], self._limits[account]
-        ends, any_due = steady() + LONGEST_SECONDS, bool(rows)
+        batch, limits = self._first[account], self._limits[account]
+        ends, any_due = steady() + LONGEST_SECONDS, bool(batch.rows)
         while lanes:
-            for lane, in_lane in groupby(rows, lambda row: row.priority):
+            for lane, in_lane in groupby(batch.rows, lambda row: row.priority):
                 if room.of(lane) <= 0:
                     break
                 looked_at = list(in_lane)
                 self._load(looked_at)
                 for row in looked_at:
-                    marks[lane] = row.mark
+                    if lane not in batch.crowded or row.is_second_try:  # those stand in their order
+                        marks[lane] = row.mark
                     if room.of(lane) > 0 and self._guarded(row, partial(self._takes, row, account)):
                         room = room.after(lane)
-            found = Counter(row.priority for row in rows)
+            found = Counter(row.priority for row in batch.rows)
             lanes = [lane for lane in lanes if room.of(lane) > 0 and found[lane] == limits.get(lane)]
             if lanes and steady() > ends:
                 self.picks.more = True
                 break
             limits = _limits(room, lanes)
-            rows = self._due(account, room, lanes, marks) if lanes else []
+            batch = self._due(account, room, lanes, marks) if lanes else _Batch([])
         return any_due
 
     def strays(self, line: str, place: Place) -> bool:
@@ -290,7 +302,9 @@ class _Look:
         replying = list({row.person_id for row in rows if row.priority == REPLY} - self._behind.keys())
         if replying:
             self._behind |= dict.fromkeys(replying, ())
-            self._behind |= claiming.under_way(self._session, replying)
+            marks, ready = claiming.under_way(self._session, replying)
+            self._behind |= marks
+            self._ready |= ready
 
     def _takes(self, row: Claimed, account: Account) -> bool:
         """Whether it is taken for this account. If not, it waits for a moment, or is gone from the line."""
@@ -305,7 +319,7 @@ class _Look:
         urgent, door = row.priority == EMERGENCY, way.door.id
         busy = door in self._busy_doors if urgent else row.person_id in self._busy
         follows = claiming.follows(row, self._behind)
-        if follows:
+        if follows and row.person_id not in self._ready:
             self.follow.add(row.person_id)
         if follows or busy or door in self._view.resting:
             (self.called if urgent else self._passed).add(row.person_id)
@@ -370,12 +384,15 @@ def _seconds(limit: int) -> int:
 
 def _mixed(rows: Sequence[Claimed], first: Sequence[Claimed], crowded: Mapping[int, int]) -> list[Claimed]:
     """Where many hundred calls ended in doubt, their second tries are due before anybody else's first: in these lanes a
-    few of them come at the head, then what is sent for the `first` time, then the others."""
+    few of them come at the head, then what is sent for the `first` time, then the others. Whose second try is among
+    them gets that one first."""
     found = [row for row in rows if row.priority not in crowded]
     for lane, limit in crowded.items():
-        again = [row for row in rows if row.priority == lane and row.resends]
+        again = [row for row in rows if row.priority == lane and row.is_second_try]
+        people = {row.person_id for row in again} if lane != EMERGENCY else set()
+        fresh = [row for row in first if row.priority == lane and row.person_id not in people]
         few = _seconds(limit)
-        found += [*again[:few], *(row for row in first if row.priority == lane), *again[few:]][:limit]
+        found += [*again[:few], *fresh, *again[few:]][:limit]
     return sorted(found, key=lambda row: row.priority)
 
 

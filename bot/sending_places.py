@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from models.claiming import LANES, Mark
 
 AGAIN_SECONDS = 0.5  # after this time it is looked from the beginning of such a line again …
+LONGEST_SECONDS = 300.0
 PASSED_A_SECOND = 500  # … or later, where so much stands there that it would cost the others their turn
 
 
@@ -35,5 +36,5 @@ def every(places: Iterable[Place]) -> dict[int, float]:
     places = list(places)
     for lane in LANES:
         stand += sum(place.passed[lane] for place in places)
-        seconds[lane] = max(AGAIN_SECONDS, stand / PASSED_A_SECOND)
+        seconds[lane] = min(max(AGAIN_SECONDS, stand / PASSED_A_SECOND), LONGEST_SECONDS)
     return seconds

@@ -49,14 +49,15 @@ def asked(
     return tuple(Option(f"{prompt}:{number}", label) for number, (_value, label) in enumerate(choices))
 
 
-def saw(session: Session, person_id: str, options: tuple[Option, ...], door: str = "") -> None:
+def saw(session: Session, person_id: str, options: tuple[Option, ...], door: str = "", *, sure: bool = True) -> None:
     """A message with these options has arrived at this door (empty = any): a number that is typed there means them,
-    until something newer offers numbers. Before that a number must not mean what nobody has seen."""
+    until something newer offers numbers. Before that a number must not mean what nobody has seen. Not `sure` = this is
+    written down late, and something else may have come meanwhile: then it is asked what a number means."""
     if not options:
         return
     state = lock(session, person_id)
     at = machine_now_of(session).isoformat()
-    came = Notice(door, at, [(option.id, option.label) for option in options])
+    came = Notice(door, at, [(option.id, option.label) for option in options], "its" if sure else "perhaps")
     state.notices = [*state.notices, came][-MAX_NOTICES:]
     save(session, person_id, state)
 

@@ -18,7 +18,7 @@ from models import outbox, unsure
 from models.channel import give_back
 from models.clock import SET_BACK
 from models.database import machine_now_of, now_of
-from models.ledger import repeatable
+from models.ledger import only_cards, repeatable
 from models.many import Besides, Many
 from models.outbox import CAMPAIGN, EMERGENCY, ORDER_WITHIN, REMINDER, REPLY
 
@@ -52,6 +52,11 @@ class Claimed:
     not_before: datetime | None = None
 
     @property
+    def is_second_try(self) -> bool:
+        """Whether a call in doubt put it back. What was marked otherwise (after a restore …) was never first."""
+        return self.resends > 0 and self.not_before is not None
+
+    @property
     def mark(self) -> Mark:
         """Its place in its lane."""
         return self.due_at, self.id
@@ -73,7 +78,7 @@ def _lane(priority: int, but_for: Callable[[Any, str], Any]) -> Any:
         select(*_COLUMNS)
         .where(_WAITING, _T.c.line == bindparam("line"), _T.c.priority == literal_column(name))
         .where(_T.c.due_at <= bindparam("now", type_=_T.c.due_at.type), ready, tuple_(_T.c.due_at, _T.c.id) > after)
-        .where(_T.c.resends <= bindparam("resends", type_=Integer))
+        .where(or_(_T.c.resends <= bindparam("resends", type_=Integer), _T.c.not_before.is_(None)))
         .where(but_for(_T.c.person_id, "called" if priority == EMERGENCY else "busy"))
         .order_by(_T.c.due_at, _T.c.id)
         .limit(bindparam("limit" + name, type_=Integer))
@@ -97,7 +102,7 @@ def due(
     """What waits in a line and is due, the most urgent first, then as it was due: of each priority at most so many,
     behind a mark (START = from the beginning). Whether its person can be reached is not looked at; people who are
     `busy` are passed over, for emergencies those who are `called`: however much waits for one of them, it is nobody
-    else's hindrance. What was sent again more often than `resends` times is passed over, too."""
+    else's hindrance. What was put back after more than `resends` calls in doubt is passed over, too."""
     machine = machine_now_of(session)
     values: dict[str, Any] = {"line": line, "now": now_of(session), "machine": machine, "ahead": machine + SET_BACK}
     values["resends"] = resends
@@ -124,7 +129,7 @@ def lines(session: Session) -> list[str]:
 
 _UNDER_WAY = Many(
     lambda among, _dialect: (
-        select(_T.c.person_id, _T.c.due_at, _T.c.id)
+        select(_T.c.person_id, _T.c.due_at, _T.c.id, _T.c.state, _T.c.not_before)
         .where(among(_T.c.person_id), _T.c.priority == REPLY, _T.c.created_at > bindparam("after"))
         .where(_T.c.state.in_((literal_column("'waiting'"), literal_column("'sending'"))))
         .where(or_(_SENDING, _T.c.not_before.is_not(None)))
@@ -132,14 +137,16 @@ _UNDER_WAY = Many(
 )
 
 
-def under_way(session: Session, people: Sequence[str]) -> dict[str, list[Mark]]:
+def under_way(session: Session, people: Sequence[str]) -> tuple[dict[str, list[Mark]], set[str]]:
     """The replies of these people that are being sent or wait to be tried again: no later reply overtakes them. What
-    is older than ORDER_WITHIN holds up nothing more."""
-    marks: dict[str, list[Mark]] = {}
+    is older than ORDER_WITHIN holds up nothing more. Also those people of whom such a one may be tried again now."""
+    marks, ready, machine = dict[str, list[Mark]](), set[str](), machine_now_of(session)
     if people:
         for row in _UNDER_WAY.run(session, people, after=now_of(session) - ORDER_WITHIN):
             marks.setdefault(row.person_id, []).append((row.due_at, row.id))
-    return marks
+            if row.state == "waiting" and row.not_before <= machine:
+                ready.add(row.person_id)
+    return marks, ready
 
 
 def follows(row: Claimed, marks: Mapping[str, Sequence[Mark]]) -> bool:
@@ -313,11 +320,16 @@ def sweep(session: Session, limit: int = 500) -> int:
     rest = [row for row in dead if row.id not in keyed]
     again = [row.id for row in rest if row.priority == EMERGENCY or (row.priority < CAMPAIGN and row.resends == 0)]
     lost = {row.id for row in rest} - set(again)
+    cards = only_cards(session, lost) if lost else set()
+    lost -= cards
     # With the time at which it was put back: whoever has seen it before the call knows that it is not as it was.
     left: dict[str, Any] = {"claimed_by": None, "deadline": None, "why": outbox.SWEPT}
     left |= outbox.not_before(session, machine)
     if keyed:  # the platform sends once under a row's key: nothing is in doubt, and nothing is marked
         session.execute(update(_T).where(_T.c.id.in_(keyed)).values(**left | {"state": "waiting"}))
+    if cards:  # the words went nowhere: they wait for their person, as behind a card that has arrived
+        held = left | {"not_before": None, "state": "held"}
+        session.execute(update(_T).where(_T.c.id.in_(cards)).values(**held))
     if again:
         values = left | {"state": "waiting", "resends": _T.c.resends + 1}
         session.execute(update(_T).where(_T.c.id.in_(again)).values(**values))

@@ -27,6 +27,7 @@ Closed = Literal[
     "not set up",  # the account has no template for it
     "no grant",  # the person has not allowed one, or it is used up
     "day",  # the account's calls of today are used up
+    "refused",  # the platform has refused the card
     "carded",  # a card about this very message has gone already
     "unsure",  # another way may have brought the message: nobody gets it twice without a sign
 ]
@@ -143,6 +144,8 @@ def _closed(
             return "not set up"
         if before.carded:
             return "carded"
+        if (door.id, channel.name) in before.refused:
+            return "refused"
     closed = _without_days(ledger, door, standing, channel, card, before)
     if not closed and (door.platform, door.account, channel.name) in ledger.used_up:
         return "day"  # but for that it would go, and so it goes tomorrow

@@ -25,6 +25,8 @@ from models.person import Door
 MESSAGES = ("text", "choice", "location", "media")
 CLICKS = ("menu", "follow", "scan")
 ENOUGH = "45009"  # closes a channel for the day, not one person's door
+PASSING = (ENOUGH, "43101")  # the next day, or another permission, opens a card's way again
+REFUSED_FOR = timedelta(hours=1)  # a way whose card was refused is not tried again for the same message
 MAY_HAVE_COME = ("", "sent", "uncertain")
 
 _I: Any = SQLModel.metadata.tables["inbox"]
@@ -54,12 +56,14 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Before:
     """What was tried for one message. `unsure` = the way whose call may have brought it, and since when (machine time)
-    such calls were made; `carded` = a card about it has arrived."""
+    such calls were made; `carded` = a card about it has arrived; `refused` = ways of cards that the platform has lately
+    refused for it."""
 
     unsure: tuple[str, str] | None = None
     since: datetime | None = None
     calls: int = 0
     carded: bool = False
+    refused: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +219,23 @@ def _grants(session: Session, doors: list[Door]) -> dict[str, dict[tuple[str, st
 
 def _before(session: Session, rows: Collection[str]) -> dict[str, Before]:
     """What was tried for each row. What is unsure is the way of the newest call that may have brought the message."""
+    refused = and_(
+        _A.c.outcome == "closed",
+        _A.c.channel.in_(CARRY_CARDS),
+        _A.c.code.not_in(PASSING),
+        _A.c.started_at > machine_now_of(session) - REFUSED_FOR,
+    )
     tries = session.execute(
         select(_A.c.outbox_id, _A.c.door_id, _A.c.channel, _A.c.outcome, _A.c.started_at)
-        .where(_A.c.outbox_id.in_(sorted(rows)), _A.c.outcome.in_(MAY_HAVE_COME))
+        .where(_A.c.outbox_id.in_(sorted(rows)), or_(_A.c.outcome.in_(MAY_HAVE_COME), refused))
         .order_by(_A.c.outbox_id, _A.c.started_at.desc(), _A.c.id.desc())
     )
     found: dict[str, Before] = {}
     for one in tries:
         known = found.get(one.outbox_id, Before())
-        if one.outcome == "sent":
+        if one.outcome == "closed":
+            known = replace(known, refused=known.refused | {(one.door_id, one.channel)})
+        elif one.outcome == "sent":
             known = replace(known, carded=known.carded or one.channel in CARRY_CARDS)
         elif known.unsure in (None, (one.door_id, one.channel)):
             known = replace(known, unsure=(one.door_id, one.channel), since=one.started_at, calls=known.calls + 1)
@@ -246,6 +258,21 @@ def repeatable(session: Session, rows: Collection[str]) -> set[str]:
         is_good = good < row.started_at <= now + SET_BACK
         first[row.outbox_id] = first.get(row.outbox_id, is_good) and row.channel in KEYED
     return {row for row, is_good in first.items() if is_good}
+
+
+def only_cards(session: Session, rows: Collection[str]) -> set[str]:
+    """Those of these rows whose calls in doubt, if any, were all for cards: their words went nowhere."""
+    words = session.execute(
+        select(_A.c.outbox_id)
+        .where(_A.c.outbox_id.in_(sorted(rows)), _A.c.outcome.in_(("", "uncertain")))
+        .where(_A.c.channel.not_in(CARRY_CARDS))
+    )
+    cards = session.execute(
+        select(_A.c.outbox_id)
+        .where(_A.c.outbox_id.in_(sorted(rows)), _A.c.outcome.in_(("", "uncertain")))
+        .where(_A.c.channel.in_(CARRY_CARDS))
+    )
+    return {row.outbox_id for row in cards} - {row.outbox_id for row in words}
 
 
 def next_day(at: datetime) -> datetime:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     and_,
     bindparam,
+    case,
     column,
     func,
     literal,
@@ -167,7 +168,7 @@ def line(platform: str, account: str) -> str:
     return f"{platform}:{account}"
 
 
-def _line_of(person_id: str, door_id: str | None) -> Any:
+def _line_of(person_id: Any, door_id: str | None) -> Any:
     """Where a message for this person will leave, as things stand: by the preferred door, else by the one used last."""
     preferred = select(_PERSON.c.preferred_door_id).where(_PERSON.c.id == person_id).scalar_subquery()
     found = select(_DOOR.c.platform.op("||")(":").op("||")(_DOOR.c.account)).where(
@@ -346,11 +347,13 @@ def reply_waits(session: Session, person_id: str, within: timedelta) -> bool:
     return _REPLIES.first(session, person=person_id, after=now_of(session) - within) is not None
 
 
+# It may leave by the door through which they wrote; the line in which it was held may be one that nobody sends for.
+_NOW_IN = case((_T.c.door_id.is_(None), _line_of(bindparam("person"), None)), else_=_T.c.line)
 _RELEASE = Hot(
     lambda _dialect: (
         update(_T)
         .where(_T.c.person_id == bindparam("person"), _T.c.state == literal("held"))
-        .values(state="waiting", not_before=None, why="")
+        .values(state="waiting", not_before=None, why="", line=_NOW_IN)
     )
 )
 

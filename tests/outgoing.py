@@ -40,7 +40,7 @@ def claim(session: Session, worker: str, accounts: list[tuple[str, str]], limit:
     most = dict.fromkeys(LANES, limit)
     found = {row.id: row for line in claiming.lines(session) for row in claiming.due(session, line, most, {})}
     rows = sorted(found.values(), key=lambda row: (row.priority, row.due_at, row.id))
-    behind = claiming.under_way(session, list({row.person_id for row in rows}))
+    behind, _ready = claiming.under_way(session, list({row.person_id for row in rows}))
     reached = [
         row
         for row in rows

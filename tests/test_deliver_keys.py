@@ -14,6 +14,7 @@ from models import claiming
 from models.channel import allow
 from models.outbox import CAMPAIGN, CLAIM_SECONDS, EMERGENCY, REMINDER, REPLY
 from models.person import Door
+from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.office import Office
 from tests.office import office as office
@@ -53,17 +54,27 @@ async def test_a_key_that_ends_while_the_claim_lasts_is_good_no_more(office: Off
     assert len(office.wechat.ways) == 2 and office.rows()["你好"].resends == 1
 
 
-async def test_after_its_key_a_message_in_doubt_is_made_again_once(office: Office, clock: StoppedClock) -> None:
+async def test_after_its_key_a_card_in_doubt_is_made_again_once_and_the_words_wait_for_their_person(
+    office: Office, clock: StoppedClock
+) -> None:
     await in_doubt(office, clock, REMINDER)
     office.wechat.outcomes = [UNCERTAIN]
     await again(office, clock, timedelta(minutes=30))
-    assert row(office) == ("uncertain", "uncertain http502") and len(office.wechat.ways) == 2
+    assert row(office) == ("held", "uncertain http502") and len(office.wechat.ways) == 2
+    Chat(office.database, "alin").say("我来了")
+    await again(office, clock)
+    assert row(office)[0] == "sent" and office.wechat.texts[-1].endswith("你好")
 
 
-async def test_a_campaign_in_doubt_is_not_made_again_after_its_key(office: Office, clock: StoppedClock) -> None:
+async def test_a_campaigns_card_in_doubt_is_not_made_again_after_its_key_and_its_words_wait(
+    office: Office, clock: StoppedClock
+) -> None:
     await in_doubt(office, clock, CAMPAIGN)
     await again(office, clock, timedelta(minutes=30))
-    assert row(office) == ("uncertain", "key over") and len(office.wechat.ways) == 1
+    assert row(office) == ("held", "uncertain") and len(office.wechat.ways) == 1
+    Chat(office.database, "alin").say("我来了")
+    await again(office, clock)
+    assert row(office)[0] == "sent" and office.wechat.texts[-1] == "你好"
 
 
 async def test_an_emergency_in_doubt_says_so_where_it_leaves_by_another_way(

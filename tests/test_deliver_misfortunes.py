@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot import deliver
 from bot.platforms.base import Outcome
@@ -19,7 +20,7 @@ from models import claiming, lease
 from models.channel import Channel
 from models.database import DatabaseAway
 from models.ledger import next_day
-from models.outbox import REMINDER, REPLY
+from models.outbox import REMINDER, REPLY, release_held
 from models.person import open_door
 from tests.conftest import StoppedClock
 from tests.office import TELEGRAM, WECHAT, Office
@@ -34,11 +35,12 @@ async def test_the_options_on_the_screen_are_remembered_though_the_database_was_
     monkeypatch.setattr(deliver, "AWAY_SECONDS", 0.01)
     seen: list[str] = []
 
-    def saw(_session: Any, person: str, _options: Any, _door: str) -> None:
+    def saw(_session: Any, person: str, _options: Any, _door: str, *, sure: bool) -> None:
         if not seen:
             seen.append("away")
             raise DatabaseAway("for a moment")
         seen.append(person)
+        assert not sure, "something else may have been asked meanwhile"
 
     monkeypatch.setattr(late, "saw", saw)
     person = office.person()
@@ -152,3 +154,48 @@ async def test_nothing_is_called_instead_when_all_is_over(office: Office, clock:
     sender._closing = True
     await sender._record_rest()
     assert office.telegram.sent == [] and office.state() == "waiting", "for whoever comes next"
+
+
+async def test_a_transaction_that_was_cut_off_and_succeeds_leaves_no_call_that_nobody_made(
+    office: Office, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first transaction begins a call by the next door, and is committed when nobody waits for it any more."""
+    monkeypatch.setattr(deliver, "LAST_SECONDS", 0.1)
+    monkeypatch.setattr(deliver, "STOP_SECONDS", 0.1)
+    hung, original = asyncio.Event(), Books.record
+    loop = asyncio.get_running_loop()
+
+    def record(self: Books, *rest: Any) -> Any:
+        booked = original(self, *rest)
+        if not hung.is_set():
+            loop.call_soon_threadsafe(hung.set)
+            time.sleep(0.5)
+        return booked
+
+    monkeypatch.setattr(Books, "record", record)
+    person = office.person("alin")
+    with office.database.write() as session:
+        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
+        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
+        session.add(door)
+    office.wechat.outcomes = [Outcome("left", "45065")]
+    office.put(person)
+    stopping = asyncio.Event()
+    running = asyncio.create_task(office.deliverer.run(stopping))
+    await asyncio.wait_for(hung.wait(), 5)
+    stopping.set()
+    await asyncio.wait_for(running, 5)
+    assert office.telegram.sent == [] and office.state() == "waiting"
+    assert [attempt.outcome for attempt in office.attempts() if not attempt.ended_at] == []
+    assert {attempt.outcome for attempt in office.attempts()} <= {"left", "late"}
+
+
+async def test_what_was_held_leaves_by_the_door_through_which_its_person_wrote(
+    office: Office, clock: StoppedClock
+) -> None:
+    person = office.person("alin", TELEGRAM)
+    office.put(person)
+    with office.database.write() as session:
+        session.execute(text("UPDATE outbox SET state = 'held', why = 'left', line = 'wechat:gone'"))
+        release_held(session, person)
+    assert [(each.state, each.line) for each in office.rows().values()] == [("waiting", "telegram:test")]

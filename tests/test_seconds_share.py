@@ -22,7 +22,8 @@ def in_doubt(office: Office, clock: StoppedClock, priority: int) -> None:
     for number in range(IN_DOUBT):
         office.put(office.person(f"ill{number}"), f"疑{number}", priority=priority)
     with office.database.write() as session:
-        session.execute(text("UPDATE outbox SET resends = 1"))
+        put_back = text("UPDATE outbox SET resends = 1, not_before = :now, put_back_at = :now")
+        session.execute(put_back, {"now": clock.machine()})
     clock.pass_time(timedelta(seconds=1))
 
 
