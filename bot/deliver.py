@@ -8,7 +8,6 @@ One sender per account by a lease, which a third one renews.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -25,13 +24,12 @@ from bot.sending_books import Booked, Books, Ended, pauses_account, sends
 from bot.sending_calls import Calls
 from bot.sending_choice import Chooser, Picks, View
 from bot.sending_leases import Leases
-from bot.sending_line import Account, Call, Limits, Line
+from bot.sending_line import Account, Limits, Line
+from bot.sending_screens import Screens
 from bot.ways import Ways
-from handlers import late
 from handlers.here import Here
 from models import claiming, lease
 from models.database import Database, DatabaseAway
-from models.person import Door
 
 log = structlog.get_logger(__name__)
 
@@ -67,21 +65,17 @@ class Deliverer:
         self._claimer = ThreadPoolExecutor(1, "claim")
         self._recorder = ThreadPoolExecutor(1, "record")
         self._renewer = ThreadPoolExecutor(1, "lease")
-        self._saver = ThreadPoolExecutor(1, "arrived")
+        self._screens = Screens(self._write, self._look_now)
         self._one = Lock()
         self._leases = Leases(name, tuple(platforms), self._write, self._renewer)
         self._calls = Calls(platforms, self._lines, self._leases, database.clock, self._has_ended, self._look_now)
         self._renew_at = 0.0
         self._look_at = 0.0
         self._ended: list[Ended] = []
-        self._arriving: Counter[str] = (
-            Counter()
-        )  # people of whom it is being written down what they have on their screen
         self._closing = False
         self._wake, self._came = asyncio.Event(), asyncio.Event()
         paced = all(line.limits.a_second for line in self._lines.values())
         self._together = TOGETHER_SECONDS if paced else 0.0
-        self._saving: set[asyncio.Task[None]] = set()
         self._asking: dict[Account, asyncio.Task[None]] = {}
         self._more = False  # there was not time enough to look at everything
         self._record_broken = False
@@ -133,7 +127,7 @@ class Deliverer:
             await asyncio.wait(self._asking.values())
         self._chooser.begin_anew()
         worked = await self._claim()
-        while any(line.held for line in self._lines.values()) or self._arriving:
+        while any(line.held for line in self._lines.values()) or self._screens.people:
             self._wake.clear()
             if not self._ended:
                 await self._wake.wait()
@@ -204,7 +198,7 @@ class Deliverer:
             rooms={account: self._lines[account].room(now) for account in mine},
             mine=mine,
             others=self._leases.others,
-            busy={call.row.person_id for call in held} | self._arriving.keys(),
+            busy={call.row.person_id for call in held} | self._screens.people,
             busy_doors={call.way.door.id for call in held},
             resting={door: of for line in self._lines.values() for door, of in line.resting(now).items()},
             paused={door: until for door, until in self._leases.chats.items() if until > machine},
@@ -218,10 +212,7 @@ class Deliverer:
             if self._closing:  # it does not begin any more
                 self._has_ended(Ended(call, None))
         for call in booked.arrived:
-            self._arriving[call.row.person_id] += 1
-            task = asyncio.get_running_loop().create_task(self._arrived(call))
-            self._saving.add(task)
-            task.add_done_callback(self._saving.discard)
+            self._screens.came(call)
         for account in self._lines if not self._closing else ():
             self._calls.dispatch(account)
 
@@ -315,31 +306,6 @@ class Deliverer:
         self._look_at = 0.0
         self._wake.set()
 
-    async def _arrived(self, call: Call) -> None:
-        """The options are on the screen. A transaction of its own: that it was sent must not wait for a turn."""
-
-        again = False
-
-        def save() -> None:
-            with self._write() as session:
-                door = session.get(Door, call.way.door.id)
-                if door is not None:
-                    late.saw(session, door.person_id, call.reply.options, door.id, sure=not again)
-
-        try:
-            while True:
-                try:
-                    return await self._in(self._saver, save)
-                except DatabaseAway:  # until it is back: a number that they type would count for an older question
-                    again = True  # something else may have been asked meanwhile
-                    log.warning("database_away", doing="arrived")
-                    await asyncio.sleep(AWAY_SECONDS)
-        except Exception:
-            log.exception("arrived_failed", kind=call.row.kind)
-        finally:
-            self._arriving -= Counter([call.row.person_id])
-            self._look_now()
-
     # Leases
 
     async def _keep_leases(self) -> None:
@@ -390,7 +356,7 @@ class Deliverer:
         ends = steady() + STOP_SECONDS
         while steady() < ends:
             self._calls.clear()
-            if not any(line.held for line in self._lines.values()) and not self._arriving:
+            if not any(line.held for line in self._lines.values()) and not self._screens.people:
                 return
             self._wake.clear()
             try:
@@ -407,8 +373,7 @@ class Deliverer:
                 await self._record()
         except DatabaseAway:
             log.warning("database_away", doing="record")
-        if self._saving:
-            await asyncio.wait(self._saving, timeout=LAST_SECONDS)
+        await self._screens.end(LAST_SECONDS)
 
     @contextmanager
     def _write(self) -> Iterator[Session]:
@@ -421,7 +386,7 @@ class Deliverer:
             await self._leases.give_up()
         except DatabaseAway:
             log.warning("database_away", doing="give_up_leases")
-        for pool in (self._claimer, self._recorder, self._renewer, self._saver):
+        for pool in (self._claimer, self._recorder, self._renewer):
             pool.shutdown(wait=False)
 
     @staticmethod

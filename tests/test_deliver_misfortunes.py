@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from bot import deliver
+from bot import deliver, sending_screens
 from bot.platforms.base import Outcome
 from bot.platforms.wechat_outcomes import of_errcode
 from bot.sending_books import Books, chat_pause
@@ -32,7 +32,7 @@ from tests.test_deliver_channels import laddered as laddered
 async def test_the_options_on_the_screen_are_remembered_though_the_database_was_away(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(sending_screens, "AWAY_SECONDS", 0.01)
     seen: list[str] = []
 
     def saw(_session: Any, person: str, _options: Any, _door: str, *, sure: bool) -> None:
