@@ -21,7 +21,7 @@ from typing import Any
 
 import psycopg
 from aiohttp import web
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlmodel import Session, col, select
 
 from bot import hearing
@@ -172,6 +172,11 @@ class FailingExchange(Exchange):
         return answer
 
 
+class BrokenOff(Exception):
+    """An answer was in doubt twice: by the rules (architecture.md, platforms.md) it is called uncertain and not sent a
+    third time, and whoever waits for it does not know how to go on."""
+
+
 class FailingStage(Stage):
     """A deployment on bad days. A message whose answer does not come with it is waited for, as people do; what goes to
     others meanwhile stands in what `deliver` returns next."""
@@ -209,6 +214,8 @@ class FailingStage(Stage):
         # What else comes now, such as an earlier answer once more, is not what people look at.
         mine = [one for one in self.early if self.key_of.get(id(one[2])) in self.replied - before]
         self.early = [one for one in self.early if id(one[2]) not in self.key_of]
+        if not mine and self.replied - before <= self.in_doubt() != set():
+            raise BrokenOff
         return status, mine[-1][2] if mine else None
 
     def _seen(self, shown: Shown) -> Shown:
@@ -223,6 +230,17 @@ class FailingStage(Stage):
         self.key_of[id(plain)] = found[1]
         self.shown.append(plain)  # kept, so that no other gets its id
         return plain
+
+    def in_doubt(self) -> set[str]:
+        """The messages whose answers nobody has seen, and which the product calls uncertain."""
+        with self.faults.switched_on(False), self.database.read() as session:
+            rows = session.execute(
+                text(
+                    "SELECT i.key FROM outbox o JOIN inbox i ON o.unique_key = 'reply:' || i.id"
+                    " WHERE o.state = 'uncertain' AND o.resends > 0"
+                )
+            )
+            return {key for (key,) in rows} - set(self.answers)
 
     async def deliver(self) -> list[tuple[str, str, Shown]]:
         await self._settle()

@@ -17,7 +17,7 @@ from models.database import Database
 from models.inbox import InboxMessage
 from tests.conftest import START, StoppedClock
 from tests.due import clear
-from tests.faults.injected import FailingExchange, FailingStage, Faults, failing
+from tests.faults.injected import BrokenOff, FailingExchange, FailingStage, Faults, failing
 from tests.phones import Stage
 from tests.playing import Play, Script
 
@@ -93,24 +93,36 @@ async def play(
     await bad.server.start_server()
     stage = FailingStage(database, folder / "bad", bad, faults, clock)
     monkeypatch.setattr(hearing, "turn", stage.turn)
+    whole = True
     try:
         with failing(database, faults):
-            await Play(script, stage, platform, clock).run()
+            try:
+                await Play(script, stage, platform, clock).run()
+            except BrokenOff:
+                whole = False
+                print("broken off: an answer was in doubt twice")
             await stage.deliver()
     finally:
         await bad.server.close()
         monkeypatch.setattr(hearing, "turn", hearing_turn)
     print(dict(faults.count))
-    assert sum(faults.count.values()) > 10, "nothing failed"
-    found = left(database)
-    assert {
-        name: (found[name] - wanted[name], wanted[name] - found[name]) for name in wanted if found[name] != wanted[name]
-    } == {}
+    assert sum(faults.count.values()) > 10 or not whole, "nothing failed"
+    found, in_doubt = left(database), stage.in_doubt()
+    assert whole or in_doubt
+    assert (
+        not whole
+        or {
+            name: (found[name] - wanted[name], wanted[name] - found[name])
+            for name in wanted
+            if found[name] != wanted[name]
+        }
+        == {}
+    )
     with database.read() as session:
         keys = session.exec(select(InboxMessage.key)).all()
     assert len(keys) == len(set(keys))
     assert stage.posted == set(keys)
-    assert set(stage.answers) == stage.replied, "each message was answered"
+    assert set(stage.answers) | in_doubt == stage.replied, "each message was answered, or the product knows better"
     for key, seen in stage.answers.items():
         assert seen.count(False) <= 1 and len(seen) <= 2, f"the answer to {key} came {len(seen)} times: {seen}"
     assert not list((folder / "bad").glob("*")), "nothing is left in the spool"
