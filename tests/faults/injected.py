@@ -188,6 +188,7 @@ class FailingStage(Stage):
         self.faults, self.clock = faults, clock
         self.early: list[tuple[str, str, Shown]] = []
         self.key_of: dict[int, str] = {}  # which message something seen answers
+        self.repeated: set[int] = set()  # what was seen before
         self.answers: dict[str, list[bool]] = {}  # by message: whether each answer that was seen was marked
         self.shown: list[Shown] = []
         self.posted: set[str] = set()
@@ -228,6 +229,8 @@ class FailingStage(Stage):
         self.answers.setdefault(found[1], []).append(again)
         plain = Shown(text[found.end() :], shown.options, shown.links)
         self.key_of[id(plain)] = found[1]
+        if len(self.answers[found[1]]) > 1:
+            self.repeated.add(id(plain))
         self.shown.append(plain)  # kept, so that no other gets its id
         return plain
 
@@ -244,8 +247,12 @@ class FailingStage(Stage):
 
     async def deliver(self) -> list[tuple[str, str, Shown]]:
         await self._settle()
+
         # An earlier answer that comes once more is not what people look at: it stands above what is new.
-        sent, self.early = sorted(self.early, key=lambda one: id(one[2]) not in self.key_of), []
+        def place(one: tuple[str, str, Shown]) -> int:
+            return 0 if id(one[2]) in self.repeated else 1 if id(one[2]) in self.key_of else 2
+
+        sent, self.early = sorted(self.early, key=place), []
         return sent
 
     async def _settle(self) -> None:
