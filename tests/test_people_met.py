@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import sys
+import weakref
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
+from bot import server
 from bot.platforms.telegram import Telegram
 from bot.platforms.telegram_pace import Pace
 from bot.receive import Receiver
@@ -62,3 +66,26 @@ async def test_people_whose_talk_waits_cost_no_memory(database: Database, tmp_pa
     grown = await crowd.meet(MORE) - before
     await crowd.receiver.stop(2)
     assert grown < 2 * MORE, f"{grown} blocks more for {MORE} people: a remembered person is several"
+
+
+class Ring:
+    """Something that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_only_the_collector_finds_is_gone_soon_however_seldom_its_own_rounds_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "TIDY_SECONDS", 0.01)
+    gone, ring = asyncio.Event(), Ring()
+    weakref.finalize(ring, gone.set)
+    del ring
+    gc.disable()
+    tidying = asyncio.create_task(server.tidy())
+    try:
+        await asyncio.wait_for(gone.wait(), 5)
+    finally:
+        tidying.cancel()
+        gc.enable()
