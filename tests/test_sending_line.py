@@ -122,12 +122,12 @@ def test_a_claim_holds_half_a_second_of_work() -> None:
     assert line.wants_more(now)
 
 
-def test_the_most_urgent_begins_next() -> None:
+def test_the_most_urgent_begins_next_and_what_is_as_urgent_as_it_was_claimed() -> None:
     line = Line(Limits())
     for one in (call(3), call(1), call(9, EMERGENCY), call(2)):
         line.add(one)
     began = [line.next(0.0) for _ in range(4)]
-    assert [one.row.id for one in began if isinstance(one, Call)] == ["9", "1", "2", "3"]
+    assert [one.row.id for one in began if isinstance(one, Call)] == ["9", "3", "1", "2"]
 
 
 @asynccontextmanager
