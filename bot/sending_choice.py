@@ -32,7 +32,7 @@ from models.person import Door, Person, rests_until
 TOGETHER = 200  # rows that are claimed together: one account's many must not keep another's few waiting
 LEAST_SHARE = 4  # of them, for each account
 FEW = 2  # accounts
-SECONDS_SHARE = 8  # one of so many places is for what was sent before, while others wait for their first time
+SECOND_TRIES = 8  # one of so many places is for what was sent before, while others wait for their first time
 CALLED_SECONDS = 0.3  # emergencies of somebody who is being called already are passed over for so long
 FOLLOWS_SECONDS = 1.0  # and so are replies to somebody who is first to get an earlier one
 MORE = 8  # rows looked at beyond those that there is room for
@@ -220,7 +220,7 @@ class _Look:
         due = partial(claiming.due, self._session, outbox.line(*account), busy=self._passed, called=self.called)
         rows = due(limits, marks)
         again = Counter(row.priority for row in rows if row.is_second_try)
-        crowded = {lane: limit for lane, limit in limits.items() if again[lane] > _seconds(limit)}
+        crowded = {lane: limit for lane, limit in limits.items() if again[lane] > _second_tries(limit)}
         return _Batch(_mixed(rows, due(crowded, marks, resends=0), crowded), crowded) if crowded else _Batch(rows)
 
     def along(self, account: Account, room: Room) -> bool:
@@ -377,9 +377,9 @@ def _share(accounts: int) -> int:
     return max(LEAST_SHARE, TOGETHER // max(1, accounts))
 
 
-def _seconds(limit: int) -> int:
+def _second_tries(limit: int) -> int:
     """How many of so many rows may be such as were sent before, while others wait for their first time."""
-    return max(1, limit // SECONDS_SHARE)
+    return max(1, limit // SECOND_TRIES)
 
 
 def _mixed(rows: Sequence[Claimed], first: Sequence[Claimed], crowded: Mapping[int, int]) -> list[Claimed]:
@@ -391,7 +391,7 @@ def _mixed(rows: Sequence[Claimed], first: Sequence[Claimed], crowded: Mapping[i
         again = [row for row in rows if row.priority == lane and row.is_second_try]
         people = {row.person_id for row in again} if lane != EMERGENCY else set()
         fresh = [row for row in first if row.priority == lane and row.person_id not in people]
-        few = _seconds(limit)
+        few = _second_tries(limit)
         found += [*again[:few], *fresh, *again[few:]][:limit]
     return sorted(found, key=lambda row: row.priority)
 

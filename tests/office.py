@@ -90,6 +90,16 @@ class Office:
                 )
             return person.id
 
+    def older_door(self, person: str, sender: str = "9") -> str:
+        """The person has another door, at Telegram, which was used a day before; returns its id."""
+        at = self.database.clock.now() - timedelta(days=1)
+        door = Door(
+            person_id=person, platform=TELEGRAM[0], account=TELEGRAM[1], sender=sender, opened_at=at, last_in_at=at
+        )
+        with self.database.write() as session:
+            session.add(door)
+        return door.id
+
     def put(self, person: str, text: str = "你好", **more: Any) -> bool:
         # The clock stands still: each is due a microsecond after the one before, as it is in life.
         self.put_so_far += 1

@@ -189,10 +189,7 @@ async def test_a_template_under_way_when_its_worker_died_is_sent_again_under_its
 
 async def test_no_other_door_is_tried_while_a_call_may_have_arrived(office: Office, clock: StoppedClock) -> None:
     person = office.person("alin")
-    with office.database.write() as session:
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
+    office.older_door(person)
     office.wechat.outcomes = [Outcome("uncertain", "timeout")]
     put(office, person)
     await office.work()

@@ -12,7 +12,7 @@ from bot.sending_books import sends
 from models import claiming, lease
 from models.calls import to_call
 from models.outbox import CAMPAIGN, REMINDER, REPLY, begin_attempts
-from models.person import Door, open_door
+from models.person import Door
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
 from tests.office import TELEGRAM, WECHAT, Office
@@ -59,10 +59,7 @@ async def test_who_left_the_door_of_a_call_in_doubt_gets_it_by_another_one_marke
     office: Office, clock: StoppedClock, priority: int, by_telegram: int
 ) -> None:
     person = office.person()
-    with office.database.write() as session:
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
+    office.older_door(person)
     office.put(person, priority=priority)
     office.wechat.outcomes = [UNSURE, Outcome("left", "45065")]
     await office.work()
@@ -96,10 +93,7 @@ async def test_a_card_that_the_platform_refuses_is_not_offered_again_and_again(
 ) -> None:
     """The other account rests, or another process has it."""
     person = office.person("alin")
-    with office.database.write() as session:
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
+    office.older_door(person)
     workers = (office.deliverer,) if paused else split(office)
     clock.pass_time(LATER)
     if paused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +15,14 @@ from bot import deliver, sending_screens
 from bot.platforms.base import Outcome
 from bot.platforms.wechat_outcomes import of_errcode
 from bot.sending_books import Books, chat_pause
-from bot.sending_line import Limits
 from handlers import late
 from models import claiming, lease
 from models.channel import Channel
 from models.database import DatabaseAway
 from models.ledger import next_day
 from models.outbox import REMINDER, REPLY, release_held
-from models.person import open_door
 from tests.conftest import StoppedClock
-from tests.office import TELEGRAM, WECHAT, Office
+from tests.office import TELEGRAM, Office
 from tests.office import office as office
 from tests.test_deliver_channels import again, put, row
 from tests.test_deliver_channels import laddered as laddered
@@ -94,11 +93,9 @@ async def test_a_channel_that_is_called_closed_for_a_person_is_left_alone_until_
 
 async def test_a_message_that_goes_on_to_the_next_door_heeds_its_pause(office: Office, clock: StoppedClock) -> None:
     person = office.person("alin")
+    door = office.older_door(person)
     with office.database.write() as session:
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
-        lease.pause(session, chat_pause(door.id), 60)
+        lease.pause(session, chat_pause(door), 60)
     office.wechat.channels = (Channel("custom", windowed=True),)
     office.deliverer = office.worker("one")
     office.wechat.outcomes = [Outcome("closed", "45015")]
@@ -111,40 +108,47 @@ async def test_a_message_that_goes_on_to_the_next_door_heeds_its_pause(office: O
     assert len(office.telegram.sent) == 1 and office.state() == "sent"
 
 
-async def test_a_stop_while_an_outcome_is_written_in_vain_writes_it_down_afterwards(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+async def stopped_while_recording(
+    office: Office, monkeypatch: pytest.MonkeyPatch, before: Callable[[], None], after: Callable[[], None]
 ) -> None:
-    """The recorder hangs beyond the time that a stop leaves it, and its transaction fails then."""
+    """The process is stopped while it writes down the first outcome, which takes longer than a stop leaves it; `before`
+    and `after` happen in the recorder's thread around that transaction's work."""
     monkeypatch.setattr(deliver, "LAST_SECONDS", 0.1)
     monkeypatch.setattr(deliver, "STOP_SECONDS", 0.1)
-    hung, original = asyncio.Event(), Books.record
+    hung, stopping, original = asyncio.Event(), asyncio.Event(), Books.record
     loop = asyncio.get_running_loop()
 
     def record(self: Books, *rest: Any) -> Any:
-        if not hung.is_set():
-            loop.call_soon_threadsafe(hung.set)
-
-            time.sleep(0.5)
-            raise DatabaseAway("the disk was slow")
-        return original(self, *rest)
+        if hung.is_set():
+            return original(self, *rest)
+        loop.call_soon_threadsafe(hung.set)
+        before()
+        booked = original(self, *rest)
+        after()
+        return booked
 
     monkeypatch.setattr(Books, "record", record)
-    sender = office.worker("one", {WECHAT: Limits(), TELEGRAM: Limits()})
-    office.put(office.person())
-    stopping = asyncio.Event()
-    running = asyncio.create_task(sender.run(stopping))
+    running = asyncio.create_task(office.deliverer.run(stopping))
     await asyncio.wait_for(hung.wait(), 5)
     stopping.set()
     await asyncio.wait_for(running, 5)
+
+
+async def test_a_stop_while_an_outcome_is_written_in_vain_writes_it_down_afterwards(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        time.sleep(0.5)
+        raise DatabaseAway("the disk was slow")
+
+    office.put(office.person())
+    await stopped_while_recording(office, monkeypatch, fails, lambda: None)
     assert (len(office.wechat.sent), office.state()) == (1, "sent")
 
 
 async def test_nothing_is_called_instead_when_all_is_over(office: Office, clock: StoppedClock) -> None:
     person = office.person("alin")
-    with office.database.write() as session:
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
+    office.older_door(person)
     office.put(person, priority=REPLY)
     office.wechat.outcomes = [Outcome("left", "45065")]
     sender = office.deliverer
@@ -157,37 +161,17 @@ async def test_nothing_is_called_instead_when_all_is_over(office: Office, clock:
 
 
 async def test_a_transaction_that_was_cut_off_and_succeeds_leaves_no_call_that_nobody_made(
-    office: Office, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+    office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first transaction begins a call by the next door, and is committed when nobody waits for it any more."""
-    monkeypatch.setattr(deliver, "LAST_SECONDS", 0.1)
-    monkeypatch.setattr(deliver, "STOP_SECONDS", 0.1)
-    hung, original = asyncio.Event(), Books.record
-    loop = asyncio.get_running_loop()
-
-    def record(self: Books, *rest: Any) -> Any:
-        booked = original(self, *rest)
-        if not hung.is_set():
-            loop.call_soon_threadsafe(hung.set)
-            time.sleep(0.5)
-        return booked
-
-    monkeypatch.setattr(Books, "record", record)
+    """It begins a call by the next door, and is committed when nobody waits for it any more."""
     person = office.person("alin")
-    with office.database.write() as session:
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
+    office.older_door(person)
     office.wechat.outcomes = [Outcome("left", "45065")]
     office.put(person)
-    stopping = asyncio.Event()
-    running = asyncio.create_task(office.deliverer.run(stopping))
-    await asyncio.wait_for(hung.wait(), 5)
-    stopping.set()
-    await asyncio.wait_for(running, 5)
+    await stopped_while_recording(office, monkeypatch, lambda: None, lambda: time.sleep(0.5))
     assert office.telegram.sent == [] and office.state() == "waiting"
     assert [attempt.outcome for attempt in office.attempts() if not attempt.ended_at] == []
-    assert {attempt.outcome for attempt in office.attempts()} <= {"left", "late"}
+    assert {attempt.outcome for attempt in office.attempts()} == {"left", "late"}
 
 
 async def test_what_was_held_leaves_by_the_door_through_which_its_person_wrote(

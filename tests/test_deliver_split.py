@@ -18,7 +18,7 @@ from models import lease
 from models.calls import to_call
 from models.claiming import Claimed
 from models.outbox import EMERGENCY
-from models.person import Door, open_door
+from models.person import Door
 from tests.conftest import START, StoppedClock
 from tests.office import TELEGRAM, WECHAT, Office
 from tests.office import office as office
@@ -45,10 +45,7 @@ async def rounds(office: Office, clock: StoppedClock, workers: tuple[Deliverer, 
 async def test_the_words_go_by_the_other_process_before_a_card_by_this_one(office: Office, clock: StoppedClock) -> None:
     workers = split(office)
     person = office.person("alin")
-    with office.database.write() as session:  # the other door was used before, so the row stands in WeChat's line
-        door, _new = open_door(session, *TELEGRAM, "9", "zh_CN", zone="Asia/Shanghai")
-        door.person_id, door.last_in_at = person, clock.now() - timedelta(days=1)
-        session.add(door)
+    office.older_door(person)
     clock.pass_time(LATER)
     await rounds(office, clock, workers, 1)
     put(office, person, priority=EMERGENCY)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from sqlmodel import col, select, update
 
+from handlers.sending_words import closed
 from models import channel, inbox, outbox
 from models.channel import Channel, ChannelDay, ChannelGrant, allow, begin_call, end_call, take_back, used_up
 from models.database import Database
-from models.ladder import Way, in_order, ladder, may_repeat, passed_over
+from models.ladder import Closed, Way, in_order, ladder, may_repeat, passed_over
 from models.ledger import Ledger, Standing, mass_left, read, window
 from models.outbox import CAMPAIGN, EMERGENCY, REPLY, Attempt
 from models.person import Door, Person, open_door
@@ -358,3 +360,8 @@ def test_a_door_without_limits_costs_no_query(desk: Desk, database: Database) ->
     assert (found.standings, found.before) == ({}, {})
     ways = ladder(found, [desk.door], {}, row="x", card="", priority=REPLY)
     assert [(way.channel.name, way.closed) for way in ways] == [("bot", "")]
+
+
+@pytest.mark.parametrize("why", [why for why in get_args(Closed) if why])
+def test_every_reason_for_which_a_way_is_closed_has_words_for_people(why: str) -> None:
+    assert closed(why) != why
