@@ -186,7 +186,7 @@ class Sender:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         """`settings` are further environment variables; `clock` = the file that moves its clocks (shifted.py)."""
-        self.name, self.kills = name, 0
+        self.name, self.kills, self.processes = name, 0, list[int]()
         self.log = folder / f"worker-{name}.log"
         self._folder = folder
         own = [sys.executable, "-m", "tests.faults.shifted", str(clock)] if clock else NUANYANG
@@ -216,6 +216,7 @@ class Sender:
             self._process = subprocess.Popen(
                 self._command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
             )
+        self.processes.append(self._process.pid)
 
     async def start(self, seconds: float = 60) -> None:
         """Start it and wait until it says that it works."""

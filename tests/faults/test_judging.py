@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.faults.player import AGAIN
 from tests.faults.senders import Call, judge
+from tests.faults.test_copies import LeaseNote, without_a_lease
 from tests.faults.test_platform_answers import _early, _refreshes
 
 
@@ -49,3 +50,11 @@ def test_refreshes_of_a_token_are_counted_by_incident() -> None:
     assert _refreshes(first) == 2
     assert _refreshes([*first, refused(400), asked(401)]) == 2
     assert _refreshes([*first, refused(5), asked(6)]) == 3
+
+
+def test_a_call_without_a_lease_is_seen() -> None:
+    notes = [LeaseNote(1, "w", "host-11-aa"), LeaseNote(5, "w", "host-22-bb"), LeaseNote(8, "w", "")]
+    copies = {11: "a", 22: "b"}
+    good = [call(2, copy="a"), call(4, copy="a"), call(6, copy="b")]
+    bad = [call(0.5, copy="a"), call(2, copy="b"), call(6, copy="a"), call(9, copy="b"), call(2, copy="a", account="t")]
+    assert without_a_lease([*good, *bad], notes, copies) == bad
