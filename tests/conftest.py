@@ -33,6 +33,7 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 50, 50)  # a tenth of the time of all tests went into its rounds
         gc.enable()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import Session, select
 
 from bot.deliver import Deliverer
 from bot.platforms.base import ONE_CHANNEL, Outcome
@@ -63,6 +64,7 @@ class Office:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.put_so_far = 0
+        self._session: Session | None = None
         self.wechat, self.telegram = Player(), Player()
         self.deliverer = self.worker("one")
 
@@ -72,9 +74,24 @@ class Office:
             self.database, platforms, lambda platform, account: Here(platform, account), name, limits=limits
         )
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """One transaction for all people and messages made within."""
+        with self.database.write() as self._session:
+            yield
+        self._session = None
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        if self._session is not None:
+            yield self._session
+        else:
+            with self.database.write() as session:
+                yield session
+
     def person(self, name: str = "alin", *more: tuple[str, str]) -> str:
         """A person with a WeChat door, and further doors; the last one named was used last."""
-        with self.database.write() as session:
+        with self._write() as session:
             door, person = open_door(session, *WECHAT, name, "zh_CN", zone="Asia/Shanghai")
             for number, (platform, account) in enumerate(more, 1):
                 at = door.last_in_at + timedelta(minutes=number)
@@ -96,7 +113,7 @@ class Office:
         door = Door(
             person_id=person, platform=TELEGRAM[0], account=TELEGRAM[1], sender=sender, opened_at=at, last_in_at=at
         )
-        with self.database.write() as session:
+        with self._write() as session:
             session.add(door)
         return door.id
 
@@ -105,7 +122,7 @@ class Office:
         self.put_so_far += 1
         due = self.database.clock.now() - timedelta(seconds=1) + timedelta(microseconds=self.put_so_far)
         usual: dict[str, Any] = {"unique_key": text, "priority": REPLY, "due_at": due}
-        with self.database.write() as session:
+        with self._write() as session:
             return enqueue(session, person, "reply", Reply(text).as_json(), **{**usual, **more})
 
     async def work(self, deliverer: Deliverer | None = None) -> None:

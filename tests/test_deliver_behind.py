@@ -21,12 +21,17 @@ MANY = 300
 VIEW = View(rooms={WECHAT: Room(11, 1, 1)}, mine={WECHAT}, others=(), busy=(), busy_doors=(), resting={}, paused={})
 
 
+def put_two_for_each(office: Office, people: int) -> None:
+    with office.at_once():
+        for number in range(people):
+            person = office.person(f"n{number}")
+            office.put(person, f"a{number}")
+            office.put(person, f"b{number}")
+
+
 def first_tries_that_wait(office: Office, clock: StoppedClock) -> None:
     """So many people have a reply that is tried again in half a minute, and one behind it."""
-    people = [office.person(f"n{number}") for number in range(MANY)]
-    for number, person in enumerate(people):
-        office.put(person, f"a{number}")
-        office.put(person, f"b{number}")
+    put_two_for_each(office, MANY)
     clock.pass_time(timedelta(seconds=2))
     with office.database.write() as session:
         later, now = clock.machine() + timedelta(seconds=30), clock.machine()
@@ -63,10 +68,7 @@ async def test_they_are_looked_at_again_after_a_second(office: Office, clock: St
 
 
 async def test_a_ready_second_try_is_not_locked_out_by_the_reply_behind_it(office: Office, clock: StoppedClock) -> None:
-    people = [office.person(f"n{number}") for number in range(100)]
-    for number, person in enumerate(people):
-        office.put(person, f"a{number}")
-        office.put(person, f"b{number}")
+    put_two_for_each(office, 100)
     clock.pass_time(timedelta(seconds=2))
     with office.database.write() as session:
         put_back = "UPDATE outbox SET resends = 1, not_before = :now, put_back_at = :now WHERE unique_key LIKE 'a%'"
@@ -88,13 +90,15 @@ async def test_a_ready_second_try_is_not_locked_out_by_the_reply_behind_it(offic
 
 async def test_what_was_marked_without_a_call_keeps_its_place_before_newer_ones(office: Office) -> None:
     """After a restore, or a passive reply that was swept: hundreds are marked, and none of them was put back."""
-    people = [office.person(f"n{number}") for number in range(60)]
-    for number, person in enumerate(people):
-        office.put(person, f"a{number}")
+    with office.at_once():
+        people = [office.person(f"n{number}") for number in range(60)]
+        for number, person in enumerate(people):
+            office.put(person, f"a{number}")
     with office.database.write() as session:
         session.execute(text("UPDATE outbox SET resends = 1"))
-    for number, person in enumerate(people):
-        office.put(person, f"b{number}")
+    with office.at_once():
+        for number, person in enumerate(people):
+            office.put(person, f"b{number}")
     await office.work()
     order = [words.removeprefix("（补发，如已收到请忽略）\n") for words in office.wechat.texts]
     assert len(order) == 120 and all(order.index(f"a{n}") < order.index(f"b{n}") for n in range(60))

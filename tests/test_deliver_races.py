@@ -124,7 +124,7 @@ async def test_however_much_waits_for_one_chat_others_are_called(
     with office.database.write() as session:
         at = office.database.clock.now() - timedelta(minutes=5)
         many, few = office.person("many"), office.person("few")
-        for number in range(600):
+        for number in range(300):
             enqueue(
                 session,
                 many,
