@@ -56,6 +56,12 @@ class Messages(_Part):
     quiet_until: time
 
 
+class Imports(_Part):
+    """Imports of ledgers."""
+
+    undo_days: Count
+
+
 class Channels(_Part):
     """What a platform's channels allow: WeChat's windows and quotas, and how long its keys are good for."""
 
@@ -93,6 +99,7 @@ class Rules(_Part):
     registration: Registration
     doors: Doors
     messages: Messages
+    ledger: Imports
     channels: Channels
     safety: Safety
 

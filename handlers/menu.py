@@ -15,6 +15,7 @@ from handlers import (
     granted,
     guardian,
     guardian_record,
+    ledger,
     messages,
     on_duty,
     preferences,
@@ -67,6 +68,8 @@ DIALOGUES: dict[str, Dialogue] = {
         calls.CALLS,
         calls.CALL,
         calls.CALL_UNDO,
+        ledger.LEDGER,
+        ledger.ANSWER,
     )
 }
 
@@ -124,7 +127,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("hand_overs", N_("交接清单")),
         Entry("nobody_dropped", N_("一户不落")),
         Entry("monthly_report", N_("月报")),
-        Entry("ledger", N_("台账")),
+        Entry("ledger", N_("台账"), ledger.LEDGER),
         Entry("theme_days", N_("主题日")),
         Entry("approvals", N_("待审批")),
         Entry("more_profile", N_("填写更多资料"), profile.PROFILE),

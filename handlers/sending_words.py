@@ -91,6 +91,7 @@ def kind(name: str) -> str:
         "notice.alert_taken": _("求助由谁处理"),
         "notice.alert_seen": _("“有人已经看到，会尽快联系你”"),
         "notice.role": _("职责的变动"),
+        "notice.ledger": _("台账里要核实的人"),
     }.get(name) or _("系统的通知")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import UniqueConstraint, delete, insert, select
+from sqlalchemy import Index, UniqueConstraint, delete, insert, select
 from sqlmodel import Field, Session, SQLModel
 
 from models.database import vault_of
@@ -20,13 +20,19 @@ class BlindIndex(SQLModel, table=True):
     """
 
     __tablename__ = "blind_index"
-    __table_args__ = (UniqueConstraint("kind", "scope", "key_id", "digest", "row_id"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "scope", "key_id", "digest", "row_id"),
+        # A digest is looked up under every key, and sometimes in every scope.
+        Index("ix_blind_index_digest", "digest"),
+        # With kind and scope: without statistics SQLite takes the unique key for these two, and reads all of a kind.
+        Index("ix_blind_index_row_id_kind_scope", "row_id", "kind", "scope"),
+    )
     id: int | None = Field(default=None, primary_key=True)
     kind: str
     scope: str = ""
     key_id: str
     digest: bytes
-    row_id: str = Field(index=True)
+    row_id: str
 
 
 # (table, key column, sealed column, associated place): what `nuanyang keys rotate` walks.

@@ -24,6 +24,7 @@ from models import (
     guardian,
     handover,
     inbox,
+    ledger_import,
     outbox,
     page,
     recognition,
@@ -106,6 +107,11 @@ def forget_abandoned_talks(database: Database) -> int:
     return _forget(database, rules().messages.talk_retention_days, conversation.forget_abandoned)
 
 
+def forget_imports(database: Database) -> int:
+    """What the rows of old imports of ledgers said (rules.toml, ledger.undo_days)."""
+    return _forget(database, rules().ledger.undo_days, ledger_import.forget_rows)
+
+
 def forget_ended(database: Database) -> int:
     """One-time codes and pages and questions asked outside a talk, once nobody can use them any more; what they hold
     goes with them (rules.toml, messages.retention_days). And messages that were told by phone (calls_undone.UNDO_FOR).
@@ -159,6 +165,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("expire_messages", 60, expire_messages),
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
+    ("forget_imports", 3_600, forget_imports),
     ("forget_ended", 3_600, forget_ended),
     ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
     ("hand_over", 60, hand_over),

@@ -17,11 +17,16 @@ from zoneinfo import ZoneInfo
 from sqlmodel import select
 from stdnum import luhn
 
+from models.beneficiary import MACHINE
+from models.ledger_cells import read_ledger
+from models.ledger_check import check
+from models.ledger_import import take
 from models.person import door_of
 from models.role import RoleGrant
 from models.volunteer import Volunteer
 from scheduler.ticker import Ticker
 from tests.conftest import StoppedClock
+from tests.ledger_files import as_csv, person
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
@@ -266,6 +271,9 @@ class Play:
         if verb == "定时":
             Ticker(self.stage.database).run_all()
             return []
+        if verb == "台账":
+            self._ledger(*rest.split())
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
@@ -284,6 +292,15 @@ class Play:
             )
         return []
 
+    def _ledger(self, region: str, numbers: str) -> None:
+        """Somebody at the machine brings a ledger of these people, each of a town of its own."""
+        towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
+        rows = [person(int(number), 乡镇街道=towns[int(number)]) for number in numbers.split(",")]
+        data = as_csv(rows)
+        ledger = read_ledger(data, "台账.csv", county=region, today=self.clock.now().date())
+        batch = check(self.stage.database, ledger, data, region=region, by=MACHINE, part=False)
+        take(self.stage.database, batch.id, by=MACHINE)
+
     def _write(self, who: str, name: str, platform: str, shown: Shown | None) -> list[str]:
         if shown is None:
             return [f"{who}（不回复）"]
@@ -292,6 +309,7 @@ class Play:
 
     def _hide(self, line: str) -> str:
         line = re.sub(r"/p/[\w-]{22}", "/p/〈网页〉", line)
+        line = re.sub(r"(档案|檔案|Case) [0-9A-F]{6}\b", r"\1 〈记号〉", line)
         for code in _CODE.findall(line):
             if not code.isdecimal() and any(c.isdigit() for c in code) and code not in self.codes:
                 self.codes.append(code)

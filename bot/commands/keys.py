@@ -5,17 +5,13 @@ from __future__ import annotations
 import base64
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlmodel import col, select
 
-from bot.commands.shared import Problem, configured, note, opened, say
+from bot.commands.shared import Problem, configured, note, opened, progress_bar, say
 from config.settings import UnsafeSetting
 from config.texts import _
 from models import audit, rotation
@@ -63,7 +59,7 @@ def rotate(
     """Seal everything under the newest key."""
     with opened() as database:
         try:
-            with _bar() as told:
+            with progress_bar(_("重新加密")) as told:
                 report = rotation.rotate(database, told)
             if drop:
                 gone, kept = rotation.drop(database)
@@ -160,13 +156,3 @@ def _tell_removable(database: Database) -> None:
             )
         else:
             say(_("密钥 {key} 已经不用，可以从 NUANYANG_KEYS 删去。").format(key=use.key_id))
-
-
-@contextmanager
-def _bar() -> Iterator[rotation.Told]:
-    """A progress bar on standard error; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn(_("重新加密")), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("rotate", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,297 @@
+"""`nuanyang import …`: ledgers are checked, taken and taken back; what they leave open is answered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import Session
+
+from bot.commands.shared import Problem, configured, local, note, opened, progress_bar, say, time_head, told, zone_of
+from config import regions
+from config.texts import _
+from handlers.ledger_words import question_words, sheet_words, standing_words
+from models import audit, beneficiary, ledger_check, ledger_gone, ledger_import, ledger_undo
+from models.beneficiary import MACHINE
+from models.database import Database, now_of
+from models.ledger_batch import (
+    ANSWERS,
+    CHANGED,
+    CHECKED,
+    CHECKING,
+    DOUBTFUL,
+    NEW,
+    REFUSED,
+    SAME,
+    TAKEN,
+    TAKING,
+    UNDOING,
+    UNDONE,
+    LedgerBatch,
+)
+from models.ledger_cells import Ledger, LedgerRow, read_ledger
+from models.ledger_columns import SheetError
+from models.ledger_import import BatchError
+from models.ledger_report import corrected
+from models.ledger_sheet import MOST_BYTES
+
+SHOWN = 20  # rows with problems that are told in the terminal; the file has them all
+
+_Batch = Annotated[str, typer.Argument(metavar="ID", help=_("批次编号，见 nuanyang import list"))]
+_ManyGone = Annotated[bool, typer.Option("--many-gone", help=_("新台账里没有的人多也收下：文件确实是整本台账"))]
+_Problems = Annotated[
+    Path | None, typer.Option("--problems", metavar="FILE.xlsx", help=_("把有问题的行另存一份，改好可以再导入"))
+]
+
+
+def add(app: typer.Typer) -> None:
+    """Register the commands."""
+    group = typer.Typer(no_args_is_help=True, help=_("导入台账：先检查，再收下，收下后还能撤回。"))
+    group.command(help=_("检查一份台账（Excel 或 CSV），只看会改变什么；加 --take 才收下。"))(ledger)
+    group.command("list", help=_("最近的导入批次。"))(list_batches)
+    group.command(help=_("查看一个批次：各种行数和有问题的行。"))(show)
+    group.command(help=_("收下检查过的批次；中断了再运行一次，会接着做完。"))(take)
+    group.command(help=_("撤回一个批次：新加的删去，改过的改回；之后又有变化的行留着，并列出行号。"))(undo)
+    group.command(help=_("丢掉一个没有收下的批次。"))(drop)
+    group.command(help=_("台账留下的疑问：新台账里没有了的人，两个区县都有的人；用 --answer 答复。"))(questions)
+    app.add_typer(group, name="import")
+
+
+def ledger(
+    file: Annotated[Path, typer.Argument(metavar="FILE")],
+    region: Annotated[str, typer.Option(metavar="CODE", help=_("哪里的台账：4 位（市）或 6 位（区县）代码"))],
+    part: Annotated[bool, typer.Option("--part", help=_("文件只是台账的一部分：没有列出的人不用核实"))] = False,
+    take_it: Annotated[bool, typer.Option("--take", help=_("检查完就收下（存疑的行除外）"))] = False,
+    many_gone: _ManyGone = False,
+    problems: _Problems = None,
+) -> None:
+    """Check a ledger, and take it if asked to."""
+    if len(region) not in (4, 6) or regions.get(region) is None:
+        raise Problem(_("没有代码为 {code} 的市或区县：--region 写 4 位或 6 位行政区划代码。").format(code=region))
+    data = _read(file)
+    with opened() as database:
+        read = _as_ledger(database, data, file.name, region)
+        note(_("工作表“{name}”，{total} 行。").format(name=read.name, total=read.total))
+        with progress_bar(_("检查")) as heard:
+            batch = ledger_check.check(database, read, data, region=region, by=MACHINE, part=part, told=heard)
+        _tell(database, batch, problems)
+        if take_it:
+            _take(database, batch.id, "", many_gone)
+        else:
+            say(_("还没有收下。确认无误后运行：nuanyang import take {id}").format(id=batch.id))
+
+
+def _read(file: Path) -> bytes:
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise Problem(sheet_words(SheetError("too_large", most="bytes")))
+        return file.read_bytes()
+    except OSError as error:
+        why = type(error).__name__
+        raise Problem(_("文件 {file} 读不出来（{why}）：检查路径和权限。").format(file=file, why=why)) from None
+
+
+def _as_ledger(database: Database, data: bytes, name: str, region: str) -> Ledger:
+    with database.read() as session:
+        today = now_of(session).astimezone(zone_of(configured())).date()
+    try:
+        return read_ledger(data, name, county=region, today=today)
+    except SheetError as error:
+        raise Problem(sheet_words(error)) from None
+
+
+def list_batches() -> None:
+    """The newest first."""
+    zone = zone_of(configured())
+    with opened() as database, database.read() as session:
+        found = ledger_import.batches(session)
+    if not found:
+        say(_("还没有导入过台账：用 nuanyang import ledger 文件 --region 代码 检查一份。"))
+        return
+    say("\t".join([_("编号"), time_head(zone), _("地区"), _("状态"), _("行数")]))
+    for batch in found:
+        place = regions.get(batch.region)
+        name = place.name if place else batch.region
+        say("\t".join([batch.id, local(batch.made_at, zone), name, _state(batch), str(batch.total)]))
+
+
+def show(batch_id: _Batch, problems: _Problems = None) -> None:
+    """One batch."""
+    with opened() as database:
+        with database.read() as session:
+            batch = session.get(LedgerBatch, batch_id)
+        if batch is None:
+            raise Problem(_why(BatchError("unknown")))
+        say(_state(batch))
+        _tell(database, batch, problems)
+
+
+def take(
+    batch_id: _Batch,
+    doubtful: Annotated[str, typer.Option(metavar="N,N", help=_("存疑的行里，核对过、要收下的行号"))] = "",
+    many_gone: _ManyGone = False,
+) -> None:
+    """Take it, or go on taking it."""
+    with opened() as database:
+        _take(database, batch_id, doubtful, many_gone)
+
+
+def _take(database: Database, batch_id: str, doubtful: str, many_gone: bool) -> None:
+    rows = _numbers(doubtful)
+    try:
+        with progress_bar(_("收下")) as heard:
+            batch = ledger_import.take(database, batch_id, by=MACHINE, doubtful=rows, many_gone=many_gone, told=heard)
+    except BatchError as error:
+        raise Problem(_why(error)) from None
+    say(_("已收下：{counts}。要撤回：nuanyang import undo {id}").format(counts=_counts(batch), id=batch.id))
+    if batch.counts.get("gone"):
+        say(_("新台账里没有的人一个也没有动，等负责的人答复：nuanyang import questions"))
+
+
+def _numbers(text: str) -> list[int]:
+    parts = [part for part in text.replace("，", ",").split(",") if part.strip()]
+    if not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
+        raise Problem(_("--doubtful 写行号，用逗号隔开，如 12,18。"))
+    return [int(part) for part in parts]
+
+
+def undo(batch_id: _Batch) -> None:
+    """Take it back."""
+    with opened() as database:
+        try:
+            with progress_bar(_("撤回")) as heard:
+                batch = ledger_undo.undo(database, batch_id, by=MACHINE, told=heard)
+        except BatchError as error:
+            raise Problem(_why(error)) from None
+        with database.read() as session:
+            kept = ledger_undo.refused(session, batch.id)
+    say(_("已撤回。"))
+    if kept:
+        say(_("这些行之后又有变化，留着没有动：{rows}。").format(rows=_("、").join(map(str, kept))))
+
+
+def drop(batch_id: _Batch) -> None:
+    """Forget what was only checked."""
+    with opened() as database:
+        try:
+            with database.write() as session:
+                ledger_import.forget_unfinished(session, batch_id)
+        except BatchError as error:
+            raise Problem(_why(error)) from None
+    say(_("已丢掉，台账没有变。"))
+
+
+def questions(
+    names: Annotated[bool, typer.Option("--names", help=_("显示姓名，并留痕"))] = False,
+    answer: Annotated[str, typer.Option("--answer", metavar="ID", help=_("答复哪一条"))] = "",
+    status: Annotated[str, typer.Option("--status", help="listed | moved | died | cancelled")] = "",
+) -> None:
+    """What is open, or the answer to one."""
+    if answer:
+        _answer(answer, status)
+        return
+    zone = zone_of(configured())
+    with told() as (session, lines):
+        found = ledger_gone.open_questions(session, MACHINE)
+        if not found:
+            lines.append(_("没有等着答复的疑问。"))
+            return
+        heads = [_("编号"), time_head(zone), _("区县"), _("乡镇街道"), _("疑问")]
+        lines.append("\t".join([*heads, _("姓名")] if names else heads))
+        for one in found:
+            place = regions.get(one.beneficiary.county)
+            cells = [
+                one.question.id,
+                local(one.question.asked_at, zone),
+                place.name if place else one.beneficiary.county,
+                one.beneficiary.town or "-",
+                question_words(one.question.reason),
+            ]
+            lines.append("\t".join([*cells, _name(session, one)] if names else cells))
+
+
+def _name(session: Session, one: ledger_gone.Open) -> str:
+    audit.note(session, MACHINE, "ledger.names_read", one.question.id)
+    return beneficiary.dossier_of(session, one.beneficiary, MACHINE, why="ledger question").name
+
+
+def _answer(question: str, status: str) -> None:
+    if status not in ANSWERS:
+        raise Problem(_("答复要加 --status 写明现状：listed 还在，moved 迁出，died 去世，cancelled 注销。"))
+    with opened() as database, database.write() as session:
+        done = ledger_gone.answer(session, question, status, MACHINE)
+    if not done:
+        raise Problem(_("没有编号为 {id} 的疑问，或已经答复过：见 nuanyang import questions。").format(id=question))
+    say(_("已记下。"))
+
+
+def _tell(database: Database, batch: LedgerBatch, problems: Path | None) -> None:
+    say(_counts(batch))
+    with database.read() as session:
+        rows = list(ledger_check.problems_of(session, batch))
+        many = ledger_import.is_many_gone(session, batch)
+    kinds = Counter(problem.reason for row in rows for problem in row.problems)
+    for row in rows[:SHOWN]:
+        say(_("第 {number} 行：{what}").format(number=row.number, what=_words(row)))
+    if len(rows) > SHOWN:
+        say(_("……还有 {count} 行有问题。").format(count=len(rows) - SHOWN))
+    if kinds and problems is None:
+        say(_("加 --problems 文件.xlsx 把有问题的行另存一份，改好可以再导入。"))
+    if problems is not None:
+        _save(problems, corrected(rows, batch.headings, standing_words))
+        say(_("有问题的 {count} 行已存到 {file}。").format(count=len(rows), file=problems))
+    if many:
+        say(_("注意：新台账里没有的人很多。文件只是一部分就加 --part 重新检查；确实是整本台账，收下时加 --many-gone。"))
+
+
+def _words(row: LedgerRow) -> str:
+    return " ".join(standing_words(problem) for problem in row.problems)
+
+
+def _save(path: Path, data: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+        path.chmod(0o600)  # personal data
+    except FileExistsError:
+        raise Problem(_("文件 {file} 已经在那里：换一个名字。").format(file=path)) from None
+    except OSError as error:
+        why = type(error).__name__
+        raise Problem(_("文件 {file} 写不进去（{why}）：换一个位置。").format(file=path, why=why)) from None
+
+
+def _counts(batch: LedgerBatch) -> str:
+    words = {
+        NEW: _("新增 {count}"),
+        CHANGED: _("变更 {count}"),
+        SAME: _("不变 {count}"),
+        DOUBTFUL: _("存疑 {count}"),
+        REFUSED: _("没有收下 {count}"),
+        "gone": _("新台账里没有 {count}"),
+        "problems": _("没有用上的格子 {count}"),
+    }
+    told_of = [text.format(count=batch.counts.get(kind, 0)) for kind, text in words.items()]
+    return _("，").join(told_of)
+
+
+def _state(batch: LedgerBatch) -> str:
+    return {
+        CHECKING: _("检查没有做完"),
+        CHECKED: _("已检查，还没有收下"),
+        TAKING: _("正在收下（中断了就再运行 take）"),
+        TAKEN: _("已收下"),
+        UNDOING: _("正在撤回（中断了就再运行 undo）"),
+        UNDONE: _("已撤回"),
+    }[batch.state]
+
+
+def _why(error: BatchError) -> str:
+    return {
+        "unknown": _("没有这个批次：用 nuanyang import list 看编号。"),
+        "state": _("这个批次现在不能这样做：用 nuanyang import show 看它的状态。"),
+        "busy": _("另一个批次正在收下或撤回：等它做完，中断了就先把它做完（nuanyang import list）。"),
+        "old": _("这个批次太久了，里面的内容已按保存期删去：重新检查一次文件。"),
+        "many_gone": _("新台账里没有的人很多：文件只是一部分就加 --part 重新检查；确实是整本台账就加 --many-gone。"),
+    }[error.reason]

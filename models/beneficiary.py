@@ -1,0 +1,173 @@
+"""Beneficiaries: the people of the ledger, one dossier each (一人一档).
+
+What matching and reports read in sets stands plainly: county, town, sex, birth date, kind of residence, needs, status.
+Names, numbers, disability, address, phones and guardian are sealed together. Nobody reads a dossier but through
+`dossier_of`, which takes the viewer and logs each look at a minor's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, Column, Index, delete
+from sqlmodel import Field, Session, SQLModel, col, select
+
+from models import audit, role
+from models.database import now_of, vault_of
+from models.ids import new_id
+from models.ledger_cells import Record
+from models.sealed import indexed_column, sealed_columns
+from models.vault import Vault
+from models.volunteer import age_on
+
+LISTED, MOVED, DIED, CANCELLED, OVER_AGE = STATUSES = ("listed", "moved", "died", "cancelled", "over_age")
+GONE = (DIED, MOVED)  # nothing is sent to or about them any more
+SEXES, RESIDENCES = ("female", "male"), ("urban", "rural")
+DISABLED = "disabled"  # the group of the documents; others are entries of the catalogue (programme.md §4)
+ID_NUMBER = "beneficiary"  # the kind under which the 18-digit number is indexed, its scope being the county
+MACHINE = "machine"  # whoever holds the machine, as a viewer
+ADULT = 18  # full years
+
+# Of a record these stand in columns of their own.
+_PLAIN = ("sex", "birth_date", "residence", "town", "needs", "status", "checked_on")
+_APART = (*_PLAIN, "id_number", "county")
+_NAMES = tuple(field.name for field in fields(Record))
+_SEALED = tuple(name for name in _NAMES if name not in _APART)
+_NOTHING: dict[str, Any] = dict.fromkeys(_NAMES) | {"needs": ()}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=date.isoformat)
+
+
+class BeneficiaryError(Exception):
+    """`reason`: "scope" — the viewer has no role for this county."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Beneficiary(SQLModel, table=True):
+    """One person of one county's ledger. `status_since` and the other times are programme time, UTC.
+
+    `batch_id` = the import that brought the row; `person_id` = the person's own door, if there is one; `merged_into`
+    marks the row that was set aside when two turned out to be one.
+    """
+
+    __tablename__ = "beneficiary"
+    __table_args__ = (
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        CheckConstraint(f"sex IN {SEXES}", name="sex"),
+        CheckConstraint(f"residence IN {RESIDENCES}", name="residence"),
+        Index("ix_beneficiary_county_birth_date", "county", "birth_date"),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    county: str
+    group_key: str = DISABLED
+    status: str
+    status_since: datetime
+    listed_at: datetime
+    changed_at: datetime
+    checked_on: date | None = None
+    batch_id: str = Field(foreign_key="ledger_batch.id", index=True)
+    person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
+    merged_into: str | None = Field(default=None, foreign_key="beneficiary.id", index=True)
+
+    sex: str | None = None
+    birth_date: date | None = None
+    residence: str | None = None
+    town: str | None = None
+    needs: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    id_number_sealed: bytes
+    record_sealed: bytes
+
+
+sealed_columns("beneficiary", "id", "id_number_sealed", "record_sealed")
+indexed_column(ID_NUMBER, "beneficiary", "id", "id_number_sealed")
+
+
+def as_columns(vault: Vault, row: str, record: Record) -> dict[str, Any]:
+    """What a record becomes in the row of this id, without times and batch."""
+    plain = {name: getattr(record, name) for name in _PLAIN}
+    rest = {name: value for name in _SEALED if (value := getattr(record, name)) is not None}
+    return plain | {
+        "county": record.county,
+        "needs": list(record.needs),
+        "id_number_sealed": vault.seal("beneficiary.id_number_sealed", row, record.id_number),
+        "record_sealed": vault.seal_json("beneficiary.record_sealed", row, rest),
+    }
+
+
+def record_of(vault: Vault, row: Any) -> Record:
+    """The reverse, of a row or of an object; raises VaultError."""
+    rest = _NOTHING | vault.open_json("beneficiary.record_sealed", row.id, row.record_sealed)
+    number = vault.open("beneficiary.id_number_sealed", row.id, row.id_number_sealed)
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return Record(**rest | plain | {"id_number": number, "county": row.county, "needs": tuple(row.needs)})
+
+
+def to_json(record: Record) -> str:
+    """A record as text, for keeping beside a batch."""
+    told = {name: value for name in _NAMES if (value := getattr(record, name)) not in (None, ())}
+    return _ENCODER.encode(told)
+
+
+def from_json(text: str) -> Record:
+    """The reverse."""
+    found = _NOTHING | json.loads(text)
+    for name in ("birth_date", "checked_on"):
+        found[name] = date.fromisoformat(found[name]) if found[name] else None
+    return Record(**found | {"needs": tuple(found["needs"])})
+
+
+def laid_over(old: Record, new: Record) -> Record:
+    """What a newer sheet says, and of the rest what stood there: an empty cell takes nothing away."""
+    told = {name: value for name in _NAMES if (value := getattr(new, name)) not in (None, ())}
+    return replace(old, **told)
+
+
+def by_id_number(session: Session, id_number: str, county: str | None = None) -> list[Beneficiary]:
+    """The rows with this 18-digit number, of one county's ledger or of all; without those that were merged away."""
+    digests = list(vault_of(session).digests(ID_NUMBER, id_number).values())
+    index: Any = SQLModel.metadata.tables["blind_index"]
+    rows = select(index.c.row_id).where(index.c.kind == ID_NUMBER, index.c.digest.in_(digests))
+    query = select(Beneficiary).where(col(Beneficiary.id).in_(rows), col(Beneficiary.merged_into).is_(None))
+    query = query.order_by(col(Beneficiary.id))
+    if county is not None:
+        query = query.where(Beneficiary.county == county)
+    return list(session.exec(query))
+
+
+def may_see(session: Session, viewer: str, county: str) -> bool:
+    """Whether the viewer (a person's id, or MACHINE) answers for the people of this county."""
+    return viewer == MACHINE or role.covers_county(session, viewer, county)
+
+
+def dossier_of(session: Session, beneficiary: Beneficiary, viewer: str, *, why: str) -> Record:
+    """The whole record, for whoever answers for the county; a look at a minor's is logged with `why` (a code). Raises
+    BeneficiaryError."""
+    if not may_see(session, viewer, beneficiary.county):
+        raise BeneficiaryError("scope")
+    if is_minor(beneficiary, now_of(session).date()):
+        audit.note(session, viewer, "beneficiary.read", beneficiary.id, why=why)
+    return record_of(vault_of(session), beneficiary)
+
+
+def is_minor(beneficiary: Beneficiary, day: date) -> bool:
+    """Whether the person is below 18, or may be: without a birth date nobody is taken for grown up."""
+    return beneficiary.birth_date is None or age_on(beneficiary.birth_date, day) < ADULT
+
+
+def indexed(vault: Vault, row: str, record: Record) -> list[dict[str, Any]]:
+    """The blind index of a row's number, as rows of its table."""
+    return [
+        {"kind": ID_NUMBER, "scope": record.county, "key_id": key_id, "digest": digest, "row_id": row}
+        for key_id, digest in vault.digests(ID_NUMBER, record.id_number).items()
+    ]
+
+
+def forget_index(session: Session, rows: list[str]) -> None:
+    """Take rows out of the blind index."""
+    index: Any = SQLModel.metadata.tables["blind_index"]
+    session.execute(delete(index).where(index.c.row_id.in_(rows), index.c.kind == ID_NUMBER))

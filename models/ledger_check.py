@@ -1,0 +1,183 @@
+"""Checking a ledger before it is taken: every row of the file compared with what stands, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlmodel import Session, SQLModel
+
+from models import ledger_gone
+from models.beneficiary import DIED, ID_NUMBER, LISTED, laid_over, record_of, to_json
+from models.database import Database, now_of, vault_of
+from models.ids import new_id
+from models.ledger_batch import CHANGED, CHECKED, DOUBTFUL, NEW, REFUSED, SAME, LedgerBatch
+from models.ledger_cells import Ledger, LedgerRow, Problem, Record
+
+SLICE = 400  # rows in one transaction: well under 250 ms on both databases (architecture.md §9)
+
+_B: Any = SQLModel.metadata.tables["beneficiary"]
+_R: Any = SQLModel.metadata.tables["ledger_batch_row"]
+_I: Any = SQLModel.metadata.tables["blind_index"]
+
+Told = Callable[[int, int], None]
+
+
+def nobody_hears(_done: int, _total: int) -> None:
+    """For callers that show no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a row stands to the ledger; `row` = who stands there with the same number, `other` = who may be meant."""
+
+    kind: str
+    why: str = ""
+    row: Any = None
+    other: str | None = None
+    old: Record | None = None
+    new: Record | None = None
+
+
+def check(
+    database: Database, ledger: Ledger, data: bytes, *, region: str, by: str, part: bool, told: Told = nobody_hears
+) -> LedgerBatch:
+    """Compare a file with the ledger of a region and keep what it would change; nothing else is written."""
+    with database.write() as session:
+        batch = LedgerBatch(
+            region=region,
+            part=part,
+            file_digest=hashlib.sha256(data).hexdigest(),
+            headings=list(ledger.columns.headings),
+            total=ledger.total,
+            made_by=by,
+            made_at=now_of(session),
+        )
+        session.add(batch)
+    counts: Counter[str] = Counter()
+    done = 0
+    for rows in _slices(ledger.rows()):
+        with database.write() as session:
+            counts.update(_keep(session, batch, rows))
+        done += len(rows)
+        told(done, ledger.total)
+    with database.write() as session:
+        counts["gone"] = 0 if part else ledger_gone.count(session, batch)
+        row = session.get_one(LedgerBatch, batch.id)
+        row.state, row.counts = CHECKED, dict(counts)
+    return row
+
+
+def _slices(rows: Iterable[LedgerRow]) -> Iterator[list[LedgerRow]]:
+    walking = iter(rows)
+    while part := list(islice(walking, SLICE)):
+        yield part
+
+
+def _keep(session: Session, batch: LedgerBatch, rows: list[LedgerRow]) -> Counter[str]:
+    """Write these rows down with how they stand; returns how many of each kind."""
+    counts: Counter[str] = Counter()
+    standings = stand(session, batch, [row.record for row in rows if row.record is not None])
+    values = []
+    for row in rows:
+        standing = standings[row.record.id_number] if row.record is not None else Standing(REFUSED)
+        counts[standing.kind] += 1
+        counts["problems"] += len(row.problems) if standing.kind != REFUSED else 0
+        values.append(_as_row(session, batch.id, row, standing))
+    session.execute(insert(_R), values)
+    return counts
+
+
+def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) -> dict[str, Any]:
+    key = new_id()
+    kept: dict[str, Any] = {}
+    if row.record is not None:
+        kept["record"] = to_json(row.record)
+    if row.problems or standing.kind in (REFUSED, DOUBTFUL):
+        kept |= {"cells": row.cells, "problems": [asdict(problem) for problem in row.problems]}
+    return {
+        "id": key,
+        "batch_id": batch,
+        "number": row.number,
+        "kind": standing.kind,
+        "why": standing.why,
+        "done": standing.kind == REFUSED,
+        "beneficiary_id": standing.row.id if standing.row is not None else None,
+        "other_id": standing.other,
+        "row_sealed": vault_of(session).seal_json("ledger_batch_row.row_sealed", key, kept),
+        "before_sealed": None,
+    }
+
+
+def stand(session: Session, batch: LedgerBatch, records: list[Record]) -> dict[str, Standing]:
+    """How each of these stands to the ledger, by its number."""
+    here, elsewhere = _known(session, records)
+    alike = _alike(session, batch, [record for record in records if (record.id_number, record.county) not in here])
+    found = {}
+    for record in records:
+        row = here.get((record.id_number, record.county))
+        old = record_of(vault_of(session), row) if row is not None else None
+        if record.county is None or not record.county.startswith(batch.region):
+            found[record.id_number] = Standing(REFUSED, "region")
+        elif row is None or old is None:
+            other = alike.get((record.county, record.name, record.birth_date))
+            moved = elsewhere.get(record.id_number)
+            kind, why = (DOUBTFUL, "alike") if other else (NEW, "elsewhere" if moved else "")
+            found[record.id_number] = Standing(kind, why, other=other or moved, new=record)
+        else:
+            new = laid_over(old, record)
+            kind, why = (SAME, "") if new == old else (CHANGED, "")
+            if row.status == DIED and new.status != DIED:
+                kind, why = DOUBTFUL, "had_died"
+            found[record.id_number] = Standing(kind, why, row, None, old, new)
+    return found
+
+
+def _known(session: Session, records: list[Record]) -> tuple[dict[tuple[str, str | None], Any], dict[str, str]]:
+    """Who stands in a ledger with these numbers: rows by number and county, and the ids of those of other counties."""
+    vault = vault_of(session)
+    numbers = {digest: r.id_number for r in records for digest in vault.digests(ID_NUMBER, r.id_number).values()}
+    counties = {record.id_number: record.county for record in records}
+    query = (
+        select(_B, _I.c.digest)
+        .join(_I, _I.c.row_id == _B.c.id)
+        .where(_I.c.kind == ID_NUMBER, _I.c.digest.in_(list(numbers)), _B.c.merged_into.is_(None))
+        .order_by(_B.c.id)
+    )
+    here: dict[tuple[str, str | None], Any] = {}
+    elsewhere: dict[str, str] = {}
+    for row in session.execute(query):
+        number = numbers[row.digest]
+        here.setdefault((number, row.county), row)
+        if row.county != counties[number] and row.status == LISTED:
+            elsewhere.setdefault(number, row.id)
+    return here, elsewhere
+
+
+def _alike(session: Session, batch: LedgerBatch, strangers: list[Record]) -> dict[tuple[str | None, str, Any], str]:
+    """For those whose number nobody has: whoever of the same county has the same name and birth date, and did not come
+    by this file. A number may be mistyped, or have changed."""
+    dates = {record.birth_date for record in strangers if record.birth_date}
+    counties = {record.county for record in strangers}
+    query = select(_B).where(_B.c.county.in_(counties), _B.c.birth_date.in_(dates), _B.c.merged_into.is_(None))
+    found: dict[tuple[str | None, str, Any], str] = {}
+    for row in session.execute(query.where(_B.c.batch_id != batch.id)):
+        found.setdefault((row.county, record_of(vault_of(session), row).name, row.birth_date), row.id)
+    return found
+
+
+def problems_of(session: Session, batch: LedgerBatch) -> Iterator[LedgerRow]:
+    """The rows of a batch that have problems or are doubtful, with their cells, as the file had them."""
+    vault = vault_of(session)
+    for row in session.execute(select(_R).where(_R.c.batch_id == batch.id).order_by(_R.c.number)):
+        kept = vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed) if row.row_sealed else {}
+        found = tuple(Problem(**problem) for problem in kept.get("problems", ()))
+        if row.kind == DOUBTFUL or (row.kind == REFUSED and row.why):
+            found = (*found, Problem(None, row.why, {}, True))
+        if found and "cells" in kept:
+            yield LedgerRow(row.number, None, found, tuple(kept["cells"]))

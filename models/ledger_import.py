@@ -1,0 +1,235 @@
+"""Taking a ledger that was checked, slice by slice, each in a transaction of its own. It tells how far it is, and goes
+on where it was when it is called again after a crash.
+
+A row is compared with the ledger twice: when it is checked, for what is shown, and when it is taken, for what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, SQLModel, col
+
+from models import audit, beneficiary, ledger_gone
+from models.beneficiary import from_json, to_json
+from models.database import Database, now_of, vault_of
+from models.ids import new_id
+from models.ledger_batch import (
+    BUSY,
+    CHANGED,
+    CHECKED,
+    CHECKING,
+    DOUBTFUL,
+    NEW,
+    TAKEN,
+    TAKING,
+    LedgerBatch,
+)
+from models.ledger_cells import Record
+from models.ledger_check import SLICE, Standing, Told, nobody_hears, stand
+
+# More than so many missing, and more than this part of the ledger: the file may be a part of it only.
+MANY_GONE, GONE_SHARE = 20, 0.2
+
+_B: Any = SQLModel.metadata.tables["beneficiary"]
+_L: Any = SQLModel.metadata.tables["ledger_batch"]
+_R: Any = SQLModel.metadata.tables["ledger_batch_row"]
+_I: Any = SQLModel.metadata.tables["blind_index"]
+
+
+class BatchError(Exception):
+    """`reason`: "unknown" — no such batch; "state" — it is not in the state for this; "busy" — another one is under
+    way; "many_gone" — so many are missing from the file that it may be a part of the ledger; "old" — its rows were
+    forgotten."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def take(
+    database: Database,
+    batch_id: str,
+    *,
+    by: str,
+    doubtful: Collection[int] = (),
+    many_gone: bool = False,
+    told: Told = nobody_hears,
+) -> LedgerBatch:
+    """Bring what was checked into the ledger: new and changed rows, and of the doubtful ones those of these row
+    numbers. Whoever is missing from the file stays, and is asked about. Raises BatchError."""
+    total = _begin(database, batch_id, by, many_gone=many_gone)
+    done = 0
+    while True:
+        with database.write() as session:
+            batch = locked(session, batch_id)
+            if batch.state == TAKEN:
+                return batch
+            moved = _take_slice(session, batch, frozenset(doubtful))
+        if not moved:
+            break
+        done += moved
+        told(min(done, total), total)
+    while True:
+        with database.write() as session:
+            batch = locked(session, batch_id)
+            if batch.part or batch.state == TAKEN or not ledger_gone.ask_absent(session, batch):
+                break
+    with database.write() as session:
+        batch = locked(session, batch_id)
+        if batch.state != TAKEN:
+            _end(session, batch)
+    return batch
+
+
+def _begin(database: Database, batch_id: str, by: str, *, many_gone: bool) -> int:
+    try:
+        with database.write() as session:
+            batch = locked(session, batch_id)
+            if batch.forgotten_at is not None and batch.state != TAKEN:
+                raise BatchError("old")
+            if batch.state == CHECKED:
+                if not many_gone and is_many_gone(session, batch):
+                    raise BatchError("many_gone")
+                batch.state, batch.busy, batch.taken_by = TAKING, BUSY, by
+                session.add(batch)
+            elif batch.state not in (TAKING, TAKEN):
+                raise BatchError("state")
+            return batch.total
+    except IntegrityError:
+        raise BatchError("busy") from None
+
+
+def locked(session: Session, batch_id: str) -> LedgerBatch:
+    """The batch, kept from others until the transaction ends. Raises BatchError."""
+    query = select(LedgerBatch).where(col(LedgerBatch.id) == batch_id).with_for_update()
+    batch: LedgerBatch | None = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    if batch is None:
+        raise BatchError("unknown")
+    return batch
+
+
+def is_many_gone(session: Session, batch: LedgerBatch) -> bool:
+    """Whether so many are missing from the file that it may be a part of the ledger only."""
+    gone = int(batch.counts.get("gone", 0))
+    return gone > MANY_GONE and gone > GONE_SHARE * ledger_gone.listed(session, batch.region)
+
+
+def _take_slice(session: Session, batch: LedgerBatch, doubtful: frozenset[int]) -> int:
+    """Take the next rows; returns how many were looked at."""
+    query = select(_R).where(_R.c.batch_id == batch.id, ~_R.c.done).order_by(_R.c.number).limit(SLICE)
+    rows = session.execute(query).all()
+    if not rows:
+        return 0
+    vault = vault_of(session)
+    records = {}
+    for row in rows:
+        kept = vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed)
+        records[row.id] = from_json(kept["record"])
+    standings = stand(session, batch, list(records.values()))
+    work = _Work(session, batch)
+    for row in rows:
+        standing = standings[records[row.id].id_number]
+        if standing.kind == DOUBTFUL and row.number in doubtful:
+            standing = _decided(standing)
+        work.add(row, standing)
+    work.write()
+    return len(rows)
+
+
+def _decided(standing: Standing) -> Standing:
+    kind = CHANGED if standing.row is not None else NEW
+    return Standing(kind, standing.why, standing.row, standing.other, standing.old, standing.new)
+
+
+class _Work:
+    """What one slice writes."""
+
+    def __init__(self, session: Session, batch: LedgerBatch) -> None:
+        self._session, self._batch, self._now = session, batch, now_of(session)
+        self._people: list[dict[str, Any]] = []
+        self._index: list[dict[str, Any]] = []
+        self._rows: list[dict[str, Any]] = []
+        self._elsewhere: list[tuple[str, str]] = []
+
+    def add(self, row: Any, standing: Standing) -> None:
+        """A row of the batch as it stands to the ledger now."""
+        about, before = standing.row.id if standing.row is not None else None, None
+        if standing.kind == NEW and standing.new is not None:
+            about = self._new(standing.new)
+            if standing.other is not None and standing.why == "elsewhere":
+                self._elsewhere.append((about, standing.other))
+        elif standing.kind == CHANGED and standing.old is not None and standing.new is not None:
+            before = vault_of(self._session).seal("ledger_batch_row.before_sealed", row.id, to_json(standing.old))
+            ledger_gone.change(self._session, standing.row, standing.old, standing.new)
+        done = {"kind": standing.kind, "why": standing.why, "beneficiary_id": about, "before_sealed": before}
+        self._rows.append({"row": row.id} | {"n_" + name: value for name, value in done.items()})
+
+    def _new(self, record: Record) -> str:
+        key, vault = new_id(), vault_of(self._session)
+        times = dict.fromkeys(("status_since", "listed_at", "changed_at"), self._now)
+        own = {"id": key, "group_key": beneficiary.DISABLED, "batch_id": self._batch.id}
+        self._people.append(own | times | beneficiary.as_columns(vault, key, record))
+        self._index += beneficiary.indexed(vault, key, record)
+        return key
+
+    def write(self) -> None:
+        """All of it."""
+        if self._people:
+            self._session.execute(insert(_B), self._people)
+            self._session.execute(insert(_I), self._index)
+        ledger_gone.ask_elsewhere(self._session, self._batch, self._elsewhere)
+        ledger_gone.found_again(self._session, [row["n_beneficiary_id"] for row in self._rows])
+        self._session.connection().execute(_DONE, self._rows)
+        self._session.flush()
+
+
+_DONE = (
+    update(_R)
+    .where(_R.c.id == bindparam("row"))
+    .values(done=True, **{name: bindparam("n_" + name) for name in ("kind", "why", "beneficiary_id", "before_sealed")})
+)
+
+
+def _end(session: Session, batch: LedgerBatch) -> None:
+    kinds = {row.kind: row.rows for row in session.execute(ledger_gone.kinds(batch.id))}
+    gone = 0 if batch.part else ledger_gone.count(session, batch)
+    batch.counts = kinds | {"gone": gone, "problems": batch.counts.get("problems", 0)}
+    batch.state, batch.busy, batch.taken_at = TAKEN, None, now_of(session)
+    session.add(batch)
+    ledger_gone.tell(session, batch)
+    audit.note(session, batch.taken_by, "ledger.taken", batch.id, region=batch.region, **batch.counts)
+
+
+def batches(session: Session, limit: int = 20) -> list[LedgerBatch]:
+    """The newest imports, the last one first."""
+    query = select(LedgerBatch).order_by(col(LedgerBatch.made_at).desc(), col(LedgerBatch.id).desc()).limit(limit)
+    return list(session.execute(query).scalars())
+
+
+def forget_unfinished(session: Session, batch_id: str) -> None:
+    """Drop a batch that was not taken. Raises BatchError."""
+    batch = locked(session, batch_id)
+    if batch.state not in (CHECKING, CHECKED):
+        raise BatchError("state")
+    session.execute(_R.delete().where(_R.c.batch_id == batch.id))
+    session.delete(batch)
+
+
+def forget_rows(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: what the rows of old imports said. Returns how many rows, at most `limit`; what was not taken by then
+    cannot be taken any more, what was taken not taken back."""
+    before = now_of(session) - older_than
+    old = select(_L.c.id).where(
+        _L.c.forgotten_at.is_(None), _L.c.busy.is_(None), func.coalesce(_L.c.taken_at, _L.c.made_at) < before
+    )
+    rows = select(_R.c.id).where(_R.c.batch_id.in_(old), _R.c.row_sealed.is_not(None)).limit(limit)
+    ids = session.execute(rows).scalars().all()
+    session.execute(update(_R).where(_R.c.id.in_(ids)).values(row_sealed=None, before_sealed=None))
+    if len(ids) < limit:
+        session.execute(update(_L).where(_L.c.id.in_(old)).values(forgotten_at=now_of(session)))
+    return len(ids)

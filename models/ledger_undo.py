@@ -1,0 +1,117 @@
+"""Taking an import back: whoever came by it goes, and what it changed is put back as it was. Where something has
+happened to a row since, it stays, and is told by its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, or_, select, union_all, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, SQLModel
+
+from models import audit
+from models.beneficiary import forget_index, from_json, laid_over, record_of
+from models.database import Database, now_of, vault_of
+from models.ledger_batch import BUSY, CHANGED, NEW, TAKEN, UNDOING, UNDONE, LedgerBatch
+from models.ledger_check import SLICE, Told, nobody_hears
+from models.ledger_gone import change
+from models.ledger_import import BatchError, locked
+
+_B: Any = SQLModel.metadata.tables["beneficiary"]
+_R: Any = SQLModel.metadata.tables["ledger_batch_row"]
+_Q: Any = SQLModel.metadata.tables["ledger_question"]
+
+LATER = "later"  # why a row could not be taken back
+
+
+def undo(database: Database, batch_id: str, *, by: str, told: Told = nobody_hears) -> LedgerBatch:
+    """Take it back, and go on with it after a crash. Raises BatchError."""
+    total, last, done = _begin(database, batch_id, by), 0, 0
+    while True:
+        with database.write() as session:
+            ended = locked(session, batch_id).state == UNDONE
+            rows = session.execute(
+                select(_R)
+                .where(_R.c.batch_id == batch_id, _R.c.done, _R.c.kind.in_((NEW, CHANGED)), _R.c.number > last)
+                .order_by(_R.c.number)
+                .limit(SLICE)
+            ).all()
+            if ended or not rows:
+                break
+            _put_back(session, rows)
+        last, done = rows[-1].number, done + len(rows)
+        told(min(done, total), total)
+    with database.write() as session:
+        batch = locked(session, batch_id)
+        if batch.state != UNDONE:
+            session.execute(delete(_Q).where(_Q.c.batch_id == batch.id, _Q.c.answer.is_(None)))
+            batch.state, batch.busy, batch.undone_at = UNDONE, None, now_of(session)
+            session.add(batch)
+            audit.note(
+                session, by, "ledger.undone", batch.id, region=batch.region, kept=len(refused(session, batch.id))
+            )
+    return batch
+
+
+def refused(session: Session, batch_id: str) -> list[int]:
+    """The numbers of the rows that could not be taken back."""
+    query = select(_R.c.number).where(_R.c.batch_id == batch_id, _R.c.why == LATER, _R.c.done).order_by(_R.c.number)
+    return list(session.execute(query).scalars())
+
+
+def _begin(database: Database, batch_id: str, by: str) -> int:
+    try:
+        with database.write() as session:
+            batch = locked(session, batch_id)
+            if batch.forgotten_at is not None and batch.state != UNDONE:
+                raise BatchError("old")
+            if batch.state == TAKEN:
+                batch.state, batch.busy = UNDOING, BUSY
+                session.add(batch)
+                audit.note(session, by, "ledger.undo", batch.id, region=batch.region)
+            elif batch.state not in (UNDOING, UNDONE):
+                raise BatchError("state")
+            return batch.total
+    except IntegrityError:
+        raise BatchError("busy") from None
+
+
+def _put_back(session: Session, rows: Sequence[Any]) -> None:
+    """What these rows brought goes, what they changed is put back."""
+    query = select(_B).where(_B.c.id.in_([row.beneficiary_id for row in rows])).with_for_update()
+    people = {person.id: person for person in session.execute(query)}
+    hung = _hung_on(session, list(people))
+    later, gone = [], []
+    for row in rows:
+        person = people.get(row.beneficiary_id)
+        if person is None or (row.kind == NEW and person.id in hung) or _says_more(session, row, person):
+            later.append(row.id)
+        elif row.kind == NEW:
+            gone.append(person.id)
+        else:
+            before = from_json(vault_of(session).open("ledger_batch_row.before_sealed", row.id, row.before_sealed))
+            change(session, person, record_of(vault_of(session), person), before)
+    session.execute(delete(_Q).where(or_(_Q.c.beneficiary_id.in_(gone), _Q.c.other_id.in_(gone))))
+    forget_index(session, gone)
+    session.execute(delete(_B).where(_B.c.id.in_(gone)))
+    session.execute(update(_R).where(_R.c.id.in_(later)).values(why=LATER))
+    back = [row.id for row in rows if row.id not in set(later)]
+    session.execute(update(_R).where(_R.c.id.in_(back)).values(done=False))
+
+
+def _hung_on(session: Session, people: list[str]) -> set[str]:
+    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge."""
+    doors = select(_B.c.id).where(_B.c.id.in_(people), _B.c.person_id.is_not(None))
+    answers = select(_Q.c.beneficiary_id).where(_Q.c.beneficiary_id.in_(people), _Q.c.answer.is_not(None))
+    merged = select(_B.c.merged_into).where(_B.c.merged_into.in_(people))
+    return set(session.execute(union_all(doors, answers, merged)).scalars())
+
+
+def _says_more(session: Session, row: Any, person: Any) -> bool:
+    """Whether the person's row says something else than this import wrote."""
+    vault = vault_of(session)
+    wrote = from_json(vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed)["record"])
+    if row.kind == CHANGED:
+        wrote = laid_over(from_json(vault.open("ledger_batch_row.before_sealed", row.id, row.before_sealed)), wrote)
+    return record_of(vault, person) != wrote or person.merged_into is not None
