@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlmodel import col, func, select
+
+from models.outbox import OutboxMessage
+from models.person import Door
 from tests.faults.report import record
+from tests.faults.senders import open_database
 from tests.faults.world import Copy
 
 GIVEN_UP = 3.3  # seconds: a call that takes longer may be acknowledged without the answer (docs/decisions.md)
@@ -46,6 +51,19 @@ async def effects(copy: Copy, log: Path) -> Effects:
 
 def _lines(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def not_admitted(url: str, log: Path) -> dict[str, int]:
+    """Answers that somebody did not get, and of which the product does not say itself that they were in doubt twice
+    (platforms.md: then nobody sends them again)."""
+    lost = {line["sender"]: int(line["answers"]) for line in _lines(log) if line["what"] == "lost"}
+    database = open_database(url)
+    doubted = select(Door.sender, func.count()).join(OutboxMessage, col(OutboxMessage.person_id) == Door.person_id)
+    doubted = doubted.where(OutboxMessage.state == "uncertain", OutboxMessage.kind == "reply").group_by(Door.sender)
+    with database.read() as session:
+        admitted = {sender: count for sender, count in session.exec(doubted)}  # noqa: C416 rows are no pairs
+    database.dispose()
+    return {sender: count for sender, count in lost.items() if count > admitted.get(sender, 0)}
 
 
 def sound(found: dict[str, Any], came: Effects, updates: int) -> None:

@@ -209,14 +209,17 @@ class Writing:
             self._wire.note("different", key=said.key, answers=sorted(wholes))
 
     def _missing(self) -> int:
-        return sum(
-            max(0, count - self._heard[sender][sort] - self._marked[sender][sort])
-            for sender, owed in self._owed.items()
-            for sort, count in owed.items()
-        )
+        return sum(self._missing_of(sender) for sender in self._owed)
+
+    def _missing_of(self, sender: str) -> int:
+        heard, marked = self._heard[sender], self._marked[sender]
+        return sum(max(0, count - heard[sort] - marked[sort]) for sort, count in self._owed[sender].items())
 
     def _judge(self) -> None:
         self.found.lost = self._missing()
+        for sender in self._owed:
+            if missing := self._missing_of(sender):
+                self._wire.note("lost", sender=sender, answers=missing)
         for sender, heard in self._heard.items():
             for sort, count in heard.items():
                 if sort and count > self._owed[sender][sort] and not self._clicks(sender):

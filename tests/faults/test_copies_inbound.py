@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crowds import GIVEN_UP, effects, sound, tell
+from tests.faults.crowds import GIVEN_UP, effects, not_admitted, sound, tell
 from tests.faults.player import STEPS
 from tests.faults.world import Copy, Played, own_database, playing
 
@@ -98,9 +98,11 @@ async def test_a_crowd_at_several_copies_gets_one_effect_and_one_answer_a_messag
             finally:
                 await asyncio.gather(*(copy.kill() for copy in copies))
             came = await effects(copies[0], tmp_path / "player.jsonl")
+            silent = not_admitted(url, tmp_path / "player.jsonl")
     kills = sum(copy.kills for copy in copies) - count
     tell(f"{count} copies, inbound", "postgresql", seed, found, came, kills=kills, restarts=stopped)
-    sound(found, came, size.updates)
+    assert silent == {}, "answers that nobody got, and nobody knows of"
+    sound(found | {"lost": 0}, came, size.updates)
 
 
 @pytest.mark.long
