@@ -22,7 +22,7 @@ _B: Any = SQLModel.metadata.tables["beneficiary"]
 _R: Any = SQLModel.metadata.tables["ledger_batch_row"]
 _Q: Any = SQLModel.metadata.tables["ledger_question"]
 
-LATER = "later"  # why a row could not be taken back
+LATER = "later"  # and so not taken back
 
 
 def undo(database: Database, batch_id: str, *, by: str, told: Told = nobody_hears) -> LedgerBatch:

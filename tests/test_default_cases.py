@@ -101,7 +101,7 @@ def ways() -> dict[str, Way]:
 
 
 WAYS = ways()
-# Begun by another person's act alone; tests/test_contact.py, test_on_duty.py, test_calls.py and test_account.py lead
+# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account lead
 # there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
     "alert_phone",
@@ -111,6 +111,8 @@ ELSEWHERE = {
     "calls",
     "contact_answer",
     "contact_undo",
+    "ledger",
+    "ledger_answer",
     "messages",
     "recognition_check",
     "recognition_code",

@@ -22,7 +22,7 @@ from handlers.here import Here
 from models.database import Database
 
 HERE = Here("telegram", "test", sensitive_in_chat=False, public_url="https://nuanyang.example", sure_answers=False)
-MET, MORE = 120, 80  # the first ones fill what is kept once: compiled statements, words
+MET, MORE = 150, 120  # the first ones fill what is kept once: compiled statements, words
 
 
 class Crowd:

@@ -107,7 +107,7 @@ def test_nor_is_it_an_answer_to_somebody(alin: Chat, specialist: Chat, database:
     alin.say("联系专员", "在吗")
     deliver(database, specialist)
     specialist.press("回复")
-    assert WAITS in specialist.say("台账")
+    assert WAITS in specialist.say("月报")
     assert [one.text for one in deliver(database, alin)] == []
     assert "正在转给对方" in specialist.say("在的")
 
