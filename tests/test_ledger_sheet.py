@@ -314,6 +314,7 @@ def test_a_formula_without_a_value_and_an_error_do_not_look_empty() -> None:
     assert (rows[2][:2], rows[3][0]) == ((None, "#N/A"), "=A9")
 
 
+@pytest.mark.long
 def test_one_text_in_a_great_many_cells_is_too_much() -> None:
     row = b"<row>" + b'<c t="s"><v>%d</v></c>' % len(HEADINGS) * 200 + b"</row>"
     data = workbook([HEADINGS, ("甲" * 32_000,)])

@@ -60,6 +60,7 @@ class Crowd:
         return sys.getallocatedblocks()
 
 
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True)
 async def test_people_whose_talk_waits_cost_no_memory(database: Database, tmp_path: Path) -> None:
     crowd = Crowd(database, tmp_path / "spool")
     before = await crowd.meet(MET)

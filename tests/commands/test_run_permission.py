@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import pytest
 
 from bot.sandbox.wechat_pages import COOKIE
 from tests.commanding import free_port, nuanyang, started, wait_for
@@ -85,6 +86,7 @@ async def chosen(phone: Phone, link: str, choice: str) -> tuple[int, str]:
         return end.status, await end.text()
 
 
+@pytest.mark.long  # half a minute, mostly three starts; tests/browser/test_allowing.py goes the way on the page
 async def test_one_message_that_was_allowed_arrives_when_the_window_is_closed(tmp_path: Path) -> None:
     async with sandbox(tmp_path) as phone:
         await phone.act(do="follow")
