@@ -70,6 +70,7 @@ class LedgerBatchRow(SQLModel, table=True):
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         UniqueConstraint("batch_id", "number"),
         Index("ix_ledger_batch_row_batch_id_beneficiary_id", "batch_id", "beneficiary_id"),
+        Index("ix_ledger_batch_row_batch_id_other_id", "batch_id", "other_id"),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     batch_id: str = Field(foreign_key="ledger_batch.id")

@@ -143,16 +143,14 @@ def _known(session: Session, records: list[Record]) -> tuple[dict[tuple[str, str
     vault = vault_of(session)
     numbers = {digest: r.id_number for r in records for digest in vault.digests(ID_NUMBER, r.id_number).values()}
     counties = {record.id_number: record.county for record in records}
-    query = (
-        select(_B, _I.c.digest)
-        .join(_I, _I.c.row_id == _B.c.id)
-        .where(_I.c.kind == ID_NUMBER, _I.c.digest.in_(list(numbers)), _B.c.merged_into.is_(None))
-        .order_by(_B.c.id)
-    )
+    # Two statements: joined, a PostgreSQL without statistics (a ledger is just being filled) took a second for them.
+    found = select(_I.c.row_id, _I.c.digest).where(_I.c.kind == ID_NUMBER, _I.c.digest.in_(list(numbers)))
+    number_of = {row.row_id: numbers[row.digest] for row in session.execute(found)}
     here: dict[tuple[str, str | None], Any] = {}
     elsewhere: dict[str, str] = {}
-    for row in session.execute(query):
-        number = numbers[row.digest]
+    query = select(_B).where(_B.c.id.in_(list(number_of)), _B.c.merged_into.is_(None)).order_by(_B.c.id)
+    for row in session.execute(query) if number_of else ():
+        number = number_of[row.id]
         here.setdefault((number, row.county), row)
         if row.county != counties[number] and row.status == LISTED:
             elsewhere.setdefault(number, row.id)

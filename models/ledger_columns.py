@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
@@ -142,6 +142,7 @@ def without_hint(text: str) -> str:
     return _HINT.sub("", unicodedata.normalize("NFKC", text))
 
 
+@lru_cache(maxsize=1024)  # the headings, for every row of a sheet
 def fold(text: str) -> str:
     """A heading as it is compared: letters and digits only, simplified, in small letters."""
     folded = unicodedata.normalize("NFKC", text[:_LONGEST])

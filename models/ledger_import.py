@@ -62,17 +62,16 @@ def take(
 ) -> LedgerBatch:
     """Bring what was checked into the ledger: new and changed rows, and of the doubtful ones those of these row
     numbers. Whoever is missing from the file stays, and is asked about. Raises BatchError."""
-    total = _begin(database, batch_id, by, many_gone=many_gone)
-    done = 0
+    total, done, last = _begin(database, batch_id, by, many_gone=many_gone), 0, 0
     while True:
         with database.write() as session:
             batch = locked(session, batch_id)
             if batch.state == TAKEN:
                 return batch
-            moved = _take_slice(session, batch, frozenset(doubtful))
-        if not moved:
+            numbers = _take_slice(session, batch, last, frozenset(doubtful))
+        if not numbers:
             break
-        done += moved
+        done, last = done + len(numbers), numbers[-1]
         told(min(done, total), total)
     while True:
         with database.write() as session:
@@ -119,12 +118,12 @@ def is_many_gone(session: Session, batch: LedgerBatch) -> bool:
     return gone > MANY_GONE and gone > GONE_SHARE * ledger_gone.listed(session, batch.region)
 
 
-def _take_slice(session: Session, batch: LedgerBatch, doubtful: frozenset[int]) -> int:
-    """Take the next rows; returns how many were looked at."""
-    query = select(_R).where(_R.c.batch_id == batch.id, ~_R.c.done).order_by(_R.c.number).limit(SLICE)
-    rows = session.execute(query).all()
+def _take_slice(session: Session, batch: LedgerBatch, last: int, doubtful: frozenset[int]) -> list[int]:
+    """Take the next rows after that of this number; returns the numbers of those that were looked at."""
+    query = select(_R).where(_R.c.batch_id == batch.id, _R.c.number > last, ~_R.c.done)
+    rows = session.execute(query.order_by(_R.c.number).limit(SLICE)).all()
     if not rows:
-        return 0
+        return []
     vault = vault_of(session)
     records = {}
     for row in rows:
@@ -138,7 +137,7 @@ def _take_slice(session: Session, batch: LedgerBatch, doubtful: frozenset[int]) 
             standing = _decided(standing)
         work.add(row, standing)
     work.write()
-    return len(rows)
+    return [row.number for row in rows]
 
 
 def _decided(standing: Standing) -> Standing:

@@ -106,6 +106,7 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_ledger_batch_row_batch_id_beneficiary_id", ["batch_id", "beneficiary_id"], unique=False
         )
+        batch_op.create_index("ix_ledger_batch_row_batch_id_other_id", ["batch_id", "other_id"], unique=False)
 
     op.create_table(
         "ledger_question",
