@@ -131,7 +131,7 @@ def by_id_number(session: Session, id_number: str, county: str | None = None) ->
     """The rows with this 18-digit number, of one county's ledger or of all; without those that were merged away."""
     digests = list(vault_of(session).digests(ID_NUMBER, id_number).values())
     index: Any = SQLModel.metadata.tables["blind_index"]
-    rows = select(index.c.row_id).where(index.c.kind == ID_NUMBER, index.c.digest.in_(digests))
+    rows = select(index.c.row_id).where(index.c.digest.in_(digests))
     query = select(Beneficiary).where(col(Beneficiary.id).in_(rows), col(Beneficiary.merged_into).is_(None))
     query = query.order_by(col(Beneficiary.id))
     if county is not None:

@@ -144,7 +144,8 @@ def _known(session: Session, records: list[Record]) -> tuple[dict[tuple[str, str
     numbers = {digest: r.id_number for r in records for digest in vault.digests(ID_NUMBER, r.id_number).values()}
     counties = {record.id_number: record.county for record in records}
     # Two statements: joined, a PostgreSQL without statistics (a ledger is just being filled) took a second for them.
-    found = select(_I.c.row_id, _I.c.digest).where(_I.c.kind == ID_NUMBER, _I.c.digest.in_(list(numbers)))
+    # The kind is a part of the digest; named here as well, SQLite would read every number of that kind.
+    found = select(_I.c.row_id, _I.c.digest).where(_I.c.digest.in_(list(numbers)))
     number_of = {row.row_id: numbers[row.digest] for row in session.execute(found)}
     here: dict[tuple[str, str | None], Any] = {}
     elsewhere: dict[str, str] = {}

@@ -80,5 +80,6 @@ def find(session: Session, kind: str, value: str, scope: str = "") -> list[str]:
     """The rows indexed under this value, each once."""
     table: Any = SQLModel.metadata.tables["blind_index"]
     digests = list(vault_of(session).digests(kind, value).values())
-    query = select(table.c.row_id).where(table.c.kind == kind, table.c.scope == scope, table.c.digest.in_(digests))
-    return sorted(set(session.execute(query).scalars()))
+    # The kind is a part of the digest; named here as well, SQLite would read everything of that kind and scope.
+    query = select(table.c.row_id, table.c.scope).where(table.c.digest.in_(digests))
+    return sorted({row.row_id for row in session.execute(query) if row.scope == scope})

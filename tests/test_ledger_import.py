@@ -277,3 +277,15 @@ def test_what_the_rows_of_an_old_import_said_is_forgotten(database: Database, cl
     with pytest.raises(BatchError, match="old"):
         take(database, waiting.id, by=MACHINE)
     assert brought(database, people(3)).counts["same"] == 3
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_finds_a_number_by_its_digest_and_a_row_by_its_id(database: Database) -> None:
+    """Without statistics it is led astray by a kind that is named as well, and reads all numbers of that kind."""
+    with database.read() as session:
+        for words in ("SELECT row_id FROM blind_index WHERE digest IN (x'00', x'01')",):
+            plan = " ".join(row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {words}"))
+            assert "ix_blind_index_digest" in plan
+        gone = "DELETE FROM blind_index WHERE kind = 'a' AND row_id IN ('x', 'y') AND scope = 'b'"
+        plan = " ".join(row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {gone}"))
+        assert "row_id=?" in plan
