@@ -23,6 +23,8 @@ from models.conversation import Notice, Run, State
 from models.database import machine_now_of
 from models.person import Person
 
+NAMING = frozenset({"ledger"})  # dialogues whose choices are names of people
+
 CROSSED = timedelta(seconds=10)  # so soon after a message came, what is typed may have been meant for what was above it
 
 
@@ -42,7 +44,7 @@ def decide(
     if taken is not None and notice.numbers == "its" and not _crossed(session, notice):
         return new
     if taken is not None:
-        old = Option(taken, _("前面的问题：{answer}").format(answer=_label(state.shown, taken)))
+        old = Option(taken, _before(session, person, state, taken))
     else:
         number = str(bare_number(words))
         old = Option(f"{run.prompt}:t{number}", _("前面的问题：就写“{answer}”").format(answer=number))
@@ -58,7 +60,7 @@ def without_talk(session: Session, person: Person, state: State, words: str) -> 
         return None
     if not _is_open(session, person, taken) or not _is_open(session, person, meant):
         return None
-    old = Option(taken, _("前面的问题：{answer}").format(answer=_label(state.shown, taken)))
+    old = Option(taken, _before(session, person, state, taken))
     return _which(state, words, old, Option(meant, _label(notice.options, meant)))
 
 
@@ -68,6 +70,15 @@ def _which(state: State, words: str, old: Option, new: Option) -> Reply:
     reply = show(state, Reply(text, (old, new), numbered=True))
     state.which = True
     return reply
+
+
+def _before(session: Session, person: Person, state: State, taken: str) -> str:
+    """What was on the screen, which may have been that of another door: a name that stands there this one may not
+    carry."""
+    asked = late.waiting(session, person.id, taken.partition(":")[0])
+    if asked is not None and asked.dialogue in NAMING and not here(session).sensitive_in_chat:
+        return _("前面的问题：第 {number} 项").format(number=1 + [each for each, _text in state.shown].index(taken))
+    return _("前面的问题：{answer}").format(answer=_label(state.shown, taken))
 
 
 def _label(options: Sequence[tuple[str, str]], option: str) -> str:

@@ -39,7 +39,7 @@ def sheet_words(error: SheetError) -> str:
 def _too_large(most: str) -> str:
     rows, columns, megabytes = f"{MOST_ROWS:,}", str(MOST_COLUMNS), str(MOST_BYTES >> 20)
     return {
-        "bytes": _("文件超过 {megabytes} MB。请按镇街拆成几份导入。"),
+        "bytes": _("文件超过 {megabytes} MB。请按镇街拆成几份，每份加 --part 导入。"),
         "rows": _("表格超过 {rows} 行。请删去多余的空行，或拆成几份导入。"),
         "columns": _("表格超过 {columns} 列。请删去多余的列再导入。"),
     }.get(most, _("文件太大，打不开。请把数据复制到一个新的表格里，或拆成几份导入。")).format(
@@ -121,6 +121,7 @@ def standing_words(problem: Problem) -> str:
     told = {
         "alike": _("同一区县有姓名、出生日期相同而证件号不同的人：核对是不是同一个人，确认是另一个人再收下。"),
         "had_died": _("台账里这个人已记为去世：核对清楚，确认无误再收下这一行。"),
+        "had_left": _("台账里这个人已记为迁出或注销：核对清楚，确认又回来了再收下这一行。"),
         "region": _("这一行的区县不在这次导入的地区里：改正区县，或用那个地区单独导入。"),
     }
     return told.get(problem.reason) or problem_words(problem)

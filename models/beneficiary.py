@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, CheckConstraint, Column, Index, delete
 from sqlmodel import Field, Session, SQLModel, col, select
@@ -23,8 +23,11 @@ from models.sealed import indexed_column, sealed_columns
 from models.vault import Vault
 from models.volunteer import age_on
 
-LISTED, MOVED, DIED, CANCELLED, OVER_AGE = STATUSES = ("listed", "moved", "died", "cancelled", "over_age")
+LISTED: Final = "listed"
+MOVED, DIED, CANCELLED, OVER_AGE = "moved", "died", "cancelled", "over_age"
+STATUSES = (LISTED, MOVED, DIED, CANCELLED, OVER_AGE)
 GONE = (DIED, MOVED)  # nothing is sent to or about them any more
+OUT = (DIED, MOVED, CANCELLED)  # a ledger that names them again is doubtful
 SEXES, RESIDENCES = ("female", "male"), ("urban", "rural")
 DISABLED = "disabled"  # the group of the documents; others are entries of the catalogue (programme.md §4)
 ID_NUMBER = "beneficiary"  # the kind under which the 18-digit number is indexed, its scope being the county
@@ -89,7 +92,7 @@ indexed_column(ID_NUMBER, "beneficiary", "id", "id_number_sealed")
 
 def as_columns(vault: Vault, row: str, record: Record) -> dict[str, Any]:
     """What a record becomes in the row of this id, without times and batch."""
-    plain = {name: getattr(record, name) for name in _PLAIN}
+    plain = {name: getattr(record, name) for name in _PLAIN} | {"status": record.status or LISTED}
     rest = {name: value for name in _SEALED if (value := getattr(record, name)) is not None}
     return plain | {
         "county": record.county,
@@ -121,10 +124,29 @@ def from_json(text: str) -> Record:
     return Record(**found | {"needs": tuple(found["needs"])})
 
 
+# When the first of these changes, the others are the new one's or nobody's.
+_TOGETHER = (
+    ("guardian_name", "guardian_phone", "guardian_relation"),
+    ("town", "village", "address", "longitude", "latitude"),
+    ("address", "longitude", "latitude"),
+)
+
+
 def laid_over(old: Record, new: Record) -> Record:
-    """What a newer sheet says, and of the rest what stood there: an empty cell takes nothing away."""
+    """What a newer sheet says, and of the rest what stood there: an empty cell takes nothing away. But the telephone of
+    a former guardian is not that of the new one, nor a former address that of a new town."""
     told = {name: value for name in _NAMES if (value := getattr(new, name)) not in (None, ())}
+    for first, *others in _TOGETHER:
+        if told.get(first, getattr(old, first)) != getattr(old, first) and getattr(old, first) is not None:
+            told |= {name: getattr(new, name) for name in others}
+    if new.needs or new.need_words:
+        told |= {"needs": new.needs, "need_words": new.need_words}
     return replace(old, **told)
+
+
+def name_in(vault: Vault, row: Any) -> str:
+    """The name of a row, and nothing else of it."""
+    return str(vault.open_json("beneficiary.record_sealed", row.id, row.record_sealed)["name"])
 
 
 def by_id_number(session: Session, id_number: str, county: str | None = None) -> list[Beneficiary]:

@@ -59,7 +59,7 @@ class LedgerBatch(SQLModel, table=True):
 
 class LedgerBatchRow(SQLModel, table=True):
     """One row of the file, `number` as Excel shows it. `why` says why it is doubtful, or could not be undone. What is
-    sealed is forgotten after some time (rules.toml, ledger.undo_days).
+    sealed is forgotten after some time (rules.toml, ledger.undo_days). `decided` = doubtful, and to be taken.
 
     `row_sealed` = the record, and for rows with problems their cells and problems; `before_sealed` = what stood in the
     ledger before it was taken, so that it can be put back; `other_id` = whom it may be instead.
@@ -69,7 +69,13 @@ class LedgerBatchRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         UniqueConstraint("batch_id", "number"),
-        Index("ix_ledger_batch_row_batch_id_beneficiary_id", "batch_id", "beneficiary_id"),
+        Index("ix_ledger_batch_row_beneficiary_id_batch_id", "beneficiary_id", "batch_id"),
+        Index(
+            "ix_ledger_batch_row_kept",
+            "batch_id",
+            sqlite_where=text("row_sealed IS NOT NULL"),
+            postgresql_where=text("row_sealed IS NOT NULL"),
+        ),
         Index("ix_ledger_batch_row_batch_id_other_id", "batch_id", "other_id"),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -78,6 +84,7 @@ class LedgerBatchRow(SQLModel, table=True):
     kind: str
     why: str = ""
     done: bool = False
+    decided: bool = False
     beneficiary_id: str | None = None
     other_id: str | None = None
     row_sealed: bytes | None = None

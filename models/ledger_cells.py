@@ -41,7 +41,8 @@ class Problem:
 class Record:
     """One person of a ledger. `county` is a six-digit code, phones are E.164, coordinates degrees in WGS-84.
 
-    `needs` are keys of services.toml and `need_words` what is not in it; `language` is a key of services.toml.
+    `needs` are keys of services.toml and `need_words` what is not in it; `language` is a key of services.toml. A field
+    of which the sheet says nothing is None, the status, too.
     """
 
     id_number: str
@@ -63,7 +64,7 @@ class Record:
     guardian_relation: str | None
     needs: tuple[str, ...]
     need_words: str | None
-    status: Status
+    status: Status | None
     checked_on: date | None
     longitude: float | None
     latitude: float | None
@@ -75,12 +76,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One row: `number` as Excel shows it, `cells` as the sheet shows them, `record` None when a problem stops it."""
+    """One row: `number` as Excel shows it, `cells` as the sheet shows them, `record` None when a problem stops it; then
+    `id_number` says whom it is about, where that is sure."""
 
     number: int
     record: Record | None
     problems: tuple[Problem, ...]
     cells: tuple[str, ...]
+    id_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def check_row(cells: Sequence[Cell], columns: Columns, number: int, today: date,
         "needs": needs,
         "need_words": need_words,
         # Nobody may be written to who has died, so a word that is not understood stops the row.
-        "status": row.take("status", lambda cell: choice("status", cell, "status"), stops=True) or "listed",
+        "status": row.take("status", lambda cell: choice("status", cell, "status"), stops=True),
         "checked_on": row.take("checked_on", lambda cell: ledger_values.past_day(cell, today)),
         "longitude": longitude,
         "latitude": latitude,
@@ -167,7 +170,7 @@ def check_row(cells: Sequence[Cell], columns: Columns, number: int, today: date,
     record = None
     if who and name and not any(problem.stops for problem in row.problems):
         record = Record(who.id_number, name, sex=who.sex, birth_date=who.born, **fields)
-    return LedgerRow(number, record, tuple(row.problems), tuple(map(shown, cells)))
+    return LedgerRow(number, record, tuple(row.problems), tuple(map(shown, cells)), who.id_number if who else None)
 
 
 class _Row:

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from sqlmodel import Session, SQLModel
 
 from models import ledger_gone
-from models.beneficiary import DIED, ID_NUMBER, LISTED, laid_over, record_of, to_json
+from models.beneficiary import DIED, ID_NUMBER, LISTED, OUT, laid_over, name_in, record_of, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import CHANGED, CHECKED, DOUBTFUL, NEW, REFUSED, SAME, LedgerBatch
@@ -83,14 +83,29 @@ def _keep(session: Session, batch: LedgerBatch, rows: list[LedgerRow]) -> Counte
     """Write these rows down with how they stand; returns how many of each kind."""
     counts: Counter[str] = Counter()
     standings = stand(session, batch, [row.record for row in rows if row.record is not None])
-    values = []
+    values, about = [], _refused(session, batch, rows)
     for row in rows:
-        standing = standings[row.record.id_number] if row.record is not None else Standing(REFUSED)
+        standing = (
+            standings[row.record.id_number] if row.record is not None else Standing(REFUSED, row=about.get(row.number))
+        )
         counts[standing.kind] += 1
         counts["problems"] += len(row.problems) if standing.kind != REFUSED else 0
         values.append(_as_row(session, batch.id, row, standing))
     session.execute(insert(_R), values)
     return counts
+
+
+def _refused(session: Session, batch: LedgerBatch, rows: list[LedgerRow]) -> dict[int, Any]:
+    """Whom rows that cannot be taken are about, by row number: they stand in the file, and are not missing from it."""
+    vault = vault_of(session)
+    stopped = {row.id_number: row.number for row in rows if row.record is None and row.id_number}
+    digests = {digest: number for number in stopped for digest in vault.digests(ID_NUMBER, number).values()}
+    found = select(_I.c.row_id, _I.c.digest).where(_I.c.digest.in_(list(digests)))
+    number_of = {row.row_id: digests[row.digest] for row in session.execute(found)} if digests else {}
+    people = select(_B.c.id).where(
+        _B.c.id.in_(list(number_of)), _B.c.county.startswith(batch.region, autoescape=True), _B.c.merged_into.is_(None)
+    )
+    return {stopped[number_of[row.id]]: row for row in session.execute(people)} if number_of else {}
 
 
 def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) -> dict[str, Any]:
@@ -107,6 +122,7 @@ def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) ->
         "kind": standing.kind,
         "why": standing.why,
         "done": standing.kind == REFUSED,
+        "decided": False,
         "beneficiary_id": standing.row.id if standing.row is not None else None,
         "other_id": standing.other,
         "row_sealed": vault_of(session).seal_json("ledger_batch_row.row_sealed", key, kept),
@@ -114,9 +130,10 @@ def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) ->
     }
 
 
-def stand(session: Session, batch: LedgerBatch, records: list[Record]) -> dict[str, Standing]:
-    """How each of these stands to the ledger, by its number."""
-    here, elsewhere = _known(session, records)
+def stand(session: Session, batch: LedgerBatch, records: list[Record], *, locked: bool = False) -> dict[str, Standing]:
+    """How each of these stands to the ledger, by its number. `locked` = who stands there is kept from others until the
+    transaction ends."""
+    here, elsewhere = _known(session, records, locked=locked)
     alike = _alike(session, batch, [record for record in records if (record.id_number, record.county) not in here])
     found = {}
     for record in records:
@@ -132,13 +149,15 @@ def stand(session: Session, batch: LedgerBatch, records: list[Record]) -> dict[s
         else:
             new = laid_over(old, record)
             kind, why = (SAME, "") if new == old else (CHANGED, "")
-            if row.status == DIED and new.status != DIED:
-                kind, why = DOUBTFUL, "had_died"
+            if row.status in OUT and record.status in (None, LISTED):
+                kind, why = DOUBTFUL, "had_died" if row.status == DIED else "had_left"
             found[record.id_number] = Standing(kind, why, row, None, old, new)
     return found
 
 
-def _known(session: Session, records: list[Record]) -> tuple[dict[tuple[str, str | None], Any], dict[str, str]]:
+def _known(
+    session: Session, records: list[Record], *, locked: bool
+) -> tuple[dict[tuple[str, str | None], Any], dict[str, str]]:
     """Who stands in a ledger with these numbers: rows by number and county, and the ids of those of other counties."""
     vault = vault_of(session)
     numbers = {digest: r.id_number for r in records for digest in vault.digests(ID_NUMBER, r.id_number).values()}
@@ -150,6 +169,8 @@ def _known(session: Session, records: list[Record]) -> tuple[dict[tuple[str, str
     here: dict[tuple[str, str | None], Any] = {}
     elsewhere: dict[str, str] = {}
     query = select(_B).where(_B.c.id.in_(list(number_of)), _B.c.merged_into.is_(None)).order_by(_B.c.id)
+    if locked:
+        query = query.with_for_update()
     for row in session.execute(query) if number_of else ():
         number = number_of[row.id]
         here.setdefault((number, row.county), row)
@@ -166,7 +187,7 @@ def _alike(session: Session, batch: LedgerBatch, strangers: list[Record]) -> dic
     query = select(_B).where(_B.c.county.in_(counties), _B.c.birth_date.in_(dates), _B.c.merged_into.is_(None))
     found: dict[tuple[str | None, str, Any], str] = {}
     for row in session.execute(query.where(_B.c.batch_id != batch.id)):
-        found.setdefault((row.county, record_of(vault_of(session), row).name, row.birth_date), row.id)
+        found.setdefault((row.county, name_in(vault_of(session), row), row.birth_date), row.id)
     return found
 
 

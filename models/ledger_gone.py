@@ -11,7 +11,18 @@ from sqlalchemy import and_, exists, false, func, insert, or_, select, update
 from sqlmodel import Session, SQLModel, col
 
 from models import audit, role
-from models.beneficiary import GONE, LISTED, MACHINE, Beneficiary, BeneficiaryError, as_columns, may_see, record_of
+from models.beneficiary import (
+    DIED,
+    GONE,
+    LISTED,
+    MACHINE,
+    Beneficiary,
+    BeneficiaryError,
+    as_columns,
+    by_id_number,
+    may_see,
+    record_of,
+)
 from models.database import insert_once, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import ABSENT, ANSWERS, DOUBTFUL, ELSEWHERE, HERE, REFUSED, LedgerBatch, LedgerQuestion
@@ -58,17 +69,18 @@ def count(session: Session, batch: LedgerBatch) -> int:
 
 def ask_absent(session: Session, batch: LedgerBatch) -> int:
     """Ask about the next ones who are missing and not asked about; returns how many. Again until it is zero."""
-    asked = exists().where(_Q.c.beneficiary_id == _B.c.id, _Q.c.reason == ABSENT, _Q.c.closed_at.is_(None))
+    said = or_(_Q.c.closed_at.is_(None), and_(_Q.c.batch_id == batch.id, _Q.c.answer.is_not(None)))
+    asked = exists().where(_Q.c.beneficiary_id == _B.c.id, _Q.c.reason == ABSENT, said)
     ids = session.execute(select(_B.c.id).where(_missing(batch), ~asked).limit(SLICE)).scalars().all()
     now = now_of(session)
     if ids:
-        rows = [_question(one, batch, ABSENT, None) | {"asked_at": now} for one in ids]
+        rows = [_question(one, batch.id, ABSENT, None) | {"asked_at": now} for one in ids]
         session.execute(insert(_Q), rows)
     return len(ids)
 
 
-def _question(about: str, batch: LedgerBatch, reason: str, other: str | None) -> dict[str, Any]:
-    own = {"id": new_id(), "beneficiary_id": about, "batch_id": batch.id, "reason": reason, "other_id": other}
+def _question(about: str, batch: str, reason: str, other: str | None) -> dict[str, Any]:
+    own = {"id": new_id(), "beneficiary_id": about, "batch_id": batch, "reason": reason, "other_id": other}
     return own | {"closed_at": None, "answer": None, "answered_by": ""}
 
 
@@ -76,7 +88,7 @@ def ask_elsewhere(session: Session, batch: LedgerBatch, pairs: Sequence[tuple[st
     """Ask about people whose number stands in another county's ledger as well: (the new one, the one there)."""
     now = now_of(session)
     for about, other in pairs:
-        row = _question(about, batch, ELSEWHERE, other) | {"asked_at": now}
+        row = _question(about, batch.id, ELSEWHERE, other) | {"asked_at": now}
         session.execute(insert_once(session, LedgerQuestion).values(**row))
 
 
@@ -160,7 +172,20 @@ def change(session: Session, row: Any, old: Record, new: Record) -> None:
         close(session, row.id)
         if new.status in GONE and row.person_id is not None:
             withdraw(session, row.person_id, why=f"ledger {new.status}")
+        if new.status == DIED:
+            _died_elsewhere(session, row, new)
     session.execute(update(_B).where(_B.c.id == row.id).values(**values))
+
+
+def _died_elsewhere(session: Session, row: Any, record: Record) -> None:
+    """The same person stands in another county's ledger: messages end there, too, and that county is asked at once."""
+    for other in by_id_number(session, record.id_number):
+        if other.id == row.id or other.status != LISTED:
+            continue
+        if other.person_id is not None:
+            withdraw(session, other.person_id, why="ledger died")
+        question = _question(other.id, other.batch_id, ELSEWHERE, row.id) | {"asked_at": now_of(session)}
+        session.execute(insert_once(session, LedgerQuestion).values(**question))
 
 
 def answer(session: Session, question_id: str, said: str, viewer: str) -> bool:
@@ -168,11 +193,14 @@ def answer(session: Session, question_id: str, said: str, viewer: str) -> bool:
     already. Raises BeneficiaryError."""
     if said not in ANSWERS:
         raise ValueError(said)
+    # First the person, then the question, as an import takes them.
+    about = select(_Q.c.beneficiary_id).where(_Q.c.id == question_id).scalar_subquery()
+    whom = select(Beneficiary).where(col(Beneficiary.id) == about).with_for_update()
+    person = session.execute(whom.execution_options(populate_existing=True)).scalar_one_or_none()
     query = select(LedgerQuestion).where(col(LedgerQuestion.id) == question_id).with_for_update()
     question = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
-    if question is None or question.closed_at is not None:
+    if person is None or question is None or question.closed_at is not None:
         return False
-    person = session.get_one(Beneficiary, question.beneficiary_id)
     if not may_see(session, viewer, person.county):
         raise BeneficiaryError("scope")
     question.closed_at, question.answer, question.answered_by = now_of(session), said, viewer

@@ -7,15 +7,16 @@ A row is compared with the ledger twice: when it is checked, for what is shown, 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
 from models import audit, beneficiary, ledger_gone
-from models.beneficiary import from_json, to_json
+from models.beneficiary import LISTED, from_json, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import (
@@ -44,7 +45,9 @@ _I: Any = SQLModel.metadata.tables["blind_index"]
 class BatchError(Exception):
     """`reason`: "unknown" — no such batch; "state" — it is not in the state for this; "busy" — another one is under
     way; "many_gone" — so many are missing from the file that it may be a part of the ledger; "old" — its rows were
-    forgotten."""
+    forgotten; "overtaken" — another file of these people was taken since it was checked; "unfinished" — its check did
+    not come to an end; "not_doubtful" — a row that is named is none of the doubtful ones; "too_late" — it was taken
+    already, without them."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -62,13 +65,13 @@ def take(
 ) -> LedgerBatch:
     """Bring what was checked into the ledger: new and changed rows, and of the doubtful ones those of these row
     numbers. Whoever is missing from the file stays, and is asked about. Raises BatchError."""
-    total, done, last = _begin(database, batch_id, by, many_gone=many_gone), 0, 0
+    total, done, last = _begin(database, batch_id, by, doubtful=doubtful, many_gone=many_gone), 0, 0
     while True:
         with database.write() as session:
             batch = locked(session, batch_id)
             if batch.state == TAKEN:
                 return batch
-            numbers = _take_slice(session, batch, last, frozenset(doubtful))
+            numbers = _take_slice(session, batch, last)
         if not numbers:
             break
         done, last = done + len(numbers), numbers[-1]
@@ -85,19 +88,51 @@ def take(
     return batch
 
 
-def _begin(database: Database, batch_id: str, by: str, *, many_gone: bool) -> int:
+def _gone_now(session: Session, batch_id: str) -> int:
+    """How many are missing from the file by now: another one may have been taken since it was checked."""
+    batch = session.get(LedgerBatch, batch_id)
+    return ledger_gone.count(session, batch) if batch is not None and not batch.part and batch.state == CHECKED else 0
+
+
+def is_overtaken(session: Session, batch: LedgerBatch) -> bool:
+    """Whether another file of the same people was taken after this one was checked: then this one is the older one."""
+    later = select(_L.c.region).where(_L.c.taken_at > batch.made_at, _L.c.id != batch.id, _L.c.state == TAKEN)
+    regions = session.execute(later).scalars()
+    return any(region.startswith(batch.region) or batch.region.startswith(region) for region in regions)
+
+
+def _mark_decided(session: Session, batch: LedgerBatch, doubtful: Collection[int]) -> None:
+    """Write down which doubtful rows are to be taken, so that it outlives a crash."""
+    rows = and_(_R.c.batch_id == batch.id, _R.c.kind == DOUBTFUL, _R.c.number.in_(list(doubtful)))
+    found = set(session.execute(select(_R.c.number).where(rows)).scalars())
+    if found != set(doubtful):
+        raise BatchError("not_doubtful")
+    session.execute(update(_R).where(rows).values(decided=True))
+
+
+def _begin(database: Database, batch_id: str, by: str, *, doubtful: Collection[int], many_gone: bool) -> int:
+    with database.read() as session:
+        gone = _gone_now(session, batch_id)
     try:
         with database.write() as session:
             batch = locked(session, batch_id)
             if batch.forgotten_at is not None and batch.state != TAKEN:
                 raise BatchError("old")
             if batch.state == CHECKED:
+                if is_overtaken(session, batch):
+                    raise BatchError("overtaken")
+                batch.counts = {**batch.counts, "gone": gone}
                 if not many_gone and is_many_gone(session, batch):
                     raise BatchError("many_gone")
+                _mark_decided(session, batch, doubtful)
                 batch.state, batch.busy, batch.taken_by = TAKING, BUSY, by
                 session.add(batch)
+            elif batch.state == CHECKING:
+                raise BatchError("unfinished")
             elif batch.state not in (TAKING, TAKEN):
                 raise BatchError("state")
+            elif doubtful:
+                raise BatchError("too_late")
             return batch.total
     except IntegrityError:
         raise BatchError("busy") from None
@@ -118,7 +153,7 @@ def is_many_gone(session: Session, batch: LedgerBatch) -> bool:
     return gone > MANY_GONE and gone > GONE_SHARE * ledger_gone.listed(session, batch.region)
 
 
-def _take_slice(session: Session, batch: LedgerBatch, last: int, doubtful: frozenset[int]) -> list[int]:
+def _take_slice(session: Session, batch: LedgerBatch, last: int) -> list[int]:
     """Take the next rows after that of this number; returns the numbers of those that were looked at."""
     query = select(_R).where(_R.c.batch_id == batch.id, _R.c.number > last, ~_R.c.done)
     rows = session.execute(query.order_by(_R.c.number).limit(SLICE)).all()
@@ -129,11 +164,11 @@ def _take_slice(session: Session, batch: LedgerBatch, last: int, doubtful: froze
     for row in rows:
         kept = vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed)
         records[row.id] = from_json(kept["record"])
-    standings = stand(session, batch, list(records.values()))
+    standings = stand(session, batch, list(records.values()), locked=True)
     work = _Work(session, batch)
     for row in rows:
         standing = standings[records[row.id].id_number]
-        if standing.kind == DOUBTFUL and row.number in doubtful:
+        if standing.kind == DOUBTFUL and row.decided:
             standing = _decided(standing)
         work.add(row, standing)
     work.write()
@@ -141,8 +176,10 @@ def _take_slice(session: Session, batch: LedgerBatch, last: int, doubtful: froze
 
 
 def _decided(standing: Standing) -> Standing:
-    kind = CHANGED if standing.row is not None else NEW
-    return Standing(kind, standing.why, standing.row, standing.other, standing.old, standing.new)
+    kind, new = CHANGED if standing.row is not None else NEW, standing.new
+    if standing.row is not None and new is not None:
+        new = replace(new, status=LISTED)
+    return replace(standing, kind=kind, new=new)
 
 
 class _Work:
@@ -226,9 +263,12 @@ def forget_rows(session: Session, older_than: timedelta, limit: int = 500) -> in
     old = select(_L.c.id).where(
         _L.c.forgotten_at.is_(None), _L.c.busy.is_(None), func.coalesce(_L.c.taken_at, _L.c.made_at) < before
     )
-    rows = select(_R.c.id).where(_R.c.batch_id.in_(old), _R.c.row_sealed.is_not(None)).limit(limit)
+    # First of all the batch: from now on nobody begins with it.
+    due = session.execute(old.with_for_update(skip_locked=True)).scalars().all()
+    session.execute(update(_L).where(_L.c.id.in_(due)).values(forgotten_at=now_of(session)))
+    session.flush()
+    forgotten = select(_L.c.id).where(_L.c.forgotten_at.is_not(None))
+    rows = select(_R.c.id).where(_R.c.batch_id.in_(forgotten), _R.c.row_sealed.is_not(None)).limit(limit)
     ids = session.execute(rows).scalars().all()
     session.execute(update(_R).where(_R.c.id.in_(ids)).values(row_sealed=None, before_sealed=None))
-    if len(ids) < limit:
-        session.execute(update(_L).where(_L.c.id.in_(old)).values(forgotten_at=now_of(session)))
     return len(ids)

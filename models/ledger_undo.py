@@ -4,21 +4,23 @@ happened to a row since, it stays, and is told by its number."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, or_, select, union_all, update
+from sqlalchemy import and_, delete, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
 from models import audit
-from models.beneficiary import forget_index, from_json, laid_over, record_of
+from models.beneficiary import LISTED, forget_index, from_json, laid_over, record_of
 from models.database import Database, now_of, vault_of
-from models.ledger_batch import BUSY, CHANGED, NEW, TAKEN, UNDOING, UNDONE, LedgerBatch
+from models.ledger_batch import BUSY, CHANGED, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
 from models.ledger_check import SLICE, Told, nobody_hears
-from models.ledger_gone import change
+from models.ledger_gone import ask_absent, change
 from models.ledger_import import BatchError, locked
 
 _B: Any = SQLModel.metadata.tables["beneficiary"]
+_L: Any = SQLModel.metadata.tables["ledger_batch"]
 _R: Any = SQLModel.metadata.tables["ledger_batch_row"]
 _Q: Any = SQLModel.metadata.tables["ledger_question"]
 
@@ -46,12 +48,30 @@ def undo(database: Database, batch_id: str, *, by: str, told: Told = nobody_hear
         batch = locked(session, batch_id)
         if batch.state != UNDONE:
             session.execute(delete(_Q).where(_Q.c.batch_id == batch.id, _Q.c.answer.is_(None)))
+    _ask_again(database, batch)
+    with database.write() as session:
+        batch = locked(session, batch_id)
+        if batch.state != UNDONE:
             batch.state, batch.busy, batch.undone_at = UNDONE, None, now_of(session)
             session.add(batch)
             audit.note(
                 session, by, "ledger.undone", batch.id, region=batch.region, kept=len(refused(session, batch.id))
             )
     return batch
+
+
+def _ask_again(database: Database, undone: LedgerBatch) -> None:
+    """Whoever is missing from the newest ledger that counts now, and is not asked about, since this one was there."""
+    while True:
+        with database.write() as session:
+            newest = session.execute(
+                select(LedgerBatch)
+                .where(_L.c.state == TAKEN, ~_L.c.part, _L.c.region == undone.region, _L.c.id != undone.id)
+                .order_by(_L.c.taken_at.desc(), _L.c.id.desc())
+                .limit(1)
+            ).scalar_one_or_none()
+            if newest is None or newest.forgotten_at is not None or not ask_absent(session, newest):
+                return
 
 
 def refused(session: Session, batch_id: str) -> list[int]:
@@ -79,13 +99,18 @@ def _begin(database: Database, batch_id: str, by: str) -> int:
 
 def _put_back(session: Session, rows: Sequence[Any]) -> None:
     """What these rows brought goes, what they changed is put back."""
-    query = select(_B).where(_B.c.id.in_([row.beneficiary_id for row in rows])).with_for_update()
+    query = select(_B).where(_B.c.id.in_([row.beneficiary_id for row in rows])).order_by(_B.c.id).with_for_update()
     people = {person.id: person for person in session.execute(query)}
-    hung = _hung_on(session, list(people))
+    hung, confirmed = _hung_on(session, list(people)), _confirmed(session, rows[0].batch_id, list(people))
     later, gone = [], []
     for row in rows:
         person = people.get(row.beneficiary_id)
-        if person is None or (row.kind == NEW and person.id in hung) or _says_more(session, row, person):
+        if (
+            person is None
+            or person.id in confirmed
+            or (row.kind == NEW and person.id in hung)
+            or _says_more(session, row, person)
+        ):
             later.append(row.id)
         elif row.kind == NEW:
             gone.append(person.id)
@@ -108,10 +133,24 @@ def _hung_on(session: Session, people: list[str]) -> set[str]:
     return set(session.execute(union_all(doors, answers, merged)).scalars())
 
 
+def _confirmed(session: Session, batch: str, people: list[str]) -> set[str]:
+    """Those of them whom a later import names, too."""
+    own = select(_L.c.taken_at).where(_L.c.id == batch).scalar_subquery()
+    later = (
+        select(_R.c.beneficiary_id)
+        .join(_L, _L.c.id == _R.c.batch_id)
+        .where(_R.c.beneficiary_id.in_(people), _R.c.done, _R.c.kind.in_((NEW, CHANGED, SAME)))
+        .where(_L.c.state == TAKEN, or_(_L.c.taken_at > own, and_(_L.c.taken_at == own, _L.c.id > batch)))
+    )
+    return set(session.execute(later).scalars())
+
+
 def _says_more(session: Session, row: Any, person: Any) -> bool:
     """Whether the person's row says something else than this import wrote."""
     vault = vault_of(session)
     wrote = from_json(vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed)["record"])
     if row.kind == CHANGED:
         wrote = laid_over(from_json(vault.open("ledger_batch_row.before_sealed", row.id, row.before_sealed)), wrote)
+    if row.kind == NEW or row.decided:
+        wrote = replace(wrote, status=wrote.status if row.kind == NEW and wrote.status else LISTED)
     return record_of(vault, person) != wrote or person.merged_into is not None

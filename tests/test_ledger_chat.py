@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlmodel import col, select
 
+from handlers.late import saw
+from handlers.message import Option
 from models.audit import AuditEntry
 from models.beneficiary import Beneficiary
 from models.database import Database
 from models.ledger_batch import LedgerQuestion
+from models.person import Door
 from tests.chatting import Chat
 from tests.ledger_files import people, person
 from tests.outgoing import deliver
@@ -110,3 +113,20 @@ def test_a_cancelled_certificate_stops_no_message_and_asks_no_more(
     specialist.press(specialist.said.options[0].label)
     assert "记下了：残疾人证注销了" in specialist.press("残疾人证注销了")
     assert statuses(database) == ["cancelled", "listed"]
+
+
+def test_a_name_on_the_screen_of_wechat_does_not_come_to_telegram_with_a_number(
+    database: Database, missing: None, specialist: Chat, alin: Chat
+) -> None:
+    """Somebody with both accounts has the list open on WeChat; a message comes to Telegram, and “1” is typed there."""
+    specialist.say("台账")
+    with database.write() as session:
+        at = session.exec(select(Door).where(Door.sender == specialist.sender)).one()
+        own = {"platform": "telegram", "account": "test", "sender": "9000001"}
+        session.add(Door(person_id=at.person_id, opened_at=at.opened_at, last_in_at=at.last_in_at, **own))
+    phone = Chat(database, "9000001", "telegram")
+    with database.write() as session:
+        door = session.exec(select(Door).where(Door.sender == "9000001")).one()
+        saw(session, door.person_id, (Option("m:messages", "留言"),), door.id)
+    assert NAME not in phone.say("1")
+    assert all(NAME not in option.label for option in phone.said.options)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from datetime import date, timedelta
 
 import pytest
@@ -105,12 +107,12 @@ def test_a_dossier_is_read_by_whoever_answers_for_the_county_and_a_minors_is_log
 
 def test_an_empty_cell_takes_nothing_away_and_a_bad_one_leaves_what_stood_there(database: Database) -> None:
     brought(database, [person(1)])
-    batch = brought(database, [person(1, 家庭住址="", 联系电话="123", 乡镇街道="石牌街道")])
+    batch = brought(database, [person(1, 家庭住址="", 联系电话="123", 需求="法律援助")])
     assert (batch.counts["changed"], batch.counts["problems"]) == (1, 1)
     with database.write() as session:
         [row] = by_id_number(session, id_number(1))
         record = dossier_of(session, row, MACHINE, why="test")
-    assert (record.address, record.phone, record.town) == ("某某路1号", "+8613800000001", "石牌街道")
+    assert (record.address, record.phone, record.needs) == ("某某路1号", "+8613800000001", ("legal",))
 
 
 def test_whoever_is_missing_stays_and_somebody_is_asked_once(database: Database, clock: StoppedClock) -> None:
@@ -145,9 +147,9 @@ def test_so_many_missing_that_it_may_be_a_part_must_be_said_to_be_meant(database
     batch = check(database, people(5))
     with pytest.raises(BatchError, match="many_gone"):
         take(database, batch.id, by=MACHINE)
+    assert take(database, batch.id, by=MACHINE, many_gone=True).counts["gone"] == 25
     part = check(database, people(5), part=True)
     assert take(database, part.id, by=MACHINE).counts["gone"] == 0
-    assert take(database, batch.id, by=MACHINE, many_gone=True).counts["gone"] == 25
 
 
 def test_a_death_ends_every_message_to_the_person_at_once(database: Database) -> None:
@@ -178,7 +180,11 @@ def test_who_may_be_somebody_already_there_is_doubtful_and_taken_by_row_only(dat
         assert (problem.number, problem.problems[-1].reason, problem.cells[0]) == (2, "alike", like["姓名"])
     assert take(database, batch.id, by=MACHINE).counts["doubtful"] == 1
     assert count(database, Beneficiary) == 2
+    with pytest.raises(BatchError, match="too_late"):
+        take(database, batch.id, by=MACHINE, doubtful=[2])
     again = check(database, [like, person(4)])
+    with pytest.raises(BatchError, match="not_doubtful"):
+        take(database, again.id, by=MACHINE, doubtful=[3])
     assert take(database, again.id, by=MACHINE, doubtful=[2]).counts["new"] == 1
     assert count(database, Beneficiary) == 3
 
@@ -221,9 +227,9 @@ def test_what_happened_to_a_row_since_is_kept_and_named(database: Database) -> N
         answer(session, asked.question.id, "listed", MACHINE)
     undo(database, batch.id, by=MACHINE)
     with database.read() as session:
-        assert refused(session, batch.id) == [3, 4]
+        assert refused(session, batch.id) == [2, 3, 4]
     assert (told(database, 1).needs, told(database, 2).status) == (["legal"], "listed")
-    assert count(database, Beneficiary) == 2
+    assert count(database, Beneficiary) == 3
 
 
 @pytest.mark.parametrize("slices", [0, 1, 2])
@@ -289,3 +295,106 @@ def test_sqlite_finds_a_number_by_its_digest_and_a_row_by_its_id(database: Datab
         gone = "DELETE FROM blind_index WHERE kind = 'a' AND row_id IN ('x', 'y') AND scope = 'b'"
         plan = " ".join(row[3] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {gone}"))
         assert "row_id=?" in plan
+
+
+def test_taking_an_older_import_back_leaves_whom_a_newer_one_names(database: Database) -> None:
+    first = brought(database, people(3))
+    second = brought(database, people(2))
+    undo(database, first.id, by=MACHINE)
+    with database.read() as session:
+        assert refused(session, first.id) == [2, 3]
+    assert count(database, Beneficiary) == 2
+    undo(database, second.id, by=MACHINE)
+    assert undo(database, brought(database, people(1, first=7)).id, by=MACHINE).state == "undone"
+
+
+def test_taking_a_mistaken_import_back_asks_again_about_whoever_it_named(database: Database) -> None:
+    brought(database, people(3))
+    brought(database, people(2))
+    mistake = brought(database, people(3))
+    with database.read() as session:
+        assert open_questions(session, MACHINE) == []
+    undo(database, mistake.id, by=MACHINE)
+    with database.read() as session:
+        assert len(open_questions(session, MACHINE)) == 1
+
+
+def test_an_older_file_is_not_taken_over_a_newer_one(database: Database, clock: StoppedClock) -> None:
+    older = check(database, people(5))
+    clock.pass_time(timedelta(minutes=1))
+    brought(database, people(40))
+    with pytest.raises(BatchError, match="overtaken"):
+        take(database, older.id, by=MACHINE)
+    assert take(database, check(database, people(5), OTHER).id, by=MACHINE).counts["new"] == 5
+
+
+def test_a_ledger_that_names_somebody_who_had_moved_is_doubtful(database: Database) -> None:
+    brought(database, people(2))
+    brought(database, people(1))
+    with database.write() as session:
+        [asked] = open_questions(session, MACHINE)
+        answer(session, asked.question.id, "moved", MACHINE)
+    batch = check(database, people(2))
+    assert (batch.counts["doubtful"], batch.counts["same"]) == (1, 1)
+    assert take(database, batch.id, by=MACHINE, doubtful=[3]).counts["changed"] == 1
+    assert told(database, 1).status == "listed"
+    undo(database, batch.id, by=MACHINE)
+    assert told(database, 1).status == "moved"
+
+
+def test_what_belongs_together_changes_together(database: Database) -> None:
+    brought(database, [person(1, 需求="想学画画、支教助学")])
+    brought(database, [person(1, 监护人="某甲", 监护人电话="", 需求="法律援助", 乡镇街道="石牌街道", 家庭住址="")])
+    with database.write() as session:
+        [row] = by_id_number(session, id_number(1))
+        record = dossier_of(session, row, MACHINE, why="test")
+    assert (record.guardian_name, record.guardian_phone) == ("某甲", None)
+    assert (record.needs, record.need_words) == (("legal",), None)
+    assert (record.town, record.address) == ("石牌街道", None)
+
+
+def test_whoever_stands_in_a_refused_row_is_not_missing(database: Database) -> None:
+    brought(database, people(2))
+    batch = brought(database, [person(0), person(1, 性别="女")])
+    assert (batch.counts["refused"], batch.counts["gone"]) == (1, 0)
+    with database.read() as session:
+        assert open_questions(session, MACHINE) == []
+
+
+def test_of_a_death_the_other_county_is_asked_at_once(database: Database) -> None:
+    brought(database, [person(1)])
+    brought(database, [person(1)], OTHER)
+    with database.write() as session:
+        [asked] = open_questions(session, MACHINE)
+        answer(session, asked.question.id, "died", MACHINE)
+    with database.read() as session:
+        [other] = open_questions(session, MACHINE)
+        assert (other.beneficiary.county, other.question.reason) == (COUNTY, "elsewhere")
+
+
+def test_rows_that_are_being_forgotten_hold_no_import_up(
+    database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = check(database, people(10))
+    clock.pass_time(timedelta(days=rules().ledger.undo_days, seconds=1))
+    with database.write() as session:
+        assert ledger_import.forget_rows(session, timedelta(days=rules().ledger.undo_days), 4) == 4
+    with pytest.raises(BatchError, match="old"):
+        take(database, batch.id, by=MACHINE)
+    assert forget_imports(database) == 6
+    assert brought(database, people(10)).counts["new"] == 10
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_answer_that_is_being_written_is_not_overwritten_by_an_import(database: Database) -> None:
+    brought(database, people(2))
+    brought(database, people(1))
+    batch = check(database, people(2))
+    taking = threading.Thread(target=take, args=(database, batch.id), kwargs={"by": MACHINE})
+    with database.write() as session:
+        [asked] = open_questions(session, MACHINE)
+        assert answer(session, asked.question.id, "died", MACHINE)
+        taking.start()
+        time.sleep(0.5)  # it waits for the person, or has read the old one
+    taking.join(20)
+    assert told(database, 1).status == "died"

@@ -68,12 +68,15 @@ def ledger(
     problems: _Problems = None,
 ) -> None:
     """Check a ledger, and take it if asked to."""
-    if len(region) not in (4, 6) or regions.get(region) is None:
+    place = regions.get(region) if len(region) in (4, 6) else None
+    if place is None or len(place.code) not in (4, 6):
         raise Problem(_("没有代码为 {code} 的市或区县：--region 写 4 位或 6 位行政区划代码。").format(code=region))
+    region = place.code
     data = _read(file)
     with opened() as database:
         read = _as_ledger(database, data, file.name, region)
         note(_("工作表“{name}”，{total} 行。").format(name=read.name, total=read.total))
+        part = _is_part(read, part)
         with progress_bar(_("检查")) as heard:
             batch = ledger_check.check(database, read, data, region=region, by=MACHINE, part=part, told=heard)
         _tell(database, batch, problems)
@@ -81,6 +84,18 @@ def ledger(
             _take(database, batch.id, "", many_gone)
         else:
             say(_("还没有收下。确认无误后运行：nuanyang import take {id}").format(id=batch.id))
+
+
+def _is_part(read: Ledger, part: bool) -> bool:
+    """What of the file was not read is told; with worksheets that were not, it is a part of the ledger only."""
+    if unknown := [text for text in (read.columns.headings[index] for index in read.columns.unknown) if text]:
+        note(_("没有用上的列：{headings}。").format(headings=_("、").join(unknown)))
+    others = [name for name in read.sheets if name != read.name]
+    if not others:
+        return part
+    said = _("还有工作表没有读：{names}。这次当作台账的一部分，没有列出的人不用核实；其余的请另存成文件再导入。")
+    note(said.format(names=_("、").join(others)))
+    return True
 
 
 def _read(file: Path) -> bytes:
@@ -237,8 +252,10 @@ def _tell(database: Database, batch: LedgerBatch, problems: Path | None) -> None
         say(_("第 {number} 行：{what}").format(number=row.number, what=_words(row)))
     if len(rows) > SHOWN:
         say(_("……还有 {count} 行有问题。").format(count=len(rows) - SHOWN))
+    if batch.counts.get(DOUBTFUL):
+        say(_("存疑的行核对后，收下时加 --doubtful 行号，如 --doubtful 12,18。"))
     if kinds and problems is None:
-        say(_("加 --problems 文件.xlsx 把有问题的行另存一份，改好可以再导入。"))
+        say(_("加 --problems 文件.xlsx 把有问题的行另存一份，改好加 --part 再导入。"))
     if problems is not None:
         _save(problems, corrected(rows, batch.headings, standing_words))
         say(_("有问题的 {count} 行已存到 {file}。").format(count=len(rows), file=problems))
@@ -278,7 +295,7 @@ def _counts(batch: LedgerBatch) -> str:
 
 def _state(batch: LedgerBatch) -> str:
     return {
-        CHECKING: _("检查没有做完"),
+        CHECKING: _("检查没有做完，请重新检查文件"),
         CHECKED: _("已检查，还没有收下"),
         TAKING: _("正在收下（中断了就再运行 take）"),
         TAKEN: _("已收下"),
@@ -291,6 +308,10 @@ def _why(error: BatchError) -> str:
     return {
         "unknown": _("没有这个批次：用 nuanyang import list 看编号。"),
         "state": _("这个批次现在不能这样做：用 nuanyang import show 看它的状态。"),
+        "overtaken": _("检查之后，同一地区的另一份台账已经收下：请重新检查这个文件。"),
+        "unfinished": _("这个批次的检查没有做完：请用 nuanyang import ledger 重新检查文件。"),
+        "not_doubtful": _("--doubtful 里有不是存疑的行号：用 nuanyang import show 看哪些行存疑。"),
+        "too_late": _("这个批次已经收下：存疑的行请重新检查文件，再用 --doubtful 收下。"),
         "busy": _("另一个批次正在收下或撤回：等它做完，中断了就先把它做完（nuanyang import list）。"),
         "old": _("这个批次太久了，里面的内容已按保存期删去：重新检查一次文件。"),
         "many_gone": _("新台账里没有的人很多：文件只是一部分就加 --part 重新检查；确实是整本台账就加 --many-gone。"),

@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("why", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
+        sa.Column("decided", sa.Boolean(), nullable=False),
         sa.Column("beneficiary_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("other_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("row_sealed", sa.LargeBinary(), nullable=True),
@@ -104,8 +105,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ledger_batch_row", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_ledger_batch_row_batch_id_beneficiary_id", ["batch_id", "beneficiary_id"], unique=False
+            "ix_ledger_batch_row_beneficiary_id_batch_id", ["beneficiary_id", "batch_id"], unique=False
         )
+        kept = sa.text("row_sealed IS NOT NULL")
+        batch_op.create_index("ix_ledger_batch_row_kept", ["batch_id"], sqlite_where=kept, postgresql_where=kept)
         batch_op.create_index("ix_ledger_batch_row_batch_id_other_id", ["batch_id", "other_id"], unique=False)
 
     op.create_table(
