@@ -46,10 +46,11 @@ lint: install-dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install-dev ## what turns, delivery and a start cost, turns and delivery against a floor (ten minutes)
+bench: install-dev ## what turns, delivery, a start and a ledger cost, but for the start against a floor (fifteen minutes)
 	$(BIN)/python -m bench.inbound
 	$(BIN)/python -m bench.delivery
 	$(BIN)/python -m bench.start
+	$(BIN)/python -m bench.ledger
 
 format: install-dev ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .
