@@ -54,6 +54,8 @@ def reason(why: str) -> str:
         "taken back": _("写的人撤回了"),
         "registration": _("对方不再登记"),
         "deleted": _("对方的资料已经删除"),
+        "ledger died": _("台账记为去世"),
+        "ledger moved": _("台账记为迁出"),
         "worker gone": _("发送的进程中断了"),
         "restored": _("数据库从备份恢复过，可能已经发过"),
         "claim broken off": _("发送的进程中断了"),
