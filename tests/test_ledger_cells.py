@@ -16,6 +16,7 @@ from models import ledger_values
 from models.ledger_cells import Problem, Record, check_row
 from models.ledger_columns import Columns, find_columns
 from models.ledger_person import identity
+from models.ledger_values import Bad
 from tests.sheets import (
     CERTIFICATE,
     ID,
@@ -434,3 +435,15 @@ def test_a_good_row_keeps_all_cells_that_are_not_touched(wild: list[Any], data: 
 def test_columns_are_of_the_ledger() -> None:
     assert isinstance(COLUMNS, Columns) and COLUMNS.unknown == ()
     assert set(FIELD_OF.values()) == {field.name for field in fields(Record)} - {"need_words"}
+
+
+def test_an_id_number_of_three_noughts_at_its_end_is_destroyed_though_its_check_digit_fits_by_chance() -> None:
+    fits = [
+        number for day in range(1, 29) for number in [id_number(date(1990, 3, day), "100")] if number.endswith("000")
+    ]
+    fits += [number for month in range(1, 13) if (number := id_number(date(1991, month, 9), "200")).endswith("000")]
+    assert fits
+    for number in fits:
+        with pytest.raises(Bad, match="destroyed"):
+            identity(number, TODAY)
+        assert identity(number + "43", TODAY) is not None, "a certificate's number goes on"

@@ -14,6 +14,7 @@ from models.ledger_cells import read_ledger
 from tests.commanding import on_database
 from tests.conftest import START
 from tests.ledger_files import as_csv, id_number, people, person
+from tests.sheets import workbook
 
 Out = pytest.CaptureFixture[str]
 
@@ -124,3 +125,14 @@ def test_doubtful_rows_and_many_missing_ones_are_taken_only_when_that_is_said(he
     assert run(["import", "take", batch, "--doubtful", "2"]) == 0
     assert listed(here) == 31
     assert run(["import", "drop", batch]) == 1
+
+
+def test_worksheets_and_columns_that_are_not_read_are_named_and_nobody_is_asked_about(here: Path, capsys: Out) -> None:
+    run(["import", "ledger", handed_in(here, people(3)), "--region", "440106", "--take"])
+    rows = [(*person(0), "备忘栏"), (*person(0).values(), "x")]
+    (here / "两张.xlsx").write_bytes(workbook(甲镇=rows, 乙镇=[tuple(person(1)), tuple(person(1).values())]))
+    capsys.readouterr()
+    assert run(["import", "ledger", str(here / "两张.xlsx"), "--region", "440106", "--take"]) == 0
+    said = capsys.readouterr()
+    assert "乙镇" in said.err and "没有用上的列：备忘栏" in said.err
+    assert "不变 1" in said.out and "新台账里没有 0" in said.out
