@@ -21,9 +21,9 @@ from handlers.late import asked
 from handlers.ledger_words import question_words
 from handlers.message import Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
-from models import ledger_gone
+from models import ledger_questions
 from models.beneficiary import GONE, Beneficiary, BeneficiaryError, dossier_of
-from models.ledger_gone import Open
+from models.ledger_questions import Open
 from models.person import Person
 
 
@@ -36,12 +36,12 @@ def _list_talk(facts: ListFacts) -> Talk:
 
 
 def _list(session: Session, person: Person, command: Show) -> Reply:
-    if not ledger_gone.scopes(session, person.id):
+    if not ledger_questions.scopes(session, person.id):
         text = _("“台账”是负责的同事用的。想找负责的同事，回复“联系专员”。")
         return Reply(text, (Option("m:contact", _("联系专员")),))
     if command.entry:
         return _opened(session, person, command.entry)
-    waiting = ledger_gone.open_questions(session, person.id)
+    waiting = ledger_questions.open_questions(session, person.id)
     lines = _standing(session, person)
     if not waiting:
         return Reply("\n".join([*lines, _("没有等着核实的人。")]))
@@ -56,9 +56,9 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
 
 
 def _standing(session: Session, person: Person) -> list[str]:
-    found = ledger_gone.counties(session, person.id)
+    found = ledger_questions.counties(session, person.id)
     if not found:
-        return [_("你负责的地区还没有导入台账。管理员可以用 nuanyang import ledger 导入。")]
+        return [_("你负责的地区还没有导入台账，请找管理员导入。")]
     said = _("你负责的地区，台账在册 {count} 人（{counties} 个区县）。")
     return [said.format(count=sum(found.values()), counties=len(found))]
 
@@ -76,7 +76,7 @@ def _label(session: Session, person: Person, each: Open) -> str:
 
 
 def _opened(session: Session, person: Person, question: str) -> Reply:
-    each = ledger_gone.open_question(session, person.id, question)
+    each = ledger_questions.open_question(session, person.id, question)
     if each is None:
         return Reply(_("这一位已经核实过了，或者现在不归你负责。"), (_list_option(),))
     county = regions.place_name(each.beneficiary.county)
@@ -144,7 +144,7 @@ def _answer_talk(facts: AnswerFacts) -> Talk:
 
 def _say(session: Session, person: Person, command: Say) -> Reply:
     try:
-        done = ledger_gone.answer(session, command.question, command.what, person.id)
+        done = ledger_questions.answer(session, command.question, command.what, person.id)
     except BeneficiaryError:
         return Reply(_("这一位现在不归你负责，没有改动。"), (_list_option(),))
     if not done:
@@ -158,7 +158,7 @@ ANSWER = Dialogue("ledger_answer", AnswerFacts, _answer_facts, _answer_talk, _sa
 
 def _left_open(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """After an import, to whoever answers for its people. None when everything is answered."""
-    waiting = ledger_gone.open_questions(session, person.id)
+    waiting = ledger_questions.open_questions(session, person.id)
     if not waiting:
         return None
     said = _("新导入的台账里，有 {count} 位要你核实（例如新台账里没有了）。他们的档案没有改动。")

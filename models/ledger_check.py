@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlmodel import Session, SQLModel
 
-from models import ledger_gone
+from models import ledger_questions
 from models.beneficiary import DIED, ID_NUMBER, LISTED, OUT, laid_over, name_in, record_of, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
@@ -67,7 +67,7 @@ def check(
         done += len(rows)
         told(done, ledger.total)
     with database.write() as session:
-        counts["gone"] = 0 if part else ledger_gone.count(session, batch)
+        counts["gone"] = 0 if part else ledger_questions.count(session, batch)
         row = session.get_one(LedgerBatch, batch.id)
         row.state, row.counts = CHECKED, dict(counts)
     return row

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
-from models import audit, beneficiary, ledger_gone
+from models import audit, beneficiary, ledger_questions
 from models.beneficiary import LISTED, from_json, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
@@ -79,7 +79,7 @@ def take(
     while True:
         with database.write() as session:
             batch = locked(session, batch_id)
-            if batch.part or batch.state == TAKEN or not ledger_gone.ask_absent(session, batch):
+            if batch.part or batch.state == TAKEN or not ledger_questions.ask_absent(session, batch):
                 break
     with database.write() as session:
         batch = locked(session, batch_id)
@@ -91,7 +91,9 @@ def take(
 def _gone_now(session: Session, batch_id: str) -> int:
     """How many are missing from the file by now: another one may have been taken since it was checked."""
     batch = session.get(LedgerBatch, batch_id)
-    return ledger_gone.count(session, batch) if batch is not None and not batch.part and batch.state == CHECKED else 0
+    return (
+        ledger_questions.count(session, batch) if batch is not None and not batch.part and batch.state == CHECKED else 0
+    )
 
 
 def is_overtaken(session: Session, batch: LedgerBatch) -> bool:
@@ -150,7 +152,7 @@ def locked(session: Session, batch_id: str) -> LedgerBatch:
 def is_many_gone(session: Session, batch: LedgerBatch) -> bool:
     """Whether so many are missing from the file that it may be a part of the ledger only."""
     gone = int(batch.counts.get("gone", 0))
-    return gone > MANY_GONE and gone > GONE_SHARE * ledger_gone.listed(session, batch.region)
+    return gone > MANY_GONE and gone > GONE_SHARE * ledger_questions.listed(session, batch.region)
 
 
 def _take_slice(session: Session, batch: LedgerBatch, last: int) -> list[int]:
@@ -201,7 +203,7 @@ class _Work:
                 self._elsewhere.append((about, standing.other))
         elif standing.kind == CHANGED and standing.old is not None and standing.new is not None:
             before = vault_of(self._session).seal("ledger_batch_row.before_sealed", row.id, to_json(standing.old))
-            ledger_gone.change(self._session, standing.row, standing.old, standing.new)
+            ledger_questions.change(self._session, standing.row, standing.old, standing.new)
         done = {"kind": standing.kind, "why": standing.why, "beneficiary_id": about, "before_sealed": before}
         self._rows.append({"row": row.id} | {"n_" + name: value for name, value in done.items()})
 
@@ -218,8 +220,8 @@ class _Work:
         if self._people:
             self._session.execute(insert(_B), self._people)
             self._session.execute(insert(_I), self._index)
-        ledger_gone.ask_elsewhere(self._session, self._batch, self._elsewhere)
-        ledger_gone.found_again(self._session, [row["n_beneficiary_id"] for row in self._rows])
+        ledger_questions.ask_elsewhere(self._session, self._batch, self._elsewhere)
+        ledger_questions.found_again(self._session, [row["n_beneficiary_id"] for row in self._rows])
         self._session.connection().execute(_DONE, self._rows)
         self._session.flush()
 
@@ -232,12 +234,12 @@ _DONE = (
 
 
 def _end(session: Session, batch: LedgerBatch) -> None:
-    kinds = {row.kind: row.rows for row in session.execute(ledger_gone.kinds(batch.id))}
-    gone = 0 if batch.part else ledger_gone.count(session, batch)
+    kinds = {row.kind: row.rows for row in session.execute(ledger_questions.kinds(batch.id))}
+    gone = 0 if batch.part else ledger_questions.count(session, batch)
     batch.counts = kinds | {"gone": gone, "problems": batch.counts.get("problems", 0)}
     batch.state, batch.busy, batch.taken_at = TAKEN, None, now_of(session)
     session.add(batch)
-    ledger_gone.tell(session, batch)
+    ledger_questions.tell(session, batch)
     audit.note(session, batch.taken_by, "ledger.taken", batch.id, region=batch.region, **batch.counts)
 
 

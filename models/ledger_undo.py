@@ -16,8 +16,8 @@ from models.beneficiary import LISTED, forget_index, from_json, laid_over, recor
 from models.database import Database, now_of, vault_of
 from models.ledger_batch import BUSY, CHANGED, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
 from models.ledger_check import SLICE, Told, nobody_hears
-from models.ledger_gone import ask_absent, change
 from models.ledger_import import BatchError, locked
+from models.ledger_questions import ask_absent, change
 
 _B: Any = SQLModel.metadata.tables["beneficiary"]
 _L: Any = SQLModel.metadata.tables["ledger_batch"]

@@ -17,8 +17,8 @@ from models.beneficiary import MACHINE, Beneficiary, BeneficiaryError, by_id_num
 from models.database import Database
 from models.ledger_batch import LedgerBatch, LedgerBatchRow, LedgerQuestion
 from models.ledger_cells import read_ledger
-from models.ledger_gone import answer, open_questions
 from models.ledger_import import BatchError, take
+from models.ledger_questions import answer, open_questions
 from models.ledger_undo import refused, undo
 from models.outbox import REMINDER, OutboxMessage, enqueue
 from models.person import open_door

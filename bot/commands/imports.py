@@ -13,7 +13,7 @@ from bot.commands.shared import Problem, configured, local, note, opened, progre
 from config import regions
 from config.texts import _
 from handlers.ledger_words import question_words, sheet_words, standing_words
-from models import audit, beneficiary, ledger_check, ledger_gone, ledger_import, ledger_undo
+from models import audit, beneficiary, ledger_check, ledger_import, ledger_questions, ledger_undo
 from models.beneficiary import MACHINE
 from models.database import Database, now_of
 from models.ledger_batch import (
@@ -209,7 +209,7 @@ def questions(
         return
     zone = zone_of(configured())
     with told() as (session, lines):
-        found = ledger_gone.open_questions(session, MACHINE)
+        found = ledger_questions.open_questions(session, MACHINE)
         if not found:
             lines.append(_("没有等着答复的疑问。"))
             return
@@ -227,7 +227,7 @@ def questions(
             lines.append("\t".join([*cells, _name(session, one)] if names else cells))
 
 
-def _name(session: Session, one: ledger_gone.Open) -> str:
+def _name(session: Session, one: ledger_questions.Open) -> str:
     audit.note(session, MACHINE, "ledger.names_read", one.question.id)
     return beneficiary.dossier_of(session, one.beneficiary, MACHINE, why="ledger question").name
 
@@ -236,7 +236,7 @@ def _answer(question: str, status: str) -> None:
     if status not in ANSWERS:
         raise Problem(_("答复要加 --status 写明现状：listed 还在，moved 迁出，died 去世，cancelled 注销。"))
     with opened() as database, database.write() as session:
-        done = ledger_gone.answer(session, question, status, MACHINE)
+        done = ledger_questions.answer(session, question, status, MACHINE)
     if not done:
         raise Problem(_("没有编号为 {id} 的疑问，或已经答复过：见 nuanyang import questions。").format(id=question))
     say(_("已记下。"))

@@ -1,5 +1,5 @@
-"""Who is missing from a newer ledger, and what it leaves open. Absence closes nothing: somebody is asked (programme.md
-§4)."""
+"""What a ledger leaves open about its people: whoever is missing from a newer one, or stands in two, and what somebody
+answers. Absence closes nothing: somebody is asked (programme.md §4)."""
 
 from __future__ import annotations
 
