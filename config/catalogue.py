@@ -62,6 +62,24 @@ class Imports(_Part):
     undo_days: Count
 
 
+class Pairing(_Part):
+    """Capacities, holds and terms of pairings (programme §5)."""
+
+    per_volunteer: Count
+    team_capacity: Count
+    hold_hours: Count
+    round_most: Count
+    take_back_hours: Count
+    agree_days: Count
+    term_months: Count
+    activities_a_year: Count
+    relay_before_days: Count
+    near_km: float
+    clearance_for_minors: bool
+    consent_version: str
+    conduct_version: str
+
+
 class Channels(_Part):
     """What a platform's channels allow: WeChat's windows and quotas, and how long its keys are good for."""
 
@@ -100,6 +118,7 @@ class Rules(_Part):
     doors: Doors
     messages: Messages
     ledger: Imports
+    pairing: Pairing
     channels: Channels
     safety: Safety
 

@@ -47,7 +47,9 @@ class VolunteerError(Exception):
 
 
 class Volunteer(SQLModel, table=True):
-    """One registration. `number` is public and never used twice; times are programme time, UTC.
+    """One registration. `number` is public and never used twice; times are programme time, UTC. Where somebody can be
+    found is kept to about a kilometre (`latitude`, `longitude`: degrees in WGS-84 with two decimals). `cleared_until` =
+    so long a clearance for work with minors is good; `trained_on` = the last training.
 
     `waiting_guardian`: a guardian has not agreed yet. `paused_guardian`: a guardian took the consent back.
     `ended`: the consent to being registered was taken back; nothing is deleted by that.
@@ -61,6 +63,8 @@ class Volunteer(SQLModel, table=True):
         CheckConstraint(f"status IN {STATUSES}", name="status"),
         CheckConstraint(f"membership IN {MEMBERSHIPS}", name="membership"),
         CheckConstraint("travel_km > 0", name="travel_km"),
+        CheckConstraint("sex IN ('female', 'male')", name="sex"),
+        CheckConstraint("(latitude IS NULL) = (longitude IS NULL)", name="place"),
         CheckConstraint("status = 'deleted' OR (birth_date IS NOT NULL AND county IS NOT NULL)", name="complete"),
         Index(
             "uq_volunteer_person",
@@ -97,6 +101,12 @@ class Volunteer(SQLModel, table=True):
     membership: str | None = None
     languages: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     skipped: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    sex: str | None = None
+    town: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    trained_on: date | None = None
+    cleared_until: date | None = None
 
 
 sealed_columns("volunteer", "id", "name_sealed", "phone_sealed", "workplace_sealed", "official_number_sealed")
@@ -279,7 +289,8 @@ def blank(session: Session, volunteer: Volunteer) -> None:
     sealed.index(session, OFFICIAL, volunteer.id, None)
     for column in ("name_sealed", "phone_sealed", "workplace_sealed", "official_number_sealed"):
         setattr(volunteer, column, None)
-    for column in ("birth_date", "occupation", "skills", "services", "free_times", "travel_km"):
+    own = ("sex", "town", "latitude", "longitude", "trained_on", "cleared_until")
+    for column in ("birth_date", "occupation", "skills", "services", "free_times", "travel_km", *own):
         setattr(volunteer, column, None)
     volunteer.county = volunteer.membership = volunteer.languages = None
     volunteer.skipped = []

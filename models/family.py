@@ -1,0 +1,44 @@
+"""What families agreed to: recorded before any offer, one kind at a time, withdrawn as easily (programme §5, §12)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index, text
+from sqlmodel import Field, SQLModel
+
+from models.ids import new_id
+
+PAIRING, VISITS, PHOTOS, PUBLICITY = KINDS = ("pairing", "visits", "photos", "publicity")
+SELF, GUARDIAN = GIVERS = ("self", "guardian")
+PAPER, PHONE, SPOKEN, CHAT = WAYS = ("paper", "phone", "spoken", "chat")
+
+
+class FamilyConsent(SQLModel, table=True):
+    """One yes for a served person: who gave it (adults for themselves, a guardian for a minor or for whoever cannot),
+    how, and who wrote it down (`recorded_by`, a person's id; the giver's own where it came by chat)."""
+
+    __tablename__ = "family_consent"
+    __table_args__ = (
+        CheckConstraint(f"kind IN {KINDS}", name="kind"),
+        CheckConstraint(f"giver IN {GIVERS}", name="giver"),
+        CheckConstraint(f"way IN {WAYS}", name="way"),
+        Index(
+            "uq_family_consent_standing",
+            "beneficiary_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    beneficiary_id: str = Field(foreign_key="beneficiary.id")
+    kind: str
+    version: str
+    giver: str
+    way: str
+    recorded_by: str = Field(foreign_key="person.id")
+    given_at: datetime
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str = ""
