@@ -161,6 +161,12 @@ def by_id_number(session: Session, id_number: str, county: str | None = None) ->
     return list(session.exec(query))
 
 
+def locked(session: Session, beneficiary_id: str) -> Beneficiary | None:
+    """The row, held until the end of the transaction: whatever decides about somebody served begins here."""
+    query = select(Beneficiary).where(Beneficiary.id == beneficiary_id).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).first()
+
+
 def may_see(session: Session, viewer: str, county: str) -> bool:
     """Whether the viewer (a person's id, or MACHINE) answers for the people of this county."""
     return viewer == MACHINE or role.covers_county(session, viewer, county)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, Index, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, Session, SQLModel, col, select
 
+from config.catalogue import rules
+from models import audit
+from models.beneficiary import GONE, is_minor, locked, may_see
+from models.database import now_of
 from models.ids import new_id
 
 PAIRING, VISITS, PHOTOS, PUBLICITY = KINDS = ("pairing", "visits", "photos", "publicity")
@@ -42,3 +46,68 @@ class FamilyConsent(SQLModel, table=True):
     given_at: datetime
     withdrawn_at: datetime | None = None
     withdrawn_by: str = ""
+
+
+class FamilyError(Exception):
+    """`reason`: "scope" — whoever records has no role for the county; "gone" — nobody of the ledger any more;
+    "guardian" — for a minor the guardian's word is needed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def agreed(session: Session, beneficiary_id: str, kind: str) -> FamilyConsent | None:
+    """The consent of this kind that stands."""
+    query = select(FamilyConsent).where(
+        FamilyConsent.beneficiary_id == beneficiary_id,
+        FamilyConsent.kind == kind,
+        col(FamilyConsent.withdrawn_at).is_(None),
+    )
+    return session.exec(query).first()
+
+
+def record(session: Session, beneficiary_id: str, kind: str, giver: str, way: str, by: str) -> FamilyConsent:
+    """Write down that the family agreed; one that stands already stays as it is. `by` answers for the county, or is the
+    served person's own door (`way` "chat"). Raises FamilyError."""
+    person = locked(session, beneficiary_id)
+    if person is None or person.merged_into is not None or person.status in GONE:
+        raise FamilyError("gone")
+    if not (way == CHAT and person.person_id == by) and not may_see(session, by, person.county):
+        raise FamilyError("scope")
+    if giver != GUARDIAN and is_minor(person, now_of(session).date()):
+        raise FamilyError("guardian")
+    standing = agreed(session, beneficiary_id, kind)
+    if standing is not None:
+        return standing
+    row = FamilyConsent(
+        beneficiary_id=beneficiary_id,
+        kind=kind,
+        version=rules().pairing.consent_version,
+        giver=giver,
+        way=way,
+        recorded_by=by,
+        given_at=now_of(session),
+    )
+    session.add(row)
+    session.flush()
+    audit.note(session, by, "family.agreed", beneficiary_id, kind=kind, giver=giver, way=way)
+    return row
+
+
+def take_back(session: Session, beneficiary_id: str, kind: str, by: str) -> bool:
+    """The family agrees no longer; False when nothing stood. What follows from it for offers and stints is for
+    models/stints.py. Raises FamilyError."""
+    person = locked(session, beneficiary_id)
+    if person is None:
+        raise FamilyError("gone")
+    if person.person_id != by and not may_see(session, by, person.county):
+        raise FamilyError("scope")
+    standing = agreed(session, beneficiary_id, kind)
+    if standing is None:
+        return False
+    standing.withdrawn_at, standing.withdrawn_by = now_of(session), by
+    session.add(standing)
+    session.flush()
+    audit.note(session, by, "family.took_back", beneficiary_id, kind=kind)
+    return True
