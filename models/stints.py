@@ -7,6 +7,7 @@ the second one sees what the first one did.
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -21,7 +22,7 @@ from models.database import now_of
 from models.outbox import REPLY, enqueue
 from models.pairing import AGREEING, ENDED, LEAD, OPEN, SUBSTITUTE, Keeping, Stint
 from models.pairing import GONE as SERVED_GONE
-from models.person import Person, local_now
+from models.person import Person, doors, local_now
 from models.team import LEADER, TeamMember
 
 STANDING = (AGREEING, OPEN)
@@ -215,19 +216,39 @@ def locked_stint(session: Session, stint_id: str) -> Stint | None:
     return session.exec(query.execution_options(populate_existing=True)).first()
 
 
-def rekeep(session: Session, limit: int) -> int:
-    """Keepers who do not answer for the county any more, or whom nothing reaches: somebody else is named the same day.
-    Returns how many changed hands."""
+def lost_keepers(session: Session) -> list[str]:
+    """The keepings whose keeper does not answer for the county any more, or whom nothing reaches while somebody else
+    there can be reached."""
+    query = select(Keeping.id, Keeping.person_id, Beneficiary.county).join(
+        Beneficiary, col(Beneficiary.id) == Keeping.beneficiary_id
+    )
+    found = []
+    known: dict[str, list[str]] = {}
+    for row, keeper, county in session.exec(query.where(col(Keeping.until).is_(None)).order_by(col(Keeping.id))):
+        people = known.setdefault(county, answering(session, county))
+        if keeper not in people and not _keeps(session, keeper, county):
+            found.append(row)
+    return found
+
+
+def _keeps(session: Session, keeper: str, county: str) -> bool:
+    return role.covers_county(session, keeper, county) and bool(doors(session, keeper))
+
+
+def rekeep(session: Session, among: Sequence[str]) -> int:
+    """Of these keepings, those that are `lost_keepers` still get somebody else who is named; returns how many."""
     done = 0
-    for row in session.exec(select(Keeping).where(col(Keeping.until).is_(None)).order_by(col(Keeping.id))).all():
-        somebody = session.get_one(Beneficiary, row.beneficiary_id)
-        people = answering(session, somebody.county)
-        if not people or row.person_id in people or role.covers_county(session, row.person_id, somebody.county):
+    for key in among:
+        about = session.get(Keeping, key)
+        somebody = locked(session, about.beneficiary_id) if about else None
+        if about is None or somebody is None:
             continue
-        keep(session, somebody.id, people[0], row.why)
+        session.refresh(about)
+        people = answering(session, somebody.county)
+        if about.until is not None or not people or _keeps(session, about.person_id, somebody.county):
+            continue
+        keep(session, somebody.id, people[0], about.why)
         done += 1
-        if done >= limit:
-            break
     return done
 
 

@@ -16,6 +16,7 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from models import (
+    agreement,
     calls_undone,
     claiming,
     code,
@@ -25,10 +26,14 @@ from models import (
     handover,
     inbox,
     ledger_import,
+    offering,
     outbox,
     page,
     recognition,
+    relaying,
     resting,
+    stints,
+    substituting,
 )
 from models.database import Database, DatabaseAway
 
@@ -159,6 +164,32 @@ def drop_pending_minors(database: Database) -> int:
     return _one_by_one(database, guardian.overdue, guardian.drop_pending)
 
 
+def pass_offers_on(database: Database) -> int:
+    """Invitations that nobody answered go to the next one (rules.toml, pairing.hold_hours)."""
+    return _one_by_one(database, offering.overdue, offering.pass_on)
+
+
+def remind_unfinished(database: Database) -> int:
+    """Agreements that nobody has brought to an end (rules.toml, pairing.agree_days)."""
+    return _one_by_one(database, agreement.unfinished, agreement.remind_unfinished)
+
+
+def begin_relays(database: Database) -> int:
+    """Terms that end soon (rules.toml, pairing.relay_before_days)."""
+    return _one_by_one(database, relaying.terms_ending, relaying.begin_for_terms)
+
+
+def end_last_days(database: Database) -> int:
+    """Relays and substitutes whose last day is over: nobody is left without somebody who is named."""
+    handed = _one_by_one(database, relaying.ending, relaying.leave_last_days)
+    return handed + _one_by_one(database, substituting.over, substituting.end_over)
+
+
+def rekeep(database: Database) -> int:
+    """Keepers who are responsible no more: somebody else is named the same day."""
+    return _one_by_one(database, stints.lost_keepers, stints.rekeep)
+
+
 # Name, seconds between two runs, the job.
 JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
@@ -172,6 +203,11 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("leave_blocked_doors", 3_600, leave_blocked_doors),
     ("expire_searches", 3_600, expire_searches),
     ("come_of_age", 3_600, come_of_age),
+    ("pass_offers_on", 60, pass_offers_on),
+    ("remind_unfinished", 3_600, remind_unfinished),
+    ("begin_relays", 3_600, begin_relays),
+    ("end_last_days", 300, end_last_days),
+    ("rekeep", 60, rekeep),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )
 
