@@ -7,6 +7,7 @@ handing over does (models/relaying.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -129,7 +130,7 @@ def unfinished(session: Session) -> list[str]:
     return list(session.exec(query.order_by(col(Stint.made_at))))
 
 
-def remind_unfinished(session: Session, among: list[str]) -> int:
+def remind_unfinished(session: Session, among: Sequence[str]) -> int:
     """Whoever answers for these hears of it, once a week; returns how many are told."""
     told = 0
     for stint_id in among:
