@@ -17,14 +17,19 @@ from handlers import (
     guardian_record,
     ledger,
     messages,
+    offer,
     on_duty,
+    pairings,
     preferences,
     preferred_door,
     privacy,
     profile,
+    proposals,
     recognition,
     registration,
     safeguarding,
+    served_steps,
+    unpaired,
 )
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
@@ -70,6 +75,13 @@ DIALOGUES: dict[str, Dialogue] = {
         calls.CALL_UNDO,
         ledger.LEDGER,
         ledger.ANSWER,
+        offer.OFFER,
+        offer.UNDO,
+        pairings.AGREEMENT,
+        pairings.LOOK,
+        unpaired.UNPAIRED,
+        served_steps.SERVED_STEP,
+        proposals.PROPOSALS,
     )
 }
 
@@ -106,7 +118,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("visit_report", N_("探访记录")),
         Entry("add_hours", N_("补记时长")),
         Entry("hand_over", N_("请假交接")),
-        Entry("pairings", N_("我的结对")),
+        Entry("pairings", N_("我的结对"), say=pairings.overview),
         Entry("hours", N_("我的时长")),
         Entry("stars", N_("星级证明")),
         Entry("profile", N_("我的资料"), say=profile.overview),
@@ -121,7 +133,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("messages", N_("留言"), messages.MESSAGES),
         Entry("calls", N_("要打电话的人"), calls.CALLS),
         Entry("todo", N_("待办清单")),
-        Entry("unpaired", N_("待结对")),
+        Entry("unpaired", N_("待结对"), unpaired.UNPAIRED),
         Entry("unvisited", N_("未探访")),
         Entry("hours_to_confirm", N_("待审时长")),
         Entry("hand_overs", N_("交接清单")),
@@ -146,6 +158,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("delete_me", N_("删除我的数据"), privacy.DELETE),
         Entry("guardian", N_("我是监护人"), guardian.GUARDIAN),
         Entry("guardian_record", N_("登记监护人书面同意"), guardian_record.GUARDIAN_RECORD),
+        Entry("offer", N_("看邀请"), offer.OFFER),
         Entry("my", N_("我的"), say=profile.my),
     )
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -52,12 +52,12 @@ def set_meeting(session: Session, stint_id: str, at: datetime, by: str) -> Stint
     stint, _somebody = _theirs(session, stint_id, by)
     if at <= now_of(session):
         raise StintError("day")
-    stint.meets_at = at
+    stint.meets_at = at.astimezone(UTC)
     session.add(stint)
     session.flush()
     audit.note(session, by, "pairing.meeting", stint.id)
-    key = f"meeting:{stint.id}:{at.isoformat()}"
-    params = {"stint": stint.id, "at": at.isoformat()}
+    key = f"meeting:{stint.id}:{stint.meets_at.isoformat()}"
+    params = {"stint": stint.id, "at": stint.meets_at.isoformat()}
     enqueue(session, str(stint.person_id), "notice.meeting", params, unique_key=key, priority=REPLY, expires_at=at)
     return stint
 

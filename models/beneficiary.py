@@ -172,6 +172,19 @@ def may_see(session: Session, viewer: str, county: str) -> bool:
     return viewer == MACHINE or role.covers_county(session, viewer, county)
 
 
+def set_called(session: Session, beneficiary_id: str, words: str, by: str) -> None:
+    """The form of address that volunteers see. Raises BeneficiaryError."""
+    somebody = locked(session, beneficiary_id)
+    if somebody is None or not may_see(session, by, somebody.county):
+        raise BeneficiaryError("scope")
+    vault = vault_of(session)
+    record = replace(record_of(vault, somebody), called=words)
+    somebody.record_sealed = as_columns(vault, somebody.id, record)["record_sealed"]
+    somebody.changed_at = now_of(session)
+    session.add(somebody)
+    audit.note(session, by, "beneficiary.called", beneficiary_id)
+
+
 def dossier_of(session: Session, beneficiary: Beneficiary, viewer: str, *, why: str) -> Record:
     """The whole record, for whoever answers for the county; a look at a minor's is logged with `why` (a code). Raises
     BeneficiaryError."""

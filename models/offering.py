@@ -48,7 +48,8 @@ SIGN = "sign"
 
 class OfferError(Exception):
     """Nobody can be asked, or not this one. `reason`: "scope", "gone" — no one of the ledger; "consent" — the family
-    has not agreed; "paired" — somebody serves them already; "asked" — somebody is being asked; "many" — more than a
+    has not agreed; "paired" — somebody serves them already; "asked" — somebody is being asked; "invited" — this
+    one is already; "many" — more than a
     round takes; or why this one may not serve, as `obstacle` says."""
 
     def __init__(self, reason: str) -> None:
@@ -180,7 +181,7 @@ def _offer(session: Session, somebody: Beneficiary, candidate: Candidate, by: st
         )
     ).first()
     if before is not None:
-        raise OfferError("asked")
+        raise OfferError("invited")
     lead = lead_of(session, somebody.id)
     row = Offer(
         beneficiary_id=somebody.id,
@@ -400,7 +401,11 @@ def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
         return None
     query = select(Proposal).where(Proposal.beneficiary_id == somebody.id, Proposal.state == NEW)
     query = query.where(col(Proposal.person_id).is_not(None)).order_by(col(Proposal.cost), col(Proposal.id))
+    before = _asked_before(session, somebody.id)
     for found in session.exec(query).all():
+        if found.person_id in before:
+            _decide_proposal(session, found.id, PROPOSAL_REFUSED, "programme")
+            continue
         try:
             return _offer(session, somebody, Candidate(str(found.person_id), found.team_id, found.id), by)
         except OfferError as error:
@@ -411,6 +416,12 @@ def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
         session, somebody, "notice.nobody_left", {"served": somebody.id}, f"nobody:{somebody.id}:{day}", by
     )
     return None
+
+
+def _asked_before(session: Session, beneficiary_id: str) -> set[str]:
+    """Who has been asked for this person and did not say yes, or took it back: nobody is pressed."""
+    query = select(Offer.person_id).where(Offer.beneficiary_id == beneficiary_id)
+    return set(session.exec(query.where(col(Offer.state).not_in((TAKEN, WITHDRAWN)))))
 
 
 def overdue(session: Session) -> list[str]:

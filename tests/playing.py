@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from sqlmodel import select
@@ -21,9 +22,9 @@ from models.beneficiary import MACHINE
 from models.ledger_cells import read_ledger
 from models.ledger_check import check
 from models.ledger_import import take
-from models.person import door_of
+from models.person import Person, door_of
 from models.role import RoleGrant
-from models.volunteer import Volunteer
+from models.volunteer import Registered, Volunteer, register
 from scheduler.ticker import Ticker
 from tests.conftest import StoppedClock
 from tests.ledger_files import as_csv, person
@@ -274,6 +275,9 @@ class Play:
         if verb == "台账":
             self._ledger(*rest.split())
             return []
+        if verb == "志愿者":
+            self._volunteer(*rest.split())
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
@@ -292,6 +296,19 @@ class Play:
             )
         return []
 
+    def _volunteer(self, name: str, county: str, town: str = "", sex: str = "") -> None:
+        """Somebody who has a door is registered, grown up and active."""
+        with self.stage.database.write() as session:
+            sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
+            door = door_of(session, self.platform, "test", sender)
+            assert door is not None, f"{name} has no door yet"
+            phone = f"+861380013{int(crc32(name.encode())) % 10_000:04d}"
+            told = Registered(f"测{name}", phone, date(1999, 5, 4), county)
+            row = register(session, session.get_one(Person, door.person_id), told)
+            row.town, row.sex = town or None, sex or None
+            session.add(row)
+            self.numbers.append(row.number)
+
     def _ledger(self, region: str, numbers: str) -> None:
         """Somebody at the machine brings a ledger of these people, each of a town of its own."""
         towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
@@ -309,7 +326,7 @@ class Play:
 
     def _hide(self, line: str) -> str:
         line = re.sub(r"/p/[\w-]{22}", "/p/〈网页〉", line)
-        line = re.sub(r"(档案|檔案|Case) [0-9A-F]{6}\b", r"\1 〈记号〉", line)
+        line = re.sub(r"(档案|檔案|Case) [0-9A-F]{6}(?![0-9A-Za-z])", r"\1 〈记号〉", line)
         for code in _CODE.findall(line):
             if not code.isdecimal() and any(c.isdigit() for c in code) and code not in self.codes:
                 self.codes.append(code)
