@@ -12,6 +12,7 @@ from handlers import (
     account,
     calls,
     contact,
+    family,
     granted,
     guardian,
     guardian_record,
@@ -36,6 +37,7 @@ from handlers.here import here
 from handlers.menu_words import ACKNOWLEDGED, CODE, GREETS, INTENTS, LANGUAGE_WORDS, LONGEST_WISH, WORD
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
 from handlers.operator import who_is_responsible
+from models import family_doors
 from models.code import kind_of
 from models.conversation import Run
 from models.person import Person
@@ -75,6 +77,8 @@ DIALOGUES: dict[str, Dialogue] = {
         calls.CALL_UNDO,
         ledger.LEDGER,
         ledger.ANSWER,
+        family.JOIN,
+        family.SAY,
         offer.OFFER,
         offer.UNDO,
         pairings.AGREEMENT,
@@ -159,6 +163,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("guardian", N_("我是监护人"), guardian.GUARDIAN),
         Entry("guardian_record", N_("登记监护人书面同意"), guardian_record.GUARDIAN_RECORD),
         Entry("offer", N_("看邀请"), offer.OFFER),
+        Entry("family", N_("我家的志愿者"), say=family.overview),
+        Entry("family_join", N_("输入家里的码"), family.JOIN),
         Entry("my", N_("我的"), say=profile.my),
     )
 }
@@ -261,6 +267,8 @@ def scene(value: str) -> Begun | None:
 
 def behind_code(session: Session, person: Person, code: str) -> Begun | None:
     """The talk that a code by itself belongs to; None for one that nobody was given, which counts as a wrong try."""
+    if family_doors.look(session, code, person.id) is not None:
+        return Begun(family.JOIN, {"code": {"t": code}})
     talks = {"guardian": guardian.GUARDIAN, "bind": account.BIND, "recognition": recognition.RECOGNITION_CODE}
     kind = kind_of(session, code, person.id, tuple(talks))
     return Begun(talks[kind], {"code": {"t": code}}) if kind else None

@@ -20,10 +20,10 @@ LOOK = "~look"
 # The steps of a state, in the order in which they are offered.
 STEPS = {
     "consent": ("agreed",),
-    "nobody": ("invite", "called", "took_back"),
-    "relay": ("invite", "called"),
-    "asked": ("again", "called", "took_back"),
-    "agreeing": ("meet", "write", "called", "off"),
+    "nobody": ("invite", "called", "door", "took_back"),
+    "relay": ("invite", "called", "door"),
+    "asked": ("again", "called", "door", "took_back"),
+    "agreeing": ("meet", "write", "called", "door", "off"),
 }
 
 
@@ -49,6 +49,7 @@ def steps(state: str) -> tuple[Choice, ...]:
         "invite": _("按编号邀请"),
         "again": _("再邀请一位"),
         "called": _("设称呼"),
+        "door": _("给家里一个码"),
         "took_back": _("家里不同意了"),
         "meet": _("约第一次见面"),
         "write": _("见过面了，写协议"),

@@ -25,7 +25,7 @@ from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.message import Reply
 from handlers.served_facts import STEP, StepFacts, step_options, steps
 from handlers.served_words import back, family_words, invited, offer_words, stint_words
-from models import agreement, family, offering, waiting
+from models import agreement, family, family_doors, objecting, offering, waiting
 from models.agreement import LEAST_ACTIVITIES, MOST_ACTIVITIES, MOST_MONTHS, Terms
 from models.beneficiary import BeneficiaryError, set_called
 from models.family import FamilyError
@@ -120,12 +120,18 @@ def _write_asks(facts: StepFacts) -> Talk:
     return {"family": "yes", **terms} if sure == "yes" else None
 
 
+def _door_asks(facts: StepFacts) -> Talk:
+    text = _("码给谁用？家里用自己的手机可以看是谁结对、确认、说说怎么样；不用手机也可以，由你代为记录。")
+    return {"holder": (yield Ask("holder", text, (Choice("guardian", _("监护人")), Choice("self", _("本人")))))}
+
+
 _ASKS: dict[str, Callable[[StepFacts], Talk]] = {
     "agreed": _agreed_asks,
     "invite": _invite_asks,
     "again": _invite_asks,
     "took_back": _sure_asks(lambda: _("确定记下：家里不同意结对了吗？正在等的邀请会收回。")),
     "called": _called_asks,
+    "door": _door_asks,
     "meet": _meet_asks,
     "write": _write_asks,
     "off": _sure_asks(lambda: _("确定没有谈成吗？会谢谢这位志愿者，再邀请下一位。")),
@@ -216,8 +222,7 @@ def _invite(session: Session, person: Person, command: Step) -> Reply:
 
 
 def _took_back(session: Session, person: Person, command: Step) -> Reply:
-    family.take_back(session, command.served, family.PAIRING, person.id)
-    count = offering.withdraw_offers(session, command.served, person.id)
+    count = objecting.object_to(session, command.served, person.id)
     text = _("记下了，不再为这一位找人。") + (_("收回了 {count} 个邀请。").format(count=count) if count else "")
     return Reply(text, (back(),))
 
@@ -226,6 +231,16 @@ def _called(session: Session, person: Person, command: Step) -> Reply:
     set_called(session, command.served, command.answers["called"], person.id)
     text = _("记下了，志愿者看到的称呼是“{called}”（Telegram 上只显示档案编号）。")
     return _then(session, person, command.served, text.format(called=command.answers["called"]))
+
+
+def _door(session: Session, person: Person, command: Step) -> Reply:
+    try:
+        code = family_doors.issue(session, command.served, command.answers["holder"], person.id)
+    except FamilyError as error:
+        raise Refused("holder", family_words(error.reason)) from None
+    text = _("码：{code}\n请当面告诉家里，在暖阳里直接输入这 8 位。{days} 天内有效，只能用一次，不要发到群里。")
+    days = rules().registration.guardian_link_days
+    return _then(session, person, command.served, text.format(code=code, days=days))
 
 
 def _agreeing(session: Session, served: str) -> str:
@@ -266,6 +281,7 @@ _DO: dict[str, Callable[[Session, Person, Step], Reply]] = {
     "again": _invite,
     "took_back": _took_back,
     "called": _called,
+    "door": _door,
     "meet": _meet,
     "write": _write,
     "off": _off,
