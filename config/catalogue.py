@@ -74,6 +74,7 @@ class Pairing(_Part):
     term_months: Count
     activities_a_year: Count
     relay_before_days: Count
+    silence_days: Count
     near_km: float
     clearance_for_minors: bool
     consent_version: str

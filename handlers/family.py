@@ -20,7 +20,7 @@ from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.served import called, mark
-from models import family_doors, looking, objecting
+from models import family_doors, looking
 from models.beneficiary import Beneficiary
 from models.pairing import AGREEING, OPEN, Stint
 from models.person import Person
@@ -61,7 +61,7 @@ def _join_talk(facts: JoinFacts) -> Talk:
         return LookUp((yield Ask("code", text, check=code_shape)))
     who = _("本人") if facts.holder == "self" else _("监护人")
     text = _(
-        "这个账号要作为{called}的{who}来用：接收结对的消息，确认或者不同意，说说怎么样。\n"
+        "这个账号要作为{called}（服务对象）的{who}来用：接收结对的消息，确认或者不同意，说说怎么样。\n"
         "这是自愿的，随时可以退出，不影响服务。是这样吗？"
     ).format(called=facts.called, who=who)
     choices = (Choice("yes", _("是，连上"), words=("是", "是的")), Choice("no", _("不是我家的")))
@@ -81,9 +81,8 @@ def _join(session: Session, person: Person, command: LookUp | Join) -> Reply | F
         if found.verdict != "good" or found.door is None:
             raise bad_code("code", person, "used", renew=renew)
         somebody = session.get_one(Beneficiary, found.door.beneficiary_id)
-        return Further(JoinFacts(door=found.door.id, called=called(session, somebody), holder=found.door.holder))
-    somebody = family_doors.join(session, command.door, person.id)
-    if somebody is None:
+        return Further(JoinFacts(door=found.door.id, called=_called(session, somebody), holder=found.door.holder))
+    if family_doors.join(session, command.door, person.id) is None:
         return Reply(_("这个码已经不能用了，请让专员再给一个。"))
     return Reply(_("连上了，谢谢！") + "\n" + overview(session, person).text, _home(session, person))
 
@@ -103,7 +102,7 @@ def overview(session: Session, person: Person) -> Reply:
 
 def _lines(session: Session, person: Person, somebody: Beneficiary) -> list[str]:
     stint = lead_of(session, somebody.id) or lead_of(session, somebody.id, AGREEING)
-    name = called(session, somebody)
+    name = _called(session, somebody)
     if stint is None:
         return [_("{called}：现在还没有结对的志愿者，专员在找。").format(called=name)]
     who = volunteer_words(session, str(stint.person_id))
@@ -115,12 +114,18 @@ def _lines(session: Session, person: Person, somebody: Beneficiary) -> list[str]
     return [_("{item}：{value}").format(item=name, value=_("，").join(told))]
 
 
+def _called(session: Session, somebody: Beneficiary) -> str:
+    """To the family a mark says nothing."""
+    name = called(session, somebody)
+    return _("您家") if name == mark(somebody) else name
+
+
 def _home(session: Session, person: Person) -> tuple[Option, ...]:
     found: list[Option] = []
     about = family_doors.mine(session, person.id)
     for _door, somebody in about:
         stint = lead_of(session, somebody.id) or lead_of(session, somebody.id, AGREEING)
-        whose = called(session, somebody) + " " if len(about) > 1 else ""
+        whose = _called(session, somebody) + " " if len(about) > 1 else ""
         facts = SayFacts(served=somebody.id, stint=stint.id if stint else "")
         labels = [(choice.value, whose + choice.label) for choice in _choices(stint)]
         found += asked(session, person.id, SAY.name, "what", facts, labels)
@@ -194,25 +199,30 @@ def _said(session: Session, person: Person, command: Say) -> Reply:
         family_doors.leave(session, person.id, command.served)
         return Reply(_("已退出。想再连上，找专员要一个新的码。"))
     if command.what == "object":
-        objecting.object_to(session, command.served, person.id)
-        return Reply(_("记下了，志愿者不会再来，专员会联系您。谢谢您告诉我们。"))
+        family_doors.object_to(session, person.id, command.served)
+        return Reply(_("记下了，志愿者不会再来，专员会联系您。谢谢您告诉我们。"), (_back(),))
     if command.what == "confirm":
         done = family_doors.confirm(session, person.id, command.stint)
-        return Reply(_("记下了，谢谢！") if done else _("这个结对已经变了，请看“我家的志愿者”。"))
+        text = _("记下了，谢谢！") if done else _("这个结对已经变了，请重新看一看。")
+        return Reply(text, (_back(),))
     family_doors.say(session, person.id, command.served, command.what)
     text = _("记下了，只有专员看得到。谢谢！")
-    return Reply(text + (_("专员会联系您商量换人。") if command.what == "change" else ""))
+    return Reply(text + (_("专员会联系您商量换人。") if command.what == "change" else ""), (_back(),))
+
+
+def _back() -> Option:
+    return Option("m:family", _("我家的志愿者"))
 
 
 def _looks(session: Session, person: Person, served: str) -> Reply:
     found = looking.looks(session, served)[:SHOWN]
     if not found:
-        return Reply(_("还没有志愿者看过地址和电话。"))
+        return Reply(_("还没有志愿者看过地址和电话。"), (_back(),))
     lines = [_("最近看过地址和电话的：")]
     for one in found:
         at = one.at.astimezone(ZoneInfo(person.zone))
         lines.append(_("{item}：{value}").format(item=volunteer_words(session, one.by), value=f"{at:%Y-%m-%d %H:%M}"))
-    return Reply("\n".join(lines))
+    return Reply("\n".join(lines), (_back(),))
 
 
 SAY = Dialogue("family_say", SayFacts, _say_facts, _say_talk, _said, repeats=True)
@@ -222,7 +232,9 @@ def _family_said(session: Session, person: Person, params: dict[str, Any]) -> Re
     somebody = session.get(Beneficiary, str(params["served"]))
     if somebody is None or somebody.merged_into is not None:
         return None
-    words = {"good": _("挺好"), "so_so": _("一般"), "change": _("想换人")}[str(params["opinion"])]
+    words = {"good": _("挺好"), "so_so": _("一般"), "change": _("想换人"), "object": _("不想结对了")}[
+        str(params["opinion"])
+    ]
     text = _("{called}家里说：{words}。").format(called=mark(somebody), words=words)
     more = (Option("m:hand_overs", _("交接清单")),) if params["opinion"] == "change" else ()
     return Reply(text, (*more, Option("m:nobody_dropped", _("一户不落"))))

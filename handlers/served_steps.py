@@ -25,7 +25,7 @@ from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.message import Reply
 from handlers.served_facts import STEP, StepFacts, step_options, steps
 from handlers.served_words import back, family_words, invited, offer_words, stint_words
-from models import agreement, family, family_doors, objecting, offering, waiting
+from models import agreement, family, family_doors, offering, waiting
 from models.agreement import LEAST_ACTIVITIES, MOST_ACTIVITIES, MOST_MONTHS, Terms
 from models.beneficiary import BeneficiaryError, set_called
 from models.family import FamilyError
@@ -222,9 +222,8 @@ def _invite(session: Session, person: Person, command: Step) -> Reply:
 
 
 def _took_back(session: Session, person: Person, command: Step) -> Reply:
-    count = objecting.object_to(session, command.served, person.id)
-    text = _("记下了，不再为这一位找人。") + (_("收回了 {count} 个邀请。").format(count=count) if count else "")
-    return Reply(text, (back(),))
+    family.take_back(session, command.served, family.PAIRING, person.id)
+    return Reply(_("记下了，不再为这一位找人；等着的邀请都收回了。"), (back(),))
 
 
 def _called(session: Session, person: Person, command: Step) -> Reply:

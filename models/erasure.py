@@ -8,7 +8,18 @@ from datetime import timedelta
 from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
-from models import audit, consent, contact, guardian, recognition, sealed, unreachable, volunteer
+from models import (
+    audit,
+    consent,
+    contact,
+    guardian,
+    keepings,
+    recognition,
+    sealed,
+    unreachable,
+    volunteer,
+    volunteer_gone,
+)
 from models.channel import forget_grants
 from models.code import OneTimeCode, close_codes
 from models.conversation import Conversation, Prompt
@@ -74,7 +85,9 @@ def delete_person(session: Session, person: Person, *, here: str = "") -> Person
         raise LastOrganiser
     asked = session.get(Door, here) if here else None
     fresh = _new_owner(session, person)
-    for each in family(session, person.id):
+    accounts = family(session, person.id)
+    volunteer_gone.leaves(session, accounts)
+    for each in accounts:
         _forget(session, each)
         _forget_settings(session, session.get_one(Person, each))
     for grant in session.exec(
@@ -85,6 +98,7 @@ def delete_person(session: Session, person: Person, *, here: str = "") -> Person
     person.deleted_at = now_of(session)
     session.add(person)
     session.flush()
+    keepings.hand_on(session, accounts)
     audit.note(session, person.id, "person.deleted", person.id)
     for door in doors(session, fresh.id):
         if door is not asked:  # which has a new id by now
@@ -98,6 +112,7 @@ def _forget(session: Session, person_id: str) -> None:
     volunteer.erase(session, person_id)
     contact.forget_words(session, person_id)
     recognition.forget_requests(session, person_id)
+    family_doors.leave(session, person_id)
     _forget_as_guardian(session, person_id)
     withdraw(session, person_id, why="deleted")
     session.execute(

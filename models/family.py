@@ -2,77 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from sqlalchemy import CheckConstraint, Index, text
-from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel import Session
 
 from config.catalogue import rules
-from models import audit
+from models import audit, objecting
 from models.beneficiary import GONE, is_minor, locked, may_see
 from models.database import now_of
-from models.ids import new_id
-
-PAIRING, VISITS, PHOTOS, PUBLICITY = KINDS = ("pairing", "visits", "photos", "publicity")
-SELF, GUARDIAN = GIVERS = ("self", "guardian")
-PAPER, PHONE, SPOKEN, CHAT = WAYS = ("paper", "phone", "spoken", "chat")
-
-
-class FamilyConsent(SQLModel, table=True):
-    """One yes for a served person: who gave it (adults for themselves, a guardian for a minor or for whoever cannot),
-    how, and who wrote it down (`recorded_by`, a person's id; the giver's own where it came by chat)."""
-
-    __tablename__ = "family_consent"
-    __table_args__ = (
-        CheckConstraint(f"kind IN {KINDS}", name="kind"),
-        CheckConstraint(f"giver IN {GIVERS}", name="giver"),
-        CheckConstraint(f"way IN {WAYS}", name="way"),
-        Index(
-            "uq_family_consent_standing",
-            "beneficiary_id",
-            "kind",
-            unique=True,
-            sqlite_where=text("withdrawn_at IS NULL"),
-            postgresql_where=text("withdrawn_at IS NULL"),
-        ),
-    )
-    id: str = Field(default_factory=new_id, primary_key=True)
-    beneficiary_id: str = Field(foreign_key="beneficiary.id")
-    kind: str
-    version: str
-    giver: str
-    way: str
-    recorded_by: str = Field(foreign_key="person.id")
-    given_at: datetime
-    withdrawn_at: datetime | None = None
-    withdrawn_by: str = ""
-
-
-class FamilyDoor(SQLModel, table=True):
-    """A phone of a served person or of the guardian, which is optional. `person_id` is empty until the code was typed;
-    codes are kept as blind digests only. Times of the code are the machine's, the others programme time."""
-
-    __tablename__ = "family_door"
-    __table_args__ = (
-        CheckConstraint(f"holder IN {GIVERS}", name="holder"),
-        Index(
-            "uq_family_door_standing",
-            "beneficiary_id",
-            "person_id",
-            unique=True,
-            sqlite_where=text("ended_at IS NULL"),
-            postgresql_where=text("ended_at IS NULL"),
-        ),
-    )
-    id: str = Field(default_factory=new_id, primary_key=True)
-    beneficiary_id: str = Field(foreign_key="beneficiary.id")
-    holder: str
-    issued_by: str
-    issued_at: datetime
-    expires_at: datetime
-    person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
-    bound_at: datetime | None = None
-    ended_at: datetime | None = None
+from models.family_consent import CHAT, GUARDIAN, FamilyConsent, agreed, holds_door
+from models.family_consent import GIVERS as GIVERS
+from models.family_consent import KINDS as KINDS
+from models.family_consent import PAIRING as PAIRING
+from models.family_consent import PAPER as PAPER
+from models.family_consent import PHONE as PHONE
+from models.family_consent import PHOTOS as PHOTOS
+from models.family_consent import PUBLICITY as PUBLICITY
+from models.family_consent import SELF as SELF
+from models.family_consent import SPOKEN as SPOKEN
+from models.family_consent import VISITS as VISITS
+from models.family_consent import WAYS as WAYS
+from models.family_consent import FamilyDoor as FamilyDoor
+from models.person import family
+from models.stints import today_of
 
 
 class FamilyError(Exception):
@@ -84,25 +34,17 @@ class FamilyError(Exception):
         self.reason = reason
 
 
-def agreed(session: Session, beneficiary_id: str, kind: str) -> FamilyConsent | None:
-    """The consent of this kind that stands."""
-    query = select(FamilyConsent).where(
-        FamilyConsent.beneficiary_id == beneficiary_id,
-        FamilyConsent.kind == kind,
-        col(FamilyConsent.withdrawn_at).is_(None),
-    )
-    return session.exec(query).first()
-
-
 def record(session: Session, beneficiary_id: str, kind: str, giver: str, way: str, by: str) -> FamilyConsent:
     """Write down that the family agreed; one that stands already stays as it is. `by` answers for the county, or is the
     served person's own door (`way` "chat"). Raises FamilyError."""
     person = locked(session, beneficiary_id)
     if person is None or person.merged_into is not None or person.status in GONE:
         raise FamilyError("gone")
-    if not (way == CHAT and person.person_id == by) and not may_see(session, by, person.county):
+    own = way == CHAT and person.person_id in family(session, by)
+    if not own and not may_see(session, by, person.county):
         raise FamilyError("scope")
-    if giver != GUARDIAN and is_minor(person, now_of(session).date()):
+    # Nobody is the guardian of oneself: on a minor's own door no guardian speaks.
+    if (own or giver != GUARDIAN) and is_minor(person, today_of(session, by)):
         raise FamilyError("guardian")
     standing = agreed(session, beneficiary_id, kind)
     if standing is not None:
@@ -123,12 +65,14 @@ def record(session: Session, beneficiary_id: str, kind: str, giver: str, way: st
 
 
 def take_back(session: Session, beneficiary_id: str, kind: str, by: str) -> bool:
-    """The family agrees no longer; False when nothing stood. What follows from it for offers and stints is for
-    models/stints.py. Raises FamilyError."""
+    """The family agrees no longer; False when nothing stood. Of pairing it ends what it allowed, at the same moment
+    (models/objecting.py). Whoever answers for the county writes it down, or the served person says it, a minor as well.
+    Raises FamilyError."""
     person = locked(session, beneficiary_id)
     if person is None:
         raise FamilyError("gone")
-    if person.person_id != by and not may_see(session, by, person.county):
+    theirs = person.person_id in family(session, by) or holds_door(session, beneficiary_id, by)
+    if not theirs and not may_see(session, by, person.county):
         raise FamilyError("scope")
     standing = agreed(session, beneficiary_id, kind)
     if standing is None:
@@ -137,4 +81,6 @@ def take_back(session: Session, beneficiary_id: str, kind: str, by: str) -> bool
     session.add(standing)
     session.flush()
     audit.note(session, by, "family.took_back", beneficiary_id, kind=kind)
+    if kind == PAIRING:
+        objecting.objected(session, person, by)
     return True

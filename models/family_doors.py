@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from config.catalogue import rules
 from models import audit, sealed
+from models import family as consents
 from models.beneficiary import GONE, Beneficiary, locked, may_see
 from models.code import normal
 from models.database import machine_now_of, now_of
@@ -142,19 +143,34 @@ def leave(session: Session, person_id: str, beneficiary_id: str | None = None) -
     return done
 
 
+def object_to(session: Session, person_id: str, beneficiary_id: str) -> bool:
+    """They want no pairing any more: what stood ends at once, and whoever answers for the county is told. False when
+    it is not theirs to say, or nothing stood."""
+    if beneficiary_id not in {about.id for _door, about in mine(session, person_id)}:
+        return False
+    if not consents.take_back(session, beneficiary_id, consents.PAIRING, person_id):
+        return False
+    _tell(session, beneficiary_id, "object")
+    return True
+
+
 def say(session: Session, person_id: str, beneficiary_id: str, opinion: str) -> bool:
     """How it goes, in one tap; whoever answers for the county is told, and nobody else. False when it is not theirs to
     say."""
     if opinion not in OPINIONS or beneficiary_id not in {about.id for _door, about in mine(session, person_id)}:
         return False
-    somebody = session.get_one(Beneficiary, beneficiary_id)
     audit.note(session, person_id, "family.said", beneficiary_id, opinion=opinion)
+    _tell(session, beneficiary_id, opinion)
+    return True
+
+
+def _tell(session: Session, beneficiary_id: str, opinion: str) -> None:
+    somebody = session.get_one(Beneficiary, beneficiary_id)
     day = now_of(session).date().isoformat()
     params = {"served": beneficiary_id, "opinion": opinion}
     for one in answering(session, somebody.county):
         key = f"family:{beneficiary_id}:{opinion}:{day}:{one}"
         enqueue(session, one, "notice.family_said", params, unique_key=key, priority=REPLY)
-    return True
 
 
 def confirm(session: Session, person_id: str, stint_id: str) -> bool:

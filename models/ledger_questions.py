@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import and_, exists, false, func, insert, or_, select, update
 from sqlmodel import Session, SQLModel, col
 
-from models import audit, role
+from models import audit, role, served_gone
 from models.beneficiary import (
     DIED,
     GONE,
@@ -175,6 +175,10 @@ def change(session: Session, row: Any, old: Record, new: Record) -> None:
         if new.status == DIED:
             _died_elsewhere(session, row, new)
     session.execute(update(_B).where(_B.c.id == row.id).values(**values))
+    if new.status != old.status and new.status in GONE:
+        served_gone.left(session, row.id)
+    elif old.status in GONE and new.status != old.status:
+        served_gone.back(session, row.id)
 
 
 def _died_elsewhere(session: Session, row: Any, record: Record) -> None:
@@ -184,6 +188,7 @@ def _died_elsewhere(session: Session, row: Any, record: Record) -> None:
             continue
         if other.person_id is not None:
             withdraw(session, other.person_id, why="ledger died")
+        served_gone.heard_dead(session, other.id)
         question = _question(other.id, other.batch_id, ELSEWHERE, row.id) | {"asked_at": now_of(session)}
         session.execute(insert_once(session, LedgerQuestion).values(**question))
 

@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, or_, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
-from models import audit
+from models import audit, family_consent, offer, pairing, proposal  # noqa: F401 for their tables
 from models.beneficiary import LISTED, forget_index, from_json, laid_over, record_of
 from models.database import Database, now_of, vault_of
 from models.ledger_batch import BUSY, CHANGED, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
@@ -23,6 +23,11 @@ _B: Any = SQLModel.metadata.tables["beneficiary"]
 _L: Any = SQLModel.metadata.tables["ledger_batch"]
 _R: Any = SQLModel.metadata.tables["ledger_batch_row"]
 _Q: Any = SQLModel.metadata.tables["ledger_question"]
+
+_P: Any = SQLModel.metadata.tables["proposal"]
+_HUNG: tuple[Any, ...] = tuple(
+    SQLModel.metadata.tables[name] for name in ("family_consent", "offer", "stint", "keeping")
+)
 
 LATER = "later"  # and so not taken back
 
@@ -118,6 +123,7 @@ def _put_back(session: Session, rows: Sequence[Any]) -> None:
             before = from_json(vault_of(session).open("ledger_batch_row.before_sealed", row.id, row.before_sealed))
             change(session, person, record_of(vault_of(session), person), before)
     session.execute(delete(_Q).where(or_(_Q.c.beneficiary_id.in_(gone), _Q.c.other_id.in_(gone))))
+    session.execute(delete(_P).where(_P.c.beneficiary_id.in_(gone)))
     forget_index(session, gone)
     session.execute(delete(_B).where(_B.c.id.in_(gone)))
     session.execute(update(_R).where(_R.c.id.in_(later)).values(why=LATER))
@@ -126,11 +132,13 @@ def _put_back(session: Session, rows: Sequence[Any]) -> None:
 
 
 def _hung_on(session: Session, people: list[str]) -> set[str]:
-    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge."""
+    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge, a
+    family's consent, a pairing or what led to it."""
     doors = select(_B.c.id).where(_B.c.id.in_(people), _B.c.person_id.is_not(None))
     answers = select(_Q.c.beneficiary_id).where(_Q.c.beneficiary_id.in_(people), _Q.c.answer.is_not(None))
     merged = select(_B.c.merged_into).where(_B.c.merged_into.in_(people))
-    return set(session.execute(union_all(doors, answers, merged)).scalars())
+    hung = [select(table.c.beneficiary_id).where(table.c.beneficiary_id.in_(people)) for table in _HUNG]
+    return set(session.execute(union_all(doors, answers, merged, *hung)).scalars())
 
 
 def _confirmed(session: Session, batch: str, people: list[str]) -> set[str]:

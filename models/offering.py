@@ -1,23 +1,27 @@
-"""The rules of offers: who may be asked, how a yes counts once, and how silence moves an offer on (programme §5).
+"""The rules of offers: how a yes counts once, and how silence moves an offer on (programme §5).
 
-Locks are taken in one order everywhere: the served person's row, then the offer, then the volunteer's registration.
+Who may be asked is in models/obstacles.py. Locks are taken in one order everywhere: the served person's row, then the
+offer, then what the capacity hangs on (the team, the volunteer's registration).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
-from models import audit, role
-from models.beneficiary import GONE, Beneficiary, is_minor, locked, may_see, record_of
-from models.database import now_of, vault_of
-from models.distance import kilometres
-from models.family import PAIRING, agreed
+from models import audit
+from models.about import unsay
+from models.beneficiary import Beneficiary, locked, may_see
+from models.database import now_of
+from models.obstacles import Candidate as Candidate
+from models.obstacles import bands, goes, hold_capacity, may_ask
+from models.obstacles import obstacle as obstacle
+from models.obstacles import standing_relay as standing_relay
 from models.offer import (
     ACCEPTED,
     ANSWERABLE,
@@ -31,19 +35,14 @@ from models.offer import (
     WITHDRAWN,
     Offer,
 )
-from models.outbox import REMINDER, REPLY, enqueue, withdraw_unsent
-from models.pairing import AGREEING, LEAD, Stint
+from models.outbox import REMINDER, enqueue
+from models.pairing import AGREEING, LEAD, TAKEN_BACK, Stint
 from models.person import family
-from models.proposal import NEW, OFFERED, Proposal
+from models.proposal import NEW, OFFERED, STALE, Proposal
 from models.proposal import REFUSED as PROPOSAL_REFUSED
-from models.relay import STANDING as RELAYS
-from models.relay import Relay
-from models.stints import StintError, answering, end_stint, lead_of, load, team_load
-from models.team import Team, TeamMember
-from models.volunteer import ACTIVE, Volunteer, age_on, volunteer_of
-
-ADULT = 18
-SIGN = "sign"
+from models.relay import AGREEING as RELAY_AGREEING
+from models.served import tell_responsible as tell_responsible
+from models.stints import StintError, end_stint, lead_of, today_of
 
 
 class OfferError(Exception):
@@ -58,15 +57,6 @@ class OfferError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """Somebody to be asked, alone or for a team they lead."""
-
-    person_id: str
-    team_id: str | None = None
-    proposal_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Answered:
     """What became of an answer: "accepted", "declined", "later", or why it did not count: "taken" — somebody else was
     first; "withdrawn" — nobody is sought any more; "before" — it was answered before; or an `obstacle`."""
@@ -74,71 +64,6 @@ class Answered:
     what: str
     offer: Offer
     stint: Stint | None = None
-
-
-def obstacle(session: Session, somebody: Beneficiary, candidate: Candidate, today: date) -> str | None:
-    """Why this one may not serve this person, by the rules that are never bent; None = nothing stands against it.
-    "volunteer" — not an active volunteer; "self"; "minor" — too young to serve alone; "full"; "sex"; "language";
-    "clearance"; "team" — leads no such team."""
-    row = volunteer_of(session, candidate.person_id)
-    if row is None or row.status != ACTIVE or row.birth_date is None:
-        return "volunteer"
-    if somebody.person_id is not None and somebody.person_id in family(session, candidate.person_id):
-        return "self"
-    if age_on(row.birth_date, today) < ADULT:
-        return "minor"
-    if candidate.team_id is not None:
-        full = _team_obstacle(session, candidate.person_id, candidate.team_id)
-        if full:
-            return full
-    elif load(session, candidate.person_id) >= rules().pairing.per_volunteer:
-        return "full"
-    return _unfit(session, somebody, row, today)
-
-
-def _team_obstacle(session: Session, person_id: str, team_id: str) -> str | None:
-    team = session.get(Team, team_id)
-    leads = select(TeamMember.id).where(
-        TeamMember.team_id == team_id,
-        TeamMember.person_id == person_id,
-        TeamMember.part == "leader",
-        col(TeamMember.left_at).is_(None),
-    )
-    if team is None or team.ended_at is not None or session.exec(leads).first() is None:
-        return "team"
-    return "full" if team_load(session, team_id) >= team.capacity else None
-
-
-def _unfit(session: Session, somebody: Beneficiary, row: Volunteer, today: date) -> str | None:
-    record = record_of(vault_of(session), somebody)
-    if record.sex_wanted is not None and record.sex_wanted != row.sex:
-        return "sex"
-    if record.language == SIGN and SIGN not in (row.languages or []) and "sign_language" not in (row.skills or []):
-        return "language"
-    lapsed = row.cleared_until is not None and row.cleared_until < today
-    missing = row.cleared_until is None and rules().pairing.clearance_for_minors
-    if is_minor(somebody, today) and (lapsed or missing):
-        return "clearance"
-    return None
-
-
-def standing_relay(session: Session, stint_id: str) -> Relay | None:
-    """The relay that seeks a successor for a stint."""
-    return session.exec(select(Relay).where(Relay.stint_id == stint_id, col(Relay.state).in_(RELAYS))).first()
-
-
-def may_ask(session: Session, somebody: Beneficiary) -> str | None:
-    """Why nobody can be asked for this person now; None = somebody can. As OfferError."""
-    if somebody.merged_into is not None or somebody.status in GONE:
-        return "gone"
-    if agreed(session, somebody.id, PAIRING) is None:
-        return "consent"
-    if lead_of(session, somebody.id, AGREEING) is not None:
-        return "paired"
-    lead = lead_of(session, somebody.id)
-    if lead is not None and standing_relay(session, lead.id) is None:
-        return "paired"
-    return None
 
 
 def holding(session: Session, beneficiary_id: str) -> list[Offer]:
@@ -165,23 +90,26 @@ def offer(
         raise OfferError("asked")
     if len(standing) + len(candidates) > most:
         raise OfferError("many")
+    if len({candidate.person_id for candidate in candidates}) < len(candidates):
+        raise OfferError("asked")
+    for candidate in candidates:  # all of them, before the first one is asked
+        _check(session, somebody, candidate)
     return [_offer(session, somebody, candidate, by) for candidate in candidates]
+
+
+def _check(session: Session, somebody: Beneficiary, candidate: Candidate) -> None:
+    against = obstacle(session, somebody, candidate, today_of(session, candidate.person_id))
+    if against is None and goes(session, somebody, candidate):
+        against = "paired"
+    if against is not None:
+        raise OfferError(against)
+    query = select(Offer.id).where(Offer.beneficiary_id == somebody.id, Offer.person_id == candidate.person_id)
+    if session.exec(query.where(col(Offer.state).in_(ANSWERABLE))).first() is not None:
+        raise OfferError("invited")
 
 
 def _offer(session: Session, somebody: Beneficiary, candidate: Candidate, by: str) -> Offer:
     now = now_of(session)
-    against = obstacle(session, somebody, candidate, now.date())
-    if against is not None:
-        raise OfferError(against)
-    before = session.exec(
-        select(Offer).where(
-            Offer.beneficiary_id == somebody.id,
-            Offer.person_id == candidate.person_id,
-            col(Offer.state).in_(ANSWERABLE),
-        )
-    ).first()
-    if before is not None:
-        raise OfferError("invited")
     lead = lead_of(session, somebody.id)
     row = Offer(
         beneficiary_id=somebody.id,
@@ -189,7 +117,7 @@ def _offer(session: Session, somebody: Beneficiary, candidate: Candidate, by: st
         team_id=candidate.team_id,
         proposal_id=candidate.proposal_id,
         follows_id=lead.id if lead else None,
-        bands=bands(session, somebody, candidate, now.date()),
+        bands=bands(session, somebody, candidate, today_of(session, candidate.person_id)),
         made_by=by,
         made_at=now,
         holds_until=now + timedelta(hours=rules().pairing.hold_hours),
@@ -208,34 +136,6 @@ def _decide_proposal(session: Session, proposal_id: str | None, state: str, by: 
     if found is not None and found.state == NEW:
         found.state, found.decided_at, found.decided_by = state, now_of(session), by
         session.add(found)
-
-
-_AGES = ((6, "small"), (9, "primary_low"), (12, "primary_high"), (15, "junior"), (18, "senior"), (26, "young"))
-
-
-def bands(session: Session, somebody: Beneficiary, candidate: Candidate, today: date) -> dict[str, Any]:
-    """What an invitation may say: nothing by which somebody could be known (programme §5). "age" is a band, "needs" are
-    keys of services.toml, "near": "walk" (1.6 km), "km" (5, 10, 15 …), "town", "county" or "away"."""
-    age = age_on(somebody.birth_date, today) if somebody.birth_date else None
-    band = "" if age is None else next((name for below, name in _AGES if age < below), "grown" if age < 60 else "old")
-    volunteer = volunteer_of(session, candidate.person_id)
-    return {
-        "age": band,
-        "needs": list(somebody.needs)[:4],
-        "near": _near(session, somebody, volunteer) if volunteer else "",
-        "activities": rules().pairing.activities_a_year,
-        "months": rules().pairing.term_months,
-    }
-
-
-def _near(session: Session, somebody: Beneficiary, volunteer: Volunteer) -> str:
-    record = record_of(vault_of(session), somebody)
-    if record.latitude is not None and record.longitude is not None and volunteer.latitude is not None:
-        far = kilometres(record.latitude, record.longitude, volunteer.latitude, volunteer.longitude or 0.0)
-        return "walk" if far <= 1.6 else f"{-(-far // 5) * 5:.0f}"
-    if volunteer.county != somebody.county:
-        return "away"
-    return "town" if somebody.town and somebody.town == volunteer.town else "county"
 
 
 # --- answers ---
@@ -286,17 +186,21 @@ def _declined(session: Session, somebody: Beneficiary, row: Offer, reason: str) 
 
 
 def _accepted(session: Session, somebody: Beneficiary, row: Offer, person_id: str) -> Answered:
-    session.exec(select(Volunteer).where(Volunteer.person_id == person_id).with_for_update()).all()
-    against = may_ask(session, somebody)
-    if against is not None:
-        row.state = TAKEN if against == "paired" else WITHDRAWN
-        session.add(row)
-        return Answered(row.state, row)
     candidate = Candidate(person_id, row.team_id)
-    against = obstacle(session, somebody, candidate, now_of(session).date())
+    against = may_ask(session, somebody)
+    if against is not None or goes(session, somebody, candidate):
+        row.state, row.answered_at = TAKEN if against == "paired" else WITHDRAWN, now_of(session)
+        session.add(row)
+        session.flush()
+        _hush(session, row)
+        return Answered(row.state, row)
+    hold_capacity(session, candidate)
+    against = obstacle(session, somebody, candidate, today_of(session, person_id))
     if against is not None:
         row.state, row.answered_at = PASSED_BY, now_of(session)
         session.add(row)
+        session.flush()
+        _hush(session, row)
         audit.note(session, person_id, "offer.passed_by", row.id, why=against)
         go_on(session, somebody, row.made_by)
         return Answered(against, row)
@@ -306,10 +210,8 @@ def _accepted(session: Session, somebody: Beneficiary, row: Offer, person_id: st
     for other in _standing(session, somebody.id, but=row.id):
         other.state, other.answered_at = TAKEN, now_of(session)
         session.add(other)
-        _hush(session, other)
-        enqueue(
-            session, other.person_id, "notice.offer_taken", {"offer": other.id}, unique_key=f"offer:{other.id}:taken"
-        )
+        session.flush()
+        _tell_over(session, other)
     session.flush()
     _hush(session, row)
     audit.note(session, person_id, "offer.accepted", row.id, stint=stint.id)
@@ -337,7 +239,7 @@ def _stint(session: Session, somebody: Beneficiary, row: Offer, person_id: str) 
     session.flush()
     relay = standing_relay(session, before.id) if before else None
     if relay is not None:
-        relay.state, relay.successor_id = "agreeing", stint.id
+        relay.state, relay.successor_id = RELAY_AGREEING, stint.id
         session.add(relay)
         session.flush()
     return stint
@@ -345,23 +247,18 @@ def _stint(session: Session, somebody: Beneficiary, row: Offer, person_id: str) 
 
 def _standing(session: Session, beneficiary_id: str, but: str = "") -> list[Offer]:
     query = select(Offer).where(Offer.beneficiary_id == beneficiary_id, col(Offer.state).in_(ANSWERABLE))
-    return list(session.exec(query.where(Offer.id != but).order_by(col(Offer.id)).with_for_update()))
+    query = query.where(Offer.id != but).order_by(col(Offer.id)).with_for_update()
+    return list(session.exec(query.execution_options(populate_existing=True)))
+
+
+def _tell_over(session: Session, row: Offer) -> None:
+    _hush(session, row)
+    enqueue(session, row.person_id, "notice.offer_taken", {"offer": row.id}, unique_key=f"offer:{row.id}:taken")
 
 
 def _hush(session: Session, row: Offer) -> None:
     """What still waits to be sent about this offer is no longer true."""
-    withdraw_unsent(session, "notice.offer", f"offer:{row.id}", why="answered")
-
-
-def tell_responsible(
-    session: Session, somebody: Beneficiary, kind: str, params: dict[str, Any], key: str, first: str = ""
-) -> int:
-    """Tell who asked, if they still answer for the county, else everybody who does; returns how many."""
-    asked = [first] if first and role.covers_county(session, first, somebody.county) else []
-    people = asked or answering(session, somebody.county)
-    for one in people:
-        enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=REPLY)
-    return len(people)
+    unsay(session, [row.person_id], [f"offer:{row.id}"], why="answered")
 
 
 # --- what moves on by itself ---
@@ -375,7 +272,7 @@ def take_back(session: Session, stint_id: str, person_id: str) -> bool:
     somebody = locked(session, about.beneficiary_id)
     session.refresh(about)
     within = now_of(session) - about.made_at <= timedelta(hours=rules().pairing.take_back_hours)
-    if somebody is None or about.state != AGREEING or about.accepted_at is not None or not within:
+    if somebody is None or (about.state, about.part) != (AGREEING, LEAD) or about.accepted_at is not None or not within:
         return False
     undone(session, about, person_id)
     go_on(session, somebody, about.made_by)
@@ -387,11 +284,7 @@ def undone(session: Session, stint: Stint, by: str) -> None:
     StintError."""
     if stint.state != AGREEING:
         raise StintError("gone")
-    end_stint(session, stint, "taken_back", by)
-    for relay in session.exec(select(Relay).where(Relay.successor_id == stint.id, col(Relay.state).in_(RELAYS))).all():
-        relay.state, relay.successor_id, relay.taken_at = "seeking", None, None
-        session.add(relay)
-    session.flush()
+    end_stint(session, stint, TAKEN_BACK, by)
 
 
 def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
@@ -403,11 +296,13 @@ def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
     query = query.where(col(Proposal.person_id).is_not(None)).order_by(col(Proposal.cost), col(Proposal.id))
     before = _asked_before(session, somebody.id)
     for found in session.exec(query).all():
+        candidate = Candidate(str(found.person_id), found.team_id, found.id)
         if found.person_id in before:
             _decide_proposal(session, found.id, PROPOSAL_REFUSED, "programme")
             continue
         try:
-            return _offer(session, somebody, Candidate(str(found.person_id), found.team_id, found.id), by)
+            _check(session, somebody, candidate)
+            return _offer(session, somebody, candidate, by)
         except OfferError as error:
             _decide_proposal(session, found.id, PROPOSAL_REFUSED, "programme")
             audit.note(session, "programme", "proposal.passed_over", found.id, why=error.reason)
@@ -434,9 +329,9 @@ def pass_on(session: Session, among: Sequence[str]) -> int:
     """Of these offers, those whose hold is over by now move on to the next one; a late yes still counts while nobody
     else said it. Returns how many."""
     done = 0
-    for offer_id in among:
-        about = session.get(Offer, offer_id)
-        if about is None or about.beneficiary_id is None:
+    found = [one for one in (session.get(Offer, offer_id) for offer_id in among) if one is not None]
+    for about in sorted(found, key=lambda one: (one.beneficiary_id or "", one.id)):
+        if about.beneficiary_id is None:
             continue
         somebody = locked(session, about.beneficiary_id)
         session.refresh(about)
@@ -458,11 +353,16 @@ def withdraw_offers(session: Session, beneficiary_id: str, by: str) -> int:
     for row in rows:
         row.state, row.answered_at = WITHDRAWN, now_of(session)
         session.add(row)
-        _hush(session, row)
+        session.flush()
         audit.note(session, by, "offer.withdrawn", row.id)
-        enqueue(session, row.person_id, "notice.offer_taken", {"offer": row.id}, unique_key=f"offer:{row.id}:taken")
-    session.flush()
+        _tell_over(session, row)
     return len(rows)
+
+
+def drop_proposals(session: Session, beneficiary_id: str) -> None:
+    """What a matching run found for this person counts no more."""
+    new = (col(Proposal.beneficiary_id) == beneficiary_id, col(Proposal.state) == NEW)
+    session.execute(update(Proposal).where(*new).values(state=STALE, decided_at=now_of(session)))
 
 
 def offers_of(session: Session, person_id: str) -> list[Offer]:

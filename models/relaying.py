@@ -2,7 +2,7 @@
 (programme §5).
 
 The one who goes has the lead until the successor has it, or until their last day; from that day on it is the
-specialist, or the keeper who was named, who answers for the served person, and who knows it.
+specialist, or the keeper who was named, who answers for the served person, and who knows it (models/relay_days.py).
 """
 
 from __future__ import annotations
@@ -12,21 +12,26 @@ from datetime import date, timedelta
 
 from sqlmodel import Session, col, select
 
-from config.catalogue import rules
 from models import audit, role
-from models.beneficiary import Beneficiary, may_see
+from models.about import unsay
+from models.beneficiary import Beneficiary
 from models.database import now_of
+from models.family_consent import PAIRING, agreed
 from models.ids import new_id
-from models.offering import standing_relay, tell_responsible, withdraw_offers
+from models.obstacles import Candidate, leads, standing_relay, unfit
+from models.offering import withdraw_offers
 from models.outbox import REMINDER, REPLY, enqueue
-from models.pairing import LEAD, OPEN, Stint
+from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE, Stint
 from models.person import family
-from models.relay import CANCELLED, DONE, STANDING, Relay
+from models.relay import CANCELLED, DONE, SEEKING, STANDING, Relay
 from models.sealed import seal, unseal
-from models.stints import StintError, answering, end_stint, locked_stint, months_on, open_stint, today_of
+from models.served import decides, in_order, locked_stint, served_of, servers, tell_responsible
+from models.stints import STANDING as STINTS
+from models.stints import StintError, answering, months_on, open_stint, today_in, today_of
 
 LONGEST_DAYS = 366  # a last day may lie so far ahead
 NOTE_MOST = 1_000  # characters of a handover note
+PROGRAMME = "programme"
 
 
 def begin(
@@ -41,27 +46,29 @@ def begin(
     keeper: str | None = None,
     batch: str = "",
 ) -> Relay:
-    """Begin to seek a successor: by the volunteer, or by whoever answers for the county. One that stands stays, with
-    the earlier of both last days. Raises StintError ("gone", "scope", "day")."""
+    """Begin to seek a successor: by the volunteer, or by whoever decides. One that stands stays, with the earlier of
+    both last days, and with what a person says of it now. `last_day` is one of the volunteer's days, today or later.
+    Raises StintError ("gone", "scope", "day", "keeper", "nobody")."""
     stint = locked_stint(session, stint_id)
-    if stint is None or stint.state != OPEN or stint.part != LEAD or stint.beneficiary_id is None:
+    if stint is None or stint.state != OPEN or stint.part != LEAD:
         raise StintError("gone")
-    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-    own = stint.person_id in family(session, by)
-    if not own and by != "programme" and not may_see(session, by, somebody.county):
+    own = serves(session, stint, by)
+    if not own and by != PROGRAMME and not decides(session, by, stint):
         raise StintError("scope")
-    today = now_of(session).date()
+    today = today_in(session, stint)
+    # Whoever names the day may live where it is still the day before.
     if last_day < today - timedelta(days=1) or last_day > today + timedelta(days=LONGEST_DAYS):
         raise StintError("day")
+    if keeper is not None and not _may_keep(session, keeper, stint_id):
+        raise StintError("keeper")
     standing = standing_relay(session, stint.id)
     if standing is not None:
-        standing.last_day = min(standing.last_day, last_day)
+        _begun_again(session, standing, reason, last_day, by, keeper)
         _notes(session, standing, note, private)
         return standing
-    people = answering(session, somebody.county)
+    people = answering(session, served_of(session, stint).county)
     if not people:
         raise StintError("nobody")
-    named = by if by in people else people[0]
     row = Relay(
         stint_id=stint.id,
         reason=reason,
@@ -69,19 +76,39 @@ def begin(
         begun_by=by,
         begun_at=now_of(session),
         last_day=last_day,
-        specialist_id=named,
+        specialist_id=by if by in people else people[0],
         keeper_id=keeper,
     )
     session.add(row)
     session.flush()
     _notes(session, row, note, private)
     audit.note(session, by, "relay.begun", row.id, why=reason, batch=batch)
-    for one in people if own or by == "programme" else [named]:
+    for one in people if own or by == PROGRAMME else [row.specialist_id]:
         enqueue(session, one, "notice.relay", {"relay": row.id}, unique_key=f"relay:{row.id}:{one}", priority=REPLY)
-    if not own and stint.person_id is not None:
-        key = f"relay:{row.id}:holder"
-        enqueue(session, stint.person_id, "notice.relay_begun", {"relay": row.id}, unique_key=key, priority=REMINDER)
+    if not own:
+        for one in servers(session, stint):
+            key = f"relay:{row.id}:holder:{one}"
+            enqueue(session, one, "notice.relay_begun", {"relay": row.id}, unique_key=key, priority=REMINDER)
     return row
+
+
+def _begun_again(session: Session, row: Relay, reason: str, last_day: date, by: str, keeper: str | None) -> None:
+    """What a person says counts more than what time began; whoever is responsible hears of an earlier last day."""
+    if by != PROGRAMME:
+        row.reason, row.keeper_id = reason, keeper or row.keeper_id
+    if last_day < row.last_day:
+        row.last_day = last_day
+        key = f"relay:{row.id}:{last_day.isoformat()}:{row.specialist_id}"
+        enqueue(session, row.specialist_id, "notice.relay", {"relay": row.id}, unique_key=key, priority=REPLY)
+    session.add(row)
+    session.flush()
+
+
+def serves(session: Session, stint: Stint, by: str) -> bool:
+    """Whether this one serves in a stint: the volunteer, or whoever leads the team."""
+    if stint.person_id is not None and stint.person_id in family(session, by):
+        return True
+    return stint.team_id is not None and leads(session, by, stint.team_id)
 
 
 def begin_batch(
@@ -93,7 +120,7 @@ def begin_batch(
     if keeper is not None and not all(_may_keep(session, keeper, one) for one in stints):
         raise StintError("keeper")
     begun, left = [], []
-    for one in stints:
+    for one in in_order(session, list(stints)):
         try:
             begun.append(begin(session, one, reason, last_day, by, keeper=keeper, batch=batch))
         except StintError:
@@ -103,8 +130,7 @@ def begin_batch(
 
 def _may_keep(session: Session, keeper: str, stint_id: str) -> bool:
     stint = session.get(Stint, stint_id)
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
-    return somebody is not None and role.covers_county(session, keeper, somebody.county)
+    return stint is not None and role.covers_county(session, keeper, served_of(session, stint).county)
 
 
 def _notes(session: Session, row: Relay, note: str, private: str) -> None:
@@ -117,52 +143,57 @@ def _notes(session: Session, row: Relay, note: str, private: str) -> None:
 
 
 def note_of(session: Session, row: Relay, reader: str) -> str:
-    """What the one who goes wrote for the successor, for that one and whoever answers for the county; else empty. A
-    look is logged."""
+    """What the one who goes wrote for the successor, for that one and whoever decides; else empty. A look is
+    logged."""
     stint = session.get_one(Stint, row.stint_id)
     successor = session.get(Stint, row.successor_id) if row.successor_id else None
-    mine = {one.person_id for one in (stint, successor) if one is not None}
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    if not mine.intersection(family(session, reader)) and not may_see(session, reader, somebody.county):
+    mine = any(serves(session, one, reader) for one in (stint, successor) if one is not None)
+    if not mine and not decides(session, reader, stint):
         return ""
     audit.note(session, reader, "relay.note_read", row.id)
     return unseal(session, "relay.note_sealed", row.id, row.note_sealed) or ""
 
 
 def private_of(session: Session, row: Relay, reader: str) -> str:
-    """What is for whoever answers for the county alone; else empty."""
-    stint = session.get_one(Stint, row.stint_id)
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    if not may_see(session, reader, somebody.county):
+    """What is for whoever decides alone; else empty. A look is logged."""
+    if not decides(session, reader, session.get_one(Stint, row.stint_id)):
         return ""
+    audit.note(session, reader, "relay.private_read", row.id)
     return unseal(session, "relay.private_sealed", row.id, row.private_sealed) or ""
 
 
 def cancel(session: Session, relay_id: str, by: str) -> Relay:
     """They go on after all, as long as no successor has said yes. Raises StintError."""
-    row, stint = _locked(session, relay_id)
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    if stint.person_id not in family(session, by) and not may_see(session, by, somebody.county):
+    row, stint = standing(session, relay_id)
+    if not serves(session, stint, by) and not decides(session, by, stint):
         raise StintError("scope")
-    if row.state != "seeking":
+    if row.state != SEEKING:
         raise StintError("paired")
-    row.state, row.closed_at = CANCELLED, now_of(session)
-    session.add(row)
-    session.flush()
-    withdraw_offers(session, somebody.id, by)
-    audit.note(session, by, "relay.cancelled", row.id)
-    tell_responsible(session, somebody, "notice.relay_cancelled", {"relay": row.id}, f"relay:{row.id}:off")
+    _cancelled(session, row, stint, by)
+    tell_responsible(
+        session, served_of(session, stint), "notice.relay_cancelled", {"relay": row.id}, f"relay:{row.id}:off"
+    )
     return row
 
 
-def _locked(session: Session, relay_id: str) -> tuple[Relay, Stint]:
-    """A standing relay and its stint, after the served person. Raises StintError("gone")."""
+def _cancelled(session: Session, row: Relay, stint: Stint, by: str) -> None:
+    row.state, row.closed_at = CANCELLED, now_of(session)
+    session.add(row)
+    session.flush()
+    unsay(session, [row.specialist_id, *servers(session, stint)], [f"relay:{row.id}:"], why="cancelled")
+    if stint.beneficiary_id is not None:
+        withdraw_offers(session, stint.beneficiary_id, by)
+    audit.note(session, by, "relay.cancelled", row.id)
+
+
+def standing(session: Session, relay_id: str) -> tuple[Relay, Stint]:
+    """A standing relay and its stint, locked after the served person. Raises StintError("gone")."""
     about = session.get(Relay, relay_id)
     stint = locked_stint(session, about.stint_id) if about else None
-    if about is None or stint is None or stint.beneficiary_id is None:
+    if about is None or stint is None:
         raise StintError("gone")
-    session.refresh(about)
-    if about.state not in STANDING:
+    session.refresh(about, with_for_update=True)
+    if about.state not in STANDING or stint.state != OPEN:
         raise StintError("gone")
     return about, stint
 
@@ -170,143 +201,98 @@ def _locked(session: Session, relay_id: str) -> tuple[Relay, Stint]:
 # --- handing over ---
 
 
-def taken(session: Session, successor: Stint) -> Relay | None:
-    """The successor accepted the agreement. Once the one who goes has confirmed, or has gone already, it is handed
-    over."""
+def to_take(session: Session, successor: Stint) -> Relay | None:
+    """The standing relay whose successor this is."""
     query = select(Relay).where(Relay.successor_id == successor.id, col(Relay.state).in_(STANDING))
-    row = session.exec(query).first()
+    return session.exec(query).first()
+
+
+def taken(session: Session, successor: Stint) -> Relay:
+    """The successor accepted the agreement: the one who goes is asked to confirm the handing over, and the specialist
+    hears of it. Raises StintError."""
+    row = to_take(session, successor)
     if row is None:
         raise StintError("gone")
     row.taken_at = now_of(session)
     session.add(row)
     session.flush()
     stint = session.get_one(Stint, row.stint_id)
-    if stint.person_id is not None:
-        key = f"relay:{row.id}:give"
-        enqueue(session, stint.person_id, "notice.hand_over", {"relay": row.id}, unique_key=key, priority=REPLY)
+    for one in servers(session, stint):
+        key = f"relay:{row.id}:give:{successor.id}:{one}"
+        enqueue(session, one, "notice.hand_over", {"relay": row.id}, unique_key=key, priority=REPLY)
     return row
 
 
 def agree_day(session: Session, relay_id: str, day: date, by: str) -> Relay:
     """The day for handing over together, which both are told. Raises StintError."""
-    row, stint = _locked(session, relay_id)
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    if not may_see(session, by, somebody.county):
+    row, stint = standing(session, relay_id)
+    if not decides(session, by, stint):
         raise StintError("scope")
-    if not now_of(session).date() <= day <= now_of(session).date() + timedelta(days=LONGEST_DAYS):
+    today = today_in(session, stint)
+    if not today <= day <= today + timedelta(days=LONGEST_DAYS):
         raise StintError("day")
     row.hands_over_on = day
     session.add(row)
     session.flush()
     successor = session.get(Stint, row.successor_id) if row.successor_id else None
-    for one in (stint, successor):
-        if one is not None and one.person_id is not None:
-            key = f"relay:{row.id}:day:{day.isoformat()}:{one.person_id}"
-            params = {"relay": row.id, "day": day.isoformat()}
-            enqueue(session, one.person_id, "notice.relay_day", params, unique_key=key, priority=REPLY)
+    people = [one for each in (stint, successor) if each is not None for one in servers(session, each)]
+    unsay(session, people, [f"relay:{row.id}:day:"], why="set anew")
+    for one in people:
+        key = f"relay:{row.id}:day:{day.isoformat()}:{now_of(session).isoformat()}:{one}"
+        params = {"relay": row.id, "day": day.isoformat()}
+        enqueue(session, one, "notice.relay_day", params, unique_key=key, priority=REPLY)
     return row
 
 
 def give(session: Session, relay_id: str, by: str) -> Relay:
-    """The one who goes, or whoever answers for the county in their place, confirms that it was handed over; with the
-    successor's acceptance that opens the next stint at the same instant. Raises StintError ("waits" = the successor has
-    not accepted yet)."""
-    row, stint = _locked(session, relay_id)
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    if stint.person_id not in family(session, by) and not may_see(session, by, somebody.county):
+    """The one who goes, or whoever decides in their place, confirms that it was handed over; with the successor's
+    acceptance that opens the next stint at the same instant. Raises StintError ("waits" = the successor has not
+    accepted yet)."""
+    row, stint = standing(session, relay_id)
+    if not serves(session, stint, by) and not decides(session, by, stint):
         raise StintError("scope")
-    if row.taken_at is None or row.successor_id is None:
+    if not is_ready(session, row):
         raise StintError("waits")
     row.given_at = now_of(session)
     session.add(row)
-    _finish(session, row, somebody)
+    finish(session, row, stint)
     return row
 
 
-def _finish(session: Session, row: Relay, somebody: Beneficiary) -> None:
-    successor = locked_stint(session, str(row.successor_id))
-    if successor is None:
-        raise StintError("gone")
-    open_stint(session, successor, months_on(today_of(session, str(successor.person_id)), successor.relay_months))
+def is_ready(session: Session, row: Relay) -> bool:
+    """Whether the successor has accepted, and can begin this moment."""
+    successor = session.get(Stint, row.successor_id, populate_existing=True) if row.successor_id else None
+    return row.taken_at is not None and successor is not None and successor.state == AGREEING
+
+
+def finish(session: Session, row: Relay, stint: Stint) -> None:
+    """The successor begins, at the same instant at which the one who goes ends. `row` is ready. Raises StintError."""
+    successor = session.get_one(Stint, row.successor_id)
+    open_stint(session, successor, months_on(today_in(session, successor), successor.relay_months))
     row.state, row.closed_at = DONE, now_of(session)
     session.add(row)
     session.flush()
-    audit.note(session, "programme", "relay.done", row.id)
-    key = f"relay:{row.id}:done"
-    enqueue(session, str(successor.person_id), "notice.opened_for_you", {"stint": successor.id}, unique_key=key)
-    tell_responsible(session, somebody, "notice.opened", {"stint": successor.id}, f"opened:{successor.id}")
-
-
-# --- what time does ---
-
-
-def ending(session: Session) -> list[str]:
-    """Relays whose last day is over."""
-    query = select(Relay.id).join(Stint, col(Stint.id) == Relay.stint_id)
-    query = query.where(col(Relay.state).in_(STANDING), col(Relay.last_day) < now_of(session).date())
-    return list(session.exec(query.where(Stint.state == OPEN).order_by(col(Relay.last_day), col(Relay.id))))
-
-
-def leave_last_days(session: Session, among: Sequence[str]) -> int:
-    """The last day is over: where the successor is ready they begin now, else somebody who is named keeps the served
-    person, and knows it. Returns how many."""
-    done = 0
-    for relay_id in among:
-        try:
-            row, stint = _locked(session, relay_id)
-        except StintError:
-            continue
-        if stint.state != OPEN or row.last_day >= now_of(session).date():
-            continue
-        somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-        if row.taken_at is not None and row.successor_id is not None:
-            _finish(session, row, somebody)
-        else:
-            end_stint(session, stint, _WHY.get(row.reason, row.reason), "programme", row.keeper_id or row.specialist_id)
-        if stint.person_id is not None:
-            key = f"relay:{row.id}:thanks"
-            enqueue(session, stint.person_id, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
-        done += 1
-    return done
-
-
-_WHY = {"organisation": "relayed"}
-
-
-def terms_ending(session: Session) -> list[str]:
-    """Open lead stints whose term ends within rules.toml, pairing.relay_before_days, without a relay."""
-    until = now_of(session).date() + timedelta(days=rules().pairing.relay_before_days)
-    standing = select(Relay.stint_id).where(col(Relay.state).in_(STANDING))
-    query = select(Stint.id).where(Stint.state == OPEN, Stint.part == LEAD, col(Stint.ends_on) <= until)
-    return list(session.exec(query.where(col(Stint.id).not_in(standing)).order_by(col(Stint.ends_on))))
-
-
-def begin_for_terms(session: Session, among: Sequence[str]) -> int:
-    """Their relay begins; the volunteer is asked whether to go on for another term. Returns how many."""
-    done = 0
-    for stint_id in among:
-        stint = session.get(Stint, stint_id)
-        if stint is None or stint.ends_on is None:
-            continue
-        try:
-            begin(session, stint_id, "term", max(stint.ends_on, now_of(session).date()), "programme")
-        except StintError:
-            continue
-        done += 1
-    return done
+    audit.note(session, PROGRAMME, "relay.done", row.id)
+    for one in servers(session, successor):
+        key = f"relay:{row.id}:done:{one}"
+        enqueue(session, one, "notice.opened_for_you", {"stint": successor.id}, unique_key=key)
+    served = served_of(session, stint)
+    tell_responsible(session, served, "notice.opened", {"stint": successor.id}, f"opened:{successor.id}")
 
 
 def renew(session: Session, relay_id: str, by: str) -> Stint:
-    """The same two for another term: a new stint, which follows the old one at the same instant. Raises StintError."""
-    row, stint = _locked(session, relay_id)
-    if stint.person_id not in family(session, by):
+    """The same two for another term: a new stint, which follows the old one at the same instant; whoever stands in goes
+    on standing in. Raises StintError ("consent" — the family agrees no longer; or why they may not serve any more)."""
+    row, stint = standing(session, relay_id)
+    if not serves(session, stint, by):
         raise StintError("scope")
-    if row.state != "seeking" or stint.state != OPEN or stint.ends_on is None:
+    if row.state != SEEKING or stint.ends_on is None:
         raise StintError("paired")
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
+    _check_may_go_on(session, stint, by)
     now = now_of(session)
     new = Stint(
         beneficiary_id=stint.beneficiary_id,
+        institution_id=stint.institution_id,
         person_id=stint.person_id,
         team_id=stint.team_id,
         services=list(stint.services),
@@ -322,7 +308,23 @@ def renew(session: Session, relay_id: str, by: str) -> Stint:
     )
     session.add(new)
     session.flush()
-    cancel(session, row.id, by)
-    open_stint(session, new, months_on(max(stint.ends_on, now.date()), stint.relay_months))
-    tell_responsible(session, somebody, "notice.renewed", {"stint": new.id}, f"renewed:{new.id}")
+    _cancelled(session, row, stint, by)
+    query = select(Stint).where(Stint.follows_id == stint.id, Stint.part == SUBSTITUTE, col(Stint.state).in_(STINTS))
+    for standing_in in session.exec(query).all():
+        standing_in.follows_id = new.id
+        session.add(standing_in)
+    session.flush()
+    open_stint(session, new, months_on(max(stint.ends_on, today_in(session, stint)), stint.relay_months))
+    tell_responsible(session, served_of(session, new), "notice.renewed", {"stint": new.id}, f"renewed:{new.id}")
     return new
+
+
+def _check_may_go_on(session: Session, stint: Stint, by: str) -> None:
+    served = served_of(session, stint)
+    if not isinstance(served, Beneficiary):
+        return
+    if agreed(session, served.id, PAIRING) is None:
+        raise StintError("consent")
+    against = unfit(session, served, Candidate(by, stint.team_id), today_of(session, by))
+    if against is not None:
+        raise StintError(against)

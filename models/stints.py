@@ -1,36 +1,44 @@
-"""The rules of stints: how one is agreed, opened and ended, and who answers for a served person today (programme §5).
+"""The rules of stints: how one is opened and ended, and who answers for a served person today (programme §5).
 
-Whatever decides about a served person first locks their row (`beneficiary.locked`), so of two acts at the same moment
-the second one sees what the first one did.
+Whatever decides about a served person first locks their row (`beneficiary.locked`, `served.locked_stint`), so of two
+acts at the same moment the second one sees what the first one did. Whoever locks several takes them in one order
+(`served.in_order`).
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, update
 from sqlmodel import Session, col, or_, select
 
 from models import audit, role
-from models.beneficiary import GONE, Beneficiary, locked
-from models.contact import reachable
+from models.about import unsay
+from models.beneficiary import GONE, Beneficiary
 from models.database import now_of
 from models.outbox import REPLY, enqueue
-from models.pairing import AGREEING, ENDED, LEAD, OPEN, SUBSTITUTE, Keeping, Stint
-from models.pairing import GONE as SERVED_GONE
-from models.person import Person, doors, local_now
+from models.pairing import AGREEING, BACK, ENDED, LEAD, OPEN, RELAYED, SUBSTITUTE, TAKEN_BACK, TERM, Keeping, Stint
+from models.person import Person, local_now
+from models.relay import DONE, SEEKING, Relay
+from models.relay import STANDING as RELAYS
+from models.served import answering as answering
+from models.served import locked_stint as locked_stint
+from models.served import servers
 from models.team import LEADER, TeamMember
 
 STANDING = (AGREEING, OPEN)
+FARTHEST_ZONE = timedelta(hours=14)  # where the day begins first, ahead of UTC
 
 
 class StintError(Exception):
     """`reason`: "gone" — the stint has ended, or is not what it was; "scope" — not theirs to decide; "paired" —
-    somebody else has the lead; "day" — a day that cannot be."""
+    somebody else has the lead; "day" — a day that cannot be; "changed", "accepted", "terms" — of an agreement;
+    "waits" — the successor has not accepted yet; "keeper" — does not answer for the county; "nobody" — the deployment
+    has nobody for the county; "consent" — the family does not agree; or an obstacle (models/obstacles.py)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -47,30 +55,52 @@ class Responsible:
     stint: Stint | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who answered for a served person from `since` to `until` (programme time, UTC; None = now, too): a lead stint or
+    a keeping, `row` being its id. Of a team that served without a person's name `person_id` is None."""
+
+    kind: Literal["lead", "keeper"]
+    row: str
+    person_id: str | None
+    since: datetime
+    until: datetime | None
+
+
 def lead_of(session: Session, beneficiary_id: str, state: str = OPEN) -> Stint | None:
     """The lead stint of a served person in this state; there is one at most."""
     query = select(Stint).where(Stint.beneficiary_id == beneficiary_id, Stint.part == LEAD, Stint.state == state)
     return session.exec(query).first()
 
 
+def lead_of_institution(session: Session, institution_id: str, state: str = OPEN) -> Stint | None:
+    """The same of an institution."""
+    query = select(Stint).where(Stint.institution_id == institution_id, Stint.part == LEAD, Stint.state == state)
+    return session.exec(query).first()
+
+
 def standing_of(session: Session, person_id: str) -> list[Stint]:
     """The stints of a volunteer, alone or for a team they lead, that are being agreed or open; the oldest first."""
-    teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id, col(TeamMember.left_at).is_(None))
+    teams = select(TeamMember.team_id).where(
+        TeamMember.person_id == person_id, TeamMember.part == LEADER, col(TeamMember.left_at).is_(None)
+    )
     mine = or_(col(Stint.person_id) == person_id, col(Stint.team_id).in_(teams))
     query = select(Stint).where(mine, col(Stint.state).in_(STANDING))
     return list(session.exec(query.order_by(col(Stint.made_at), col(Stint.id))))
 
 
 def load(session: Session, person_id: str) -> int:
-    """How many served people a volunteer has in the lead, alone."""
-    query = select(func.count()).select_from(Stint)
-    own = query.where(Stint.person_id == person_id, col(Stint.team_id).is_(None))
-    return int(session.exec(own.where(Stint.part == LEAD, col(Stint.state).in_(STANDING))).one())
+    """How many served people a volunteer has in the lead, alone. One who goes on with the same person counts once."""
+    query = select(func.count(Stint.beneficiary_id.distinct())).where(  # type: ignore[union-attr]
+        Stint.person_id == person_id, col(Stint.team_id).is_(None)
+    )
+    return int(session.exec(query.where(Stint.part == LEAD, col(Stint.state).in_(STANDING))).one())
 
 
 def team_load(session: Session, team_id: str) -> int:
     """How many served people and institutions a team has in the lead."""
-    query = select(func.count()).select_from(Stint).where(Stint.team_id == team_id, Stint.part == LEAD)
+    served = func.coalesce(Stint.beneficiary_id, Stint.institution_id)
+    query = select(func.count(served.distinct())).where(Stint.team_id == team_id, Stint.part == LEAD)
     return int(session.exec(query.where(col(Stint.state).in_(STANDING))).one())
 
 
@@ -82,29 +112,35 @@ def responsible_today(session: Session, somebody: Beneficiary) -> Responsible:
         standing_in = substitute_of(session, stint)
         if standing_in is not None and standing_in.person_id is not None:
             return Responsible("substitute", (standing_in.person_id,), standing_in)
-        if stint.person_id is not None:
-            return Responsible("volunteer" if stint.team_id is None else "team", (stint.person_id,), stint)
-        return Responsible("team", _leaders(session, stint.team_id or ""), stint)
+        people = servers(session, stint)
+        if people:
+            return Responsible("volunteer" if stint.team_id is None else "team", people, stint)
+        return Responsible("specialist", tuple(answering(session, somebody.county)), stint)
     kept = keeping_of(session, somebody.id)
     if kept is not None and role.covers_county(session, kept.person_id, somebody.county):
         return Responsible("keeper", (kept.person_id,))
     return Responsible("specialist", tuple(answering(session, somebody.county)))
 
 
-def answering(session: Session, county: str) -> list[str]:
-    """Who answers for a county's people and can be reached; else who answers for it at all."""
-    return reachable(session, county, but="") or role.responsible(session, county)
+def history(session: Session, beneficiary_id: str) -> list[Held]:
+    """Who answered for somebody from when to when, the first one in front: lead stints that were opened, and keepings.
+    From the first one on there is no gap as long as the person is in the ledger and the deployment has anybody for the
+    county. Whoever stood in for somebody changes nothing of it."""
+    opened = select(Stint).where(Stint.beneficiary_id == beneficiary_id, Stint.part == LEAD)
+    held = [
+        Held("lead", one.id, one.person_id, one.opened_at, one.ended_at)
+        for one in session.exec(opened.where(col(Stint.opened_at).is_not(None)))
+        if one.opened_at is not None
+    ]
+    kept = session.exec(select(Keeping).where(Keeping.beneficiary_id == beneficiary_id)).all()
+    held += [Held("keeper", one.id, one.person_id, one.since, one.until) for one in kept]
+    return sorted(held, key=lambda one: (one.since, one.until is None, one.until or one.since))
 
 
 def substitute_of(session: Session, stint: Stint) -> Stint | None:
     """Who stands in for the holder of a stint now."""
     query = select(Stint).where(Stint.follows_id == stint.id, Stint.part == SUBSTITUTE, Stint.state == OPEN)
     return session.exec(query).first()
-
-
-def _leaders(session: Session, team_id: str) -> tuple[str, ...]:
-    query = select(TeamMember.person_id).where(TeamMember.team_id == team_id, col(TeamMember.left_at).is_(None))
-    return tuple(session.exec(query.where(TeamMember.part == LEADER).order_by(col(TeamMember.joined_at))))
 
 
 def keeping_of(session: Session, beneficiary_id: str) -> Keeping | None:
@@ -132,49 +168,9 @@ def keep(session: Session, beneficiary_id: str, person_id: str, why: str) -> Kee
     return row
 
 
-def _stop_keeping(session: Session, beneficiary_id: str, at: datetime) -> None:
-    standing = (col(Keeping.beneficiary_id) == beneficiary_id, col(Keeping.until).is_(None))
-    session.execute(update(Keeping).where(*standing).values(until=at))
-
-
-def open_stint(session: Session, stint: Stint, ends_on: date) -> None:
-    """Agreed and begun: from now on this one has the lead. Whoever had it before ends at the same instant, so that
-    there is no moment without. Raises StintError."""
-    if stint.state != AGREEING:
-        raise StintError("gone")
-    now = now_of(session)
-    if stint.beneficiary_id is not None:
-        before = lead_of(session, stint.beneficiary_id)
-        if before is not None:
-            if stint.follows_id != before.id:
-                raise StintError("paired")
-            _ended(session, before, "relayed", "programme", now)
-            session.flush()
-        _stop_keeping(session, stint.beneficiary_id, now)
-    stint.state, stint.opened_at, stint.ends_on = OPEN, now, ends_on
-    session.add(stint)
-    session.flush()
-    audit.note(session, stint.confirmed_by or "programme", "pairing.opened", stint.id)
-
-
-def end_stint(session: Session, stint: Stint, why: str, by: str, keeper: str | None = None) -> None:
-    """End a stint. Where a served person loses the lead by it and is still in the ledger, somebody who is named keeps
-    them from the same moment on: `keeper`, else whoever answers for the county. Raises StintError."""
-    if stint.state == ENDED:
-        raise StintError("gone")
-    was_lead = stint.state == OPEN and stint.part == LEAD
-    now = now_of(session)
-    _ended(session, stint, why, by, now)
-    for other in _standing_in(session, stint.id):
-        _ended(session, other, "back", by, now)
-    session.flush()
-    if was_lead and stint.beneficiary_id is not None:
-        somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-        if somebody.status not in GONE and somebody.merged_into is None:
-            _keep_by(session, somebody, keeper, why)
-
-
-def _keep_by(session: Session, somebody: Beneficiary, keeper: str | None, why: str) -> None:
+def keep_by(session: Session, somebody: Beneficiary, keeper: str | None, why: str) -> None:
+    """Somebody who is named keeps them from now on: `keeper` where that one answers for the county, else whoever
+    does."""
     named = [keeper] if keeper and role.covers_county(session, keeper, somebody.county) else []
     people = named or answering(session, somebody.county)
     if people:
@@ -183,78 +179,114 @@ def _keep_by(session: Session, somebody: Beneficiary, keeper: str | None, why: s
         audit.note(session, "programme", "pairing.nobody", somebody.id, why=why)
 
 
-def _standing_in(session: Session, stint_id: str) -> list[Stint]:
-    query = select(Stint).where(Stint.follows_id == stint_id, Stint.part == SUBSTITUTE)
-    return list(session.exec(query.where(col(Stint.state).in_(STANDING))))
+def stop_keeping(session: Session, beneficiary_id: str, at: datetime) -> None:
+    """Nobody keeps them any more: they are paired, or gone."""
+    standing = (col(Keeping.beneficiary_id) == beneficiary_id, col(Keeping.until).is_(None))
+    session.execute(update(Keeping).where(*standing).values(until=at))
+
+
+def open_stint(session: Session, stint: Stint, ends_on: date) -> None:
+    """Agreed and begun: from now on this one has the lead. Whoever had it before ends at the same instant, so that
+    there is no moment without. Raises StintError."""
+    if stint.state != AGREEING or stint.part != LEAD:
+        raise StintError("gone")
+    now = now_of(session)
+    before = _lead_before(session, stint)
+    if before is not None:
+        if stint.follows_id != before.id:
+            raise StintError("paired")
+        goes_on = (before.person_id, before.team_id) == (stint.person_id, stint.team_id)
+        _ended(session, before, TERM if goes_on else RELAYED, "programme", now)
+        _let_go(session, before, "programme", now)
+        session.flush()
+    if stint.beneficiary_id is not None:
+        stop_keeping(session, stint.beneficiary_id, now)
+    stint.state, stint.opened_at, stint.ends_on = OPEN, now, ends_on
+    session.add(stint)
+    session.flush()
+    audit.note(session, stint.confirmed_by or "programme", "pairing.opened", stint.id)
+
+
+def _lead_before(session: Session, stint: Stint) -> Stint | None:
+    if stint.beneficiary_id is not None:
+        return lead_of(session, stint.beneficiary_id)
+    return lead_of_institution(session, str(stint.institution_id))
+
+
+def end_stint(session: Session, stint: Stint, why: str, by: str, keeper: str | None = None) -> None:
+    """End a stint, and what hangs on it: substitutes, the relay that sought its successor. Where a served person loses
+    the lead by it and is still in the ledger, somebody who is named keeps them from the same moment on: `keeper`, else
+    whoever answers for the county. Raises StintError."""
+    if stint.state == ENDED:
+        raise StintError("gone")
+    was_lead = stint.state == OPEN and stint.part == LEAD
+    now = now_of(session)
+    _ended(session, stint, why, by, now)
+    _let_go(session, stint, by, now)
+    session.flush()
+    if was_lead and stint.beneficiary_id is not None:
+        somebody = session.get_one(Beneficiary, stint.beneficiary_id)
+        if somebody.status not in GONE and somebody.merged_into is None:
+            keep_by(session, somebody, keeper, why)
+
+
+def end_all(session: Session, beneficiary_id: str, why: str, by: str) -> list[tuple[Stint, tuple[str, ...]]]:
+    """End every stint of a served person, the lead first and with it what hangs on it; returns those that ended, with
+    whoever served in each."""
+    query = select(Stint).where(Stint.beneficiary_id == beneficiary_id, col(Stint.state).in_(STANDING))
+    rows = session.exec(query.order_by(col(Stint.id)).execution_options(populate_existing=True)).all()
+    ended = [(row, servers(session, row)) for row in rows]
+    for row in sorted(rows, key=lambda one: (one.part != LEAD, one.state != OPEN)):
+        if row.state in STANDING:
+            end_stint(session, row, why, by)
+    return ended
 
 
 def _ended(session: Session, stint: Stint, why: str, by: str, at: datetime) -> None:
     stint.state, stint.ended_at, stint.ended_why, stint.ended_by = ENDED, at, why, by
     session.add(stint)
     audit.note(session, by, "pairing.ended", stint.id, why=why)
+    waits = [f"meeting:{stint.id}:", f"agreement:{stint.id}:", f"substitute:{stint.id}:ask"]
+    unsay(session, servers(session, stint), waits, why="ended")
 
 
-def served_left(session: Session, beneficiary_id: str) -> None:
-    """Somebody served has died or moved away: every stint ends, whoever served them is told gently, and nothing more is
-    sent about them. Offers are ended by models/offering.py."""
-    query = select(Stint).where(Stint.beneficiary_id == beneficiary_id, col(Stint.state).in_(STANDING))
-    for stint in session.exec(query.order_by(col(Stint.id))).all():
-        _ended(session, stint, SERVED_GONE, "programme", now_of(session))
-        if stint.person_id is not None:
-            key = f"stint:{stint.id}:gone"
-            enqueue(session, stint.person_id, "notice.served_left", {"stint": stint.id}, unique_key=key)
-    _stop_keeping(session, beneficiary_id, now_of(session))
+def _let_go(session: Session, stint: Stint, by: str, at: datetime) -> None:
+    """What hung on a stint that has ended: nobody stands in for it, no successor is sought for it, and a relay whose
+    successor it was to be seeks again."""
+    query = select(Stint).where(Stint.follows_id == stint.id, Stint.part == SUBSTITUTE)
+    for other in session.exec(query.where(col(Stint.state).in_(STANDING)).order_by(col(Stint.id))).all():
+        began = other.state == OPEN
+        _ended(session, other, BACK if began else TAKEN_BACK, by, at)
+        if began and other.person_id is not None:
+            key = f"stint:{other.id}:thanks"
+            enqueue(session, other.person_id, "notice.thanks", {"stint": other.id}, unique_key=key)
+    for relay in session.exec(select(Relay).where(Relay.stint_id == stint.id, col(Relay.state).in_(RELAYS))).all():
+        relay.state, relay.closed_at = DONE, at
+        session.add(relay)
+        waits = [f"relay:{relay.id}:holder", f"relay:{relay.id}:give", f"relay:{relay.id}:day:"]
+        unsay(session, servers(session, stint), waits, why="ended")
+    for relay in session.exec(select(Relay).where(Relay.successor_id == stint.id, col(Relay.state).in_(RELAYS))).all():
+        relay.state, relay.successor_id, relay.taken_at = SEEKING, None, None
+        session.add(relay)
     session.flush()
-
-
-def locked_stint(session: Session, stint_id: str) -> Stint | None:
-    """A stint with the person it is about, both locked, the person first."""
-    about = session.exec(select(Stint.beneficiary_id).where(Stint.id == stint_id)).first()
-    if about is not None:
-        locked(session, about)
-    query = select(Stint).where(Stint.id == stint_id).with_for_update()
-    return session.exec(query.execution_options(populate_existing=True)).first()
-
-
-def lost_keepers(session: Session) -> list[str]:
-    """The keepings whose keeper does not answer for the county any more, or whom nothing reaches while somebody else
-    there can be reached."""
-    query = select(Keeping.id, Keeping.person_id, Beneficiary.county).join(
-        Beneficiary, col(Beneficiary.id) == Keeping.beneficiary_id
-    )
-    found = []
-    known: dict[str, list[str]] = {}
-    for row, keeper, county in session.exec(query.where(col(Keeping.until).is_(None)).order_by(col(Keeping.id))):
-        people = known.setdefault(county, answering(session, county))
-        if keeper not in people and not _keeps(session, keeper, county):
-            found.append(row)
-    return found
-
-
-def _keeps(session: Session, keeper: str, county: str) -> bool:
-    return role.covers_county(session, keeper, county) and bool(doors(session, keeper))
-
-
-def rekeep(session: Session, among: Sequence[str]) -> int:
-    """Of these keepings, those that are `lost_keepers` still get somebody else who is named; returns how many."""
-    done = 0
-    for key in among:
-        about = session.get(Keeping, key)
-        somebody = locked(session, about.beneficiary_id) if about else None
-        if about is None or somebody is None:
-            continue
-        session.refresh(about)
-        people = answering(session, somebody.county)
-        if about.until is not None or not people or _keeps(session, about.person_id, somebody.county):
-            continue
-        keep(session, somebody.id, people[0], about.why)
-        done += 1
-    return done
 
 
 def today_of(session: Session, person_id: str) -> date:
     """Today where this person lives."""
     return local_now(session, session.get_one(Person, person_id)).date()
+
+
+def today_in(session: Session, stint: Stint) -> date:
+    """Today where whoever serves in a stint lives; of a team that nobody leads, in China."""
+    people = [stint.person_id] if stint.person_id is not None else list(servers(session, stint))
+    if people:
+        return today_of(session, str(people[0]))
+    return now_of(session).astimezone(ZoneInfo("Asia/Shanghai")).date()
+
+
+def latest_today(session: Session) -> date:
+    """Today where the day begins first: what is not over there is over nowhere."""
+    return (now_of(session) + FARTHEST_ZONE).date()
 
 
 def months_on(day: date, months: int) -> date:

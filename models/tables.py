@@ -15,7 +15,7 @@ from models import (  # noqa: F401 imported for their tables
     consent,
     contact,
     conversation,
-    family,
+    family_consent,
     guardian,
     guardianship,
     inbox,

@@ -25,15 +25,16 @@ from models import (
     guardian,
     handover,
     inbox,
+    keepings,
     ledger_import,
     offering,
     outbox,
     page,
     recognition,
-    relaying,
+    relay_days,
     resting,
-    stints,
     substituting,
+    volunteer_gone,
 )
 from models.database import Database, DatabaseAway
 
@@ -176,18 +177,34 @@ def remind_unfinished(database: Database) -> int:
 
 def begin_relays(database: Database) -> int:
     """Terms that end soon (rules.toml, pairing.relay_before_days)."""
-    return _one_by_one(database, relaying.terms_ending, relaying.begin_for_terms)
+    return _one_by_one(database, relay_days.terms_ending, relay_days.begin_for_terms)
 
 
 def end_last_days(database: Database) -> int:
     """Relays and substitutes whose last day is over: nobody is left without somebody who is named."""
-    handed = _one_by_one(database, relaying.ending, relaying.leave_last_days)
+    handed = _one_by_one(database, relay_days.ending, relay_days.leave_last_days)
     return handed + _one_by_one(database, substituting.over, substituting.end_over)
 
 
 def rekeep(database: Database) -> int:
-    """Keepers who are responsible no more: somebody else is named the same day."""
-    return _one_by_one(database, stints.lost_keepers, stints.rekeep)
+    """Keepers, and specialists of relays, who are responsible no more: somebody else is named the same day."""
+    kept = _one_by_one(database, keepings.lost_keepers, keepings.rekeep)
+    return kept + _one_by_one(database, keepings.lost_specialists, keepings.name_anew)
+
+
+def keep_unkept(database: Database) -> int:
+    """People whose stint ended while the deployment had nobody for their county."""
+    return _one_by_one(database, keepings.unkept, keepings.keep_unkept)
+
+
+def end_for_gone_volunteers(database: Database) -> int:
+    """Stints whose volunteer serves no more (data deleted, registration ended, a guardian's word taken back)."""
+    return _one_by_one(database, volunteer_gone.serving_no_more, volunteer_gone.end_for)
+
+
+def begin_for_silent_volunteers(database: Database) -> int:
+    """Stints whose volunteer cannot be reached by any door (rules.toml, pairing.silence_days)."""
+    return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
 # Name, seconds between two runs, the job.
@@ -207,7 +224,10 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("remind_unfinished", 3_600, remind_unfinished),
     ("begin_relays", 3_600, begin_relays),
     ("end_last_days", 300, end_last_days),
+    ("end_for_gone_volunteers", 60, end_for_gone_volunteers),
+    ("begin_for_silent_volunteers", 3_600, begin_for_silent_volunteers),
     ("rekeep", 60, rekeep),
+    ("keep_unkept", 3_600, keep_unkept),
     ("drop_pending_minors", 3_600, drop_pending_minors),
 )
 

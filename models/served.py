@@ -1,0 +1,98 @@
+"""Whom a stint serves: somebody of the ledger, or an institution; who decides about it, and who is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from models import role
+from models.beneficiary import Beneficiary, locked, may_see
+from models.contact import reachable
+from models.institution import Institution
+from models.outbox import REPLY, enqueue
+from models.pairing import Stint
+from models.person import doors
+from models.team import LEADER, TeamMember
+
+Served = Beneficiary | Institution
+
+
+def served_of(session: Session, stint: Stint) -> Served:
+    """Whom it serves."""
+    if stint.beneficiary_id is not None:
+        return session.get_one(Beneficiary, stint.beneficiary_id)
+    return session.get_one(Institution, stint.institution_id)
+
+
+def locked_institution(session: Session, institution_id: str) -> Institution | None:
+    """The row, held until the end of the transaction, as `beneficiary.locked`."""
+    query = select(Institution).where(Institution.id == institution_id).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).first()
+
+
+def locked_stint(session: Session, stint_id: str) -> Stint | None:
+    """A stint with whom it serves, both locked, the served one first."""
+    about = session.exec(select(Stint.beneficiary_id, Stint.institution_id).where(Stint.id == stint_id)).first()
+    if about is None:
+        return None
+    beneficiary, institution = about
+    if beneficiary is not None:
+        locked(session, beneficiary)
+    elif institution is not None:
+        locked_institution(session, institution)
+    query = select(Stint).where(Stint.id == stint_id).with_for_update()
+    return session.exec(query.execution_options(populate_existing=True)).first()
+
+
+def in_order(session: Session, stints: list[str]) -> list[str]:
+    """These stints in the one order in which whoever locks several of them takes them: by whom they serve."""
+    query = select(Stint.id, Stint.beneficiary_id).where(col(Stint.id).in_(stints))
+    about = {stint: served or "" for stint, served in session.exec(query)}
+    return sorted(stints, key=lambda one: (about.get(one, ""), one))
+
+
+def decides(session: Session, by: str, stint: Stint) -> bool:
+    """Whether `by` decides about a stint: whoever answers for the county, and of an institution the team's specialist,
+    too. Beneficiaries are the county's alone (programme §12)."""
+    if may_see(session, by, served_of(session, stint).county):
+        return True
+    return stint.institution_id is not None and _of_team(session, by, stint.team_id)
+
+
+def _of_team(session: Session, by: str, team_id: str | None) -> bool:
+    return any((held.scope_kind, held.scope) == ("team", team_id) for held in role.grants(session, by))
+
+
+def leaders(session: Session, team_id: str) -> tuple[str, ...]:
+    """Who leads a team today, the longest first."""
+    query = select(TeamMember.person_id).where(TeamMember.team_id == team_id, col(TeamMember.left_at).is_(None))
+    query = query.where(TeamMember.part == LEADER).order_by(col(TeamMember.joined_at), col(TeamMember.id))
+    return tuple(session.exec(query))
+
+
+def servers(session: Session, stint: Stint) -> tuple[str, ...]:
+    """Who serves in a stint and hears of it: the volunteer; of a team whoever said yes, as long as they lead it, and
+    then its leaders."""
+    if stint.team_id is None:
+        return (str(stint.person_id),)
+    found = leaders(session, stint.team_id)
+    return (stint.person_id,) if stint.person_id in found else found
+
+
+def answering(session: Session, county: str) -> list[str]:
+    """Who answers for a county's people and can be reached; else who answers for it at all."""
+    return reachable(session, county, but="") or role.responsible(session, county)
+
+
+def tell_responsible(
+    session: Session, somebody: Served, kind: str, params: dict[str, Any], key: str, first: str = ""
+) -> int:
+    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many."""
+    still = role.covers_county(session, first, somebody.county) if first else False
+    if first and isinstance(somebody, Institution):
+        still = still or any(held.scope_kind == "team" for held in role.grants(session, first))
+    people = [first] if still and doors(session, first) else answering(session, somebody.county)
+    for one in people:
+        enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=REPLY)
+    return len(people)
