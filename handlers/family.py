@@ -59,7 +59,7 @@ def _join_talk(facts: JoinFacts) -> Talk:
     if not facts.door:
         text = _("请写专员给家里的码（8 位字母和数字）。")
         return LookUp((yield Ask("code", text, check=code_shape)))
-    who = _("本人") if facts.holder == "self" else _("监护人")
+    who = _("服务对象本人") if facts.holder == "self" else _("监护人")
     text = _(
         "这个账号要作为{called}（服务对象）的{who}来用：接收结对的消息，确认或者不同意，说说怎么样。\n"
         "这是自愿的，随时可以退出，不影响服务。是这样吗？"

@@ -12,6 +12,7 @@ from models import (
     audit,
     consent,
     contact,
+    family_doors,
     guardian,
     keepings,
     recognition,
