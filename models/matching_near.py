@@ -75,7 +75,7 @@ def limits(places: Places, at: Ints, terms: Terms) -> Floats:
 
 def _chord(km: float) -> float:
     """A distance along the ground as one through the unit sphere; a hair more, since the tree takes less than that."""
-    return float(2 * np.sin(min(km / EARTH_KM, np.pi) / 2) * (1 + 1e-12))
+    return float(2 * np.sin(min(km / EARTH_KM, np.pi) / 2) * (1 + 1e-9))
 
 
 def _most_refused(waiting: Waiting, group: Ints, terms: Terms) -> int:

@@ -110,7 +110,7 @@ class Places:
         helping: list[tuple[list[int], str]] = []
         for county in counties:
             self._volunteers(county)
-        around = {code for county in counties for code in around(county)}
+        around = {code for county in counties for code in scopes_around(county)}
         pairs = [pair for pair in known.pairs if pair[1] in around]
         for helper, helped in pairs:
             helping.append((self._volunteers(helper), helped))
@@ -227,7 +227,7 @@ class Places:
         return sets.CLEARED if until >= self.today else sets.LAPSED
 
 
-def around(county: str) -> list[str]:
+def scopes_around(county: str) -> list[str]:
     """A county, and the regions above it."""
     return [region.code for region in regions.path(county)]
 
