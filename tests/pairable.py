@@ -49,9 +49,15 @@ class Pairable:
         """Somebody of the ledger, whose family agreed to a pairing; `told` = fields of the record, `row` = columns."""
         number = next(self._number)
         record = replace(
-            _RECORD, id_number=id_number(number), name=name(number), county=COUNTY, sex="male", status="listed",
-            birth_date=date(1990, 1, 1), needs=("study",),
-        )  # fmt: skip
+            _RECORD,
+            id_number=id_number(number),
+            name=name(number),
+            county=COUNTY,
+            sex="male",
+            status="listed",
+            birth_date=date(1990, 1, 1),
+            needs=("study",),
+        )
         with self.database.write() as session:
             now, key = now_of(session), new_id()
             times: dict[str, datetime] = {"status_since": now, "listed_at": now, "changed_at": now}
@@ -110,9 +116,13 @@ class Pairable:
         with self.database.write() as session:
             now = now_of(session)
             usual: dict[str, Any] = {
-                **{"state": "open", "part": "lead", "activities": 12, "relay_months": 12},
-                **{"made_by": MACHINE, "made_at": now},
-            }  # fmt: skip
+                "state": "open",
+                "part": "lead",
+                "activities": 12,
+                "relay_months": 12,
+                "made_by": MACHINE,
+                "made_at": now,
+            }
             if told.get("state") == "ended":
                 usual["ended_at"] = now
             session.add(Stint(beneficiary_id=key, person_id=person, team_id=team, **{**usual, **told}))
@@ -123,20 +133,29 @@ class Pairable:
             now = now_of(session)
             session.add(
                 Offer(
-                    beneficiary_id=key, person_id=person, team_id=team, state=state,
-                    made_by=MACHINE, made_at=now, holds_until=now,
+                    beneficiary_id=key,
+                    person_id=person,
+                    team_id=team,
+                    state=state,
+                    made_by=MACHINE,
+                    made_at=now,
+                    holds_until=now,
                 )
-            )  # fmt: skip
+            )
 
     def helps(self, helper: str, helped: str, **told: Any) -> None:
         """A region helps another."""
         with self.database.write() as session:
             session.add(
                 RegionPair(
-                    helper=helper, helped=helped, granted_by=MACHINE, seconded_by=MACHINE,
-                    granted_at=now_of(session), **told,
+                    helper=helper,
+                    helped=helped,
+                    granted_by=MACHINE,
+                    seconded_by=MACHINE,
+                    granted_at=now_of(session),
+                    **told,
                 )
-            )  # fmt: skip
+            )
 
     def in_charge(self, scope: str, role: str = "organiser") -> str:
         """Somebody who holds a role for a region."""
@@ -144,8 +163,12 @@ class Pairable:
             key = self._person(session)
             session.add(
                 RoleGrant(
-                    person_id=key, role=role, scope_kind="region", scope=scope, granted_by=MACHINE,
+                    person_id=key,
+                    role=role,
+                    scope_kind="region",
+                    scope=scope,
+                    granted_by=MACHINE,
                     granted_at=now_of(session),
                 )
-            )  # fmt: skip
+            )
         return key
