@@ -399,7 +399,7 @@ def cost_of(waiting: Waiting, one: int, places: Places, at: int, terms: Terms) -
     must_clear = CLEARED if terms.clearance_for_minors else UNCLEARED
     forbidden = (
         not (home or helps),
-        not helps and not isnan(km) and km > limit * (1 + 1e-9),
+        home and not isnan(km) and km > limit * (1 + 1e-9),
         places.free[at] <= 0,
         places.minor[at],
         language == SIGN and not spoken,
@@ -489,7 +489,7 @@ def test_it_never_costs_more_than_taking_the_cheapest_pair_each_time(case: tuple
 
 def test_words_become_bits_and_back() -> None:
     numbered = {name: at for at, name in enumerate(SKILLS)}
-    assert names_of(bits(["education", "law", "dropped"], numbered), SKILLS) == ["law", "education"]
+    assert names_of(bits(["education", "law", "dropped"], numbered), SKILLS) == ("law", "education")
     assert bits(None, numbered) == 0
 
 
