@@ -11,7 +11,7 @@ from handlers.contact_words import who as volunteer_words
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.late import asked
 from handlers.message import Reply
-from handlers.reason_words import proposal_words
+from handlers.reason_words import reasons_words
 from handlers.served_facts import LOOK, PICK, PickFacts, look
 from handlers.served_words import back, invited, offer_words
 from models import offering, proposed, proposing
@@ -57,13 +57,13 @@ def _picked(session: Session, person: Person, command: Pick) -> Reply:
 def _proposals(session: Session, person: Person, served: str) -> Reply:
     found = proposed.propose(session, served, person.id, SHOWN)
     if not found:
-        why = proposal_words(proposing.why_nobody(session, served, by=person.id))
+        why = reasons_words(proposing.why_nobody(session, served, by=person.id))
         return Reply(_("现在没有可以建议的人：{why}。可以按编号邀请认识的人。").format(why=why), (back(),))
     lines = [_("建议（第一位最合适）：")]
     pairs = []
     for each in found:
         called = volunteer_words(session, str(each.person_id))
-        lines.append(_("{item}：{value}").format(item=called, value=proposal_words(each.reasons)))
+        lines.append(_("{item}：{value}").format(item=called, value=reasons_words(each.reasons)))
         pairs.append((each.id, _("邀请{who}").format(who=called)))
     facts = PickFacts(served=served, proposals=tuple(value for value, _label in pairs))
     if len(pairs) > 1:

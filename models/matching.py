@@ -33,7 +33,7 @@ class Matching:
 @dataclass(frozen=True, slots=True)
 class Columns:
     """An assignment to be solved: a row for each person who has candidates, a column for each free place, and one of
-    each person's own for nobody. Entry `i` is edge `edge[i]`."""
+    each person's own for nobody. Entry `i` is edge `edge[i]`; entries are in the order of rows and columns."""
 
     row: Ints
     column: Ints
@@ -47,10 +47,11 @@ class Columns:
         """As a sparse matrix."""
         from scipy.sparse import csr_array
 
-        own = np.arange(self.rows)
-        row, column = np.concatenate([self.row, own]), np.concatenate([self.column, self.width + own])
-        cost = np.concatenate([self.cost, np.full(self.rows, self.nobody)])
-        return csr_array((cost, (row, column)), shape=(self.rows, self.width + self.rows))
+        ends = np.cumsum(np.bincount(self.row, minlength=self.rows))
+        column = np.insert(self.column, ends, self.width + np.arange(self.rows))
+        cost = np.insert(self.cost, ends, self.nobody)
+        starts = np.concatenate([[0], ends + np.arange(1, self.rows + 1)])
+        return csr_array((cost, column, starts), shape=(self.rows, self.width + self.rows))
 
 
 def match(waiting: Waiting, places: Places, terms: Terms) -> Matching:
@@ -115,20 +116,25 @@ def best(made: Columns) -> Ints:
     size = made.rows + made.width
     links = csr_array((np.ones(len(made.row), np.int8), (made.row, made.rows + made.column)), shape=(size, size))
     _count, label = connected_components(links, directed=False)
+    row, column = _within(label[: made.rows]), _within(label[made.rows :])
     found = []
-    for part in _parts(made, label[: made.rows]):
-        _rows, row = np.unique(made.row[part], return_inverse=True)
-        names, column = np.unique(made.column[part], return_inverse=True)
-        some = Columns(row, column, made.cost[part], part, len(_rows), len(names), made.nobody)
+    for part in _parts(label[: made.rows][made.row]):
+        some = Columns(
+            row[made.row[part]],
+            column[made.column[part]],
+            made.cost[part],
+            part,
+            int(row[made.row[part[-1]]]) + 1,
+            int(column[made.column[part]].max()) + 1,
+            made.nobody,
+        )
         if some.rows == 1:
             found.append(part[[int(some.cost.argmin())]])
             continue
         row_found, column_found = min_weight_full_bipartite_matching(some.matrix())
         real = column_found < some.width
         keys = some.row * some.width + some.column
-        order = np.argsort(keys, kind="stable")
-        wanted = row_found[real] * some.width + column_found[real]
-        found.append(part[order[np.searchsorted(keys[order], wanted)]])
+        found.append(part[np.searchsorted(keys, row_found[real] * some.width + column_found[real])])
     return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
 
@@ -149,11 +155,18 @@ def total(made: Columns, entries: Ints) -> float:
     return float(made.cost[entries].sum() + made.nobody * (made.rows - len(entries)))
 
 
-def _parts(made: Columns, label: Ints) -> Iterator[Ints]:
-    """The entries of each component."""
-    mine = label[made.row]
-    order = np.argsort(mine, kind="stable")
-    for part in np.split(order, np.flatnonzero(np.diff(mine[order])) + 1):
+def _within(label: Ints) -> Ints:
+    """The number of each within its component, in the order that they have."""
+    order = np.argsort(label, kind="stable")
+    number = np.empty(len(label), np.int64)
+    number[order] = np.arange(len(label)) - np.searchsorted(label[order], label[order])
+    return number
+
+
+def _parts(label: Ints) -> Iterator[Ints]:
+    """The entries of each component, in the order that they have."""
+    order = np.argsort(label, kind="stable")
+    for part in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
         if len(part):
             yield part
 

@@ -65,7 +65,7 @@ def _in_reach(waiting: Waiting, places: Places, terms: Terms, row: Ints, at: Int
     theirs = on_sphere(places.latitude[at], places.longitude[at])
     chord = np.sqrt(((ours - theirs) ** 2).sum(axis=1))
     km = 2 * EARTH_KM * np.arcsin(np.minimum(chord / 2, 1))
-    return np.asarray(unknown | ~home[at] | (km <= limits(places, at, terms) * (1 + 1e-12)))
+    return np.asarray(unknown | ~home[at] | (km <= limits(places, at, terms) * (1 + 1e-9)))
 
 
 def _reason(waiting: Waiting, terms: Terms, one: int, step: int, count: int) -> Reason:

@@ -75,7 +75,7 @@ def limits(places: Places, at: Ints, terms: Terms) -> Floats:
 
 def _chord(km: float) -> float:
     """A distance along the ground as one through the unit sphere; a hair more, since the tree takes less than that."""
-    return float(2 * np.sin(min(km / EARTH_KM, np.pi) / 2) * (1 + 1e-12))
+    return float(2 * np.sin(min(km / EARTH_KM, np.pi) / 2) * (1 + 1e-9))
 
 
 def _most_refused(waiting: Waiting, group: Ints, terms: Terms) -> int:
@@ -185,17 +185,17 @@ def _known(waiting: Waiting, group: Ints, places: Places, fit: Ints) -> Edges:
 
 
 def _once(edges: Edges, size: int) -> Edges:
-    """Each pair once; the first one told, which is that with a distance."""
+    """Each pair once, in the order of people and places; of two the first one told, which is that with a distance."""
     _keys, first = np.unique(edges.waiting * np.int64(max(size, 1)) + edges.place, return_index=True)
-    return edges.only(first) if len(first) < len(edges) else edges
+    return edges.only(first)
 
 
 def _best(edges: Edges, found: Floats) -> tuple[Edges, Floats]:
-    """The cheapest fifty of each."""
+    """The cheapest fifty of each, in the order that they had."""
     if not len(edges) or np.bincount(edges.waiting).max() <= MOST:
         return edges, found
     order = np.lexsort((found, edges.waiting))
     who = edges.waiting[order]
     rank = np.arange(len(who)) - np.searchsorted(who, who)
-    kept = order[rank < MOST]
+    kept = np.sort(order[rank < MOST])
     return edges.only(kept), found[kept]

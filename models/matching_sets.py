@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -116,9 +117,10 @@ def bits(keys: Sequence[str] | None, names: dict[str, int]) -> int:
     return found
 
 
-def names_of(found: int, names: Sequence[str]) -> list[str]:
+@lru_cache(4096)
+def names_of(found: int, names: tuple[str, ...]) -> tuple[str, ...]:
     """The reverse, in the order of the catalogue."""
-    return [name for at, name in enumerate(names) if found >> at & 1]
+    return tuple(name for at, name in enumerate(names) if found >> at & 1)
 
 
 T = TypeVar("T", Waiting, Places)
