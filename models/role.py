@@ -100,15 +100,15 @@ def responsible(session: Session, county: str) -> list[str]:
     return []
 
 
-def holders(session: Session, role: str, scope_kind: str, scope: str) -> list[str]:
-    """Who holds the role for exactly this scope."""
-    query = select(RoleGrant.person_id).where(
+def holding(session: Session, role: str, scope_kind: str, scope: str) -> list[RoleGrant]:
+    """The grants in force of this role for exactly this scope, the oldest in front."""
+    query = select(RoleGrant).where(
         RoleGrant.role == role,
         RoleGrant.scope_kind == scope_kind,
         RoleGrant.scope == scope,
         col(RoleGrant.ended_at).is_(None),
     )
-    return sorted(set(session.exec(query)))
+    return list(session.exec(query.order_by(col(RoleGrant.granted_at), RoleGrant.id)))
 
 
 def organisers(session: Session) -> set[str]:

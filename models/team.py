@@ -231,7 +231,7 @@ def by_team_number(session: Session, number: str) -> Team | None:
 
 def specialists_of(session: Session, team: Team) -> list[str]:
     """Who looks after it: the specialists granted for the team, else whoever is responsible for its home region."""
-    own = role.holders(session, "specialist", "team", team.number)
+    own = sorted({held.person_id for held in role.holding(session, "specialist", "team", team.number)})
     return own or role.responsible(session, team.region)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from config import regions
 from config.catalogue import rules
@@ -86,6 +86,12 @@ def forget_member(session: Session, person_id: str) -> None:
     """Somebody deletes their data: they belong to no team from now on. Numbers and dates stay."""
     for held in memberships(session, person_id):
         leave(session, person_id, held, "")
+
+
+def team_rows(session: Session, person_id: str) -> list[TeamMember]:
+    """All that is kept of somebody's teams, the first one in front."""
+    query = select(TeamMember).where(TeamMember.person_id == person_id)
+    return list(session.exec(query.order_by(col(TeamMember.joined_at), TeamMember.id)))
 
 
 def is_adult(session: Session, volunteer: Volunteer) -> bool:
