@@ -90,7 +90,7 @@ def day_until(today: date, years: int) -> Callable[[str], date]:
 
     def check(words: str) -> date:
         hint = _("请写一个日期，例如 {example}、“一年后”。").format(example=months_on(today, 12).isoformat())
-        day = _read(lambda: meant(words, today), hint)
+        day = _read(lambda: _meant_back(words, today) if words.casefold() in _DAYS_SINCE else meant(words, today), hint)
         if day < today:
             raise Invalid(_("这一天已经过了。") + hint)
         if day > months_on(today, 12 * years):

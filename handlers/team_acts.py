@@ -56,7 +56,7 @@ def _talk(facts: TeamFacts) -> Talk:
 
 def _one(facts: TeamFacts, what: str) -> Talk:
     text = {
-        "leader": _("请谁当队长？选一位，或写志愿者编号。要满 18 岁，原来的队长留下当队员。"),
+        "leader": _("请谁来当队长？选一位，或写志愿者编号。要满 18 岁，原来的队长留下当队员。"),
         "remove": _("要移出哪一位？选一位，或写志愿者编号。对方会收到通知，以后可以再加进来。"),
     }[what]
     choices = tuple(Choice(number, called) for number, called in facts.members)

@@ -87,7 +87,7 @@ def _confirm(facts: Facts) -> tuple[Choice, ...]:
         Choice("name", _("改名称"), drops=("name",)),
         *where,
         Choice("kind", _("改团队类型"), drops=("kind",)),
-        Choice("capacity", _("改人数"), drops=("capacity",)),
+        Choice("capacity", _("改结对人数"), words=(_("改人数"),), drops=("capacity",)),
         Choice("no", _("不建了")),
     )
 

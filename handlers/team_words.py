@@ -37,7 +37,10 @@ def actions(facts: TeamFacts) -> tuple[Choice, ...]:
     if facts.members:
         found += [Choice("leader", _("设队长")), Choice("remove", _("移出队员"))]
     if facts.decides:
-        found += [Choice("capacity", _("改人数")), Choice("end", _("解散团队"), words=(_("解散"),))]
+        found += [
+            Choice("capacity", _("改结对人数"), words=(_("改人数"),)),
+            Choice("end", _("解散团队"), words=(_("解散"),)),
+        ]
     return tuple(found)
 
 
@@ -80,7 +83,7 @@ def refused(error: TeamError) -> str:
         "capacity": _("请写 1 到 {most} 之间的数字。").format(most=MOST_SERVED),
         "pair": _("两地还没有结对帮扶，不能跨地区帮助。"),
         "stints": _("还有服务对象和这里结对，先办好交接。"),
-        "number": _("在你负责的、和这个团队所在的地区里没有这个编号"),
+        "number": _("团队所在的和你负责的地区里没有这个编号"),
         "inactive": _("现在还不能服务，例如还在等监护人同意"),
         "minor": _("未满 18 岁，不能当队长，请另选一位。"),
         "stranger": _("不是这个团队的队员，请先加为队员。"),

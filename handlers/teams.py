@@ -95,7 +95,7 @@ def _page(session: Session, person: Person, teams: list[Team], command: Show) ->
 
 
 def _head(session: Session, person: Person, count: int) -> list[str]:
-    lines = [_("这里有 {count} 个团队。").format(count=count) if count else _("你负责的地区还没有团队。")]
+    lines = [_("一共 {count} 个团队。").format(count=count) if count else _("你负责的地区还没有团队。")]
     pairs = pairs_of(session, person.id)
     for pair in pairs[:MOST_PAIRS]:
         said = _("结对帮扶：{helper}帮助{helped}。")
@@ -153,7 +153,9 @@ def _opened(session: Session, person: Person, team: Team) -> Reply:
     facts = _facts_of(session, team, belongs, decided=decided)
     labels = [(choice.value, choice.label) for choice in actions(facts)]
     options = asked(session, person.id, "team", "what", facts, labels)
-    return Reply("\n".join(lines), (*options, *_specialist_options(session, person, team, decided=decided), to_list()))
+    specialist = _specialist_options(session, person, team, decided=decided)
+    about_members = sum(value in ("add", "leader", "remove") for value, _label in labels)
+    return Reply("\n".join(lines), (*options[:about_members], *specialist, *options[about_members:], to_list()))
 
 
 def _specialists(session: Session, team: Team) -> list[str]:

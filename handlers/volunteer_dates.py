@@ -6,7 +6,7 @@ The talk has two halves: the volunteer's number is looked up, then it is asked w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from sqlmodel import Session
 from config import regions
 from config.texts import _
 from handlers.checks import volunteer_number
-from handlers.days import day_until, past_day, with_weekday
+from handlers.days import day_until, months_on, past_day, with_weekday
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.message import Option, Reply
 from handlers.somebody import called
@@ -34,8 +34,8 @@ from models.volunteer_dates import (
 
 
 class Facts(BaseModel):
-    """`volunteer` and the rest belong to whom `number` was found to be; `trained` and `cleared` are ISO days, empty without; `today` is
-    the day of whoever asks."""
+    """`volunteer` and the rest belong to whom `number` was found to be; `trained` and `cleared` are ISO days, empty
+    without; `today` is the day of whoever asks."""
 
     allowed: bool = False
     number: str = ""
@@ -97,9 +97,10 @@ def talk(facts: Facts) -> Talk:
         return None
     today = date.fromisoformat(facts.today)
     if field == TRAINED:
-        day = yield Ask(TRAINED, _("哪一天培训的？例如“昨天”或 2026-11-01。"), check=past_day(today, OLDEST_TRAINING))
+        text = _("哪一天培训的？例如“昨天”或 {example}。").format(example=today - timedelta(days=10))
+        day = yield Ask(TRAINED, text, check=past_day(today, OLDEST_TRAINING))
     else:
-        text = _("有效期到哪一天？例如“一年后”或 2027-10-31。")
+        text = _("有效期到哪一天？例如“一年后”或 {example}。").format(example=months_on(today, 12))
         day = yield Ask(CLEARED, text, check=day_until(today, LONGEST_CLEARANCE))
     return Note(facts.volunteer, facts.called, field, day)
 
