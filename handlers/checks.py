@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+from stdnum import luhn
 
 from config.catalogue import rules
 from config.texts import _, simplified
@@ -258,3 +259,16 @@ def form_of_address(words: str) -> str:
     if any(word in plain for word in rules().safety.refused_address_words):
         raise Invalid(_("这个称呼可能让人不舒服或者误会，换一个吧。") + hint)
     return line
+
+
+def volunteer_number(words: str) -> str:
+    """A volunteer's number: ten digits, the last one of which checks the others."""
+    number = re.sub(r"[\s\-]", "", words)
+    if not is_volunteer_number(number):
+        raise Invalid(_("这个编号不对，志愿者编号是 10 位数字，请核对后再写。"))
+    return number
+
+
+def is_volunteer_number(number: str) -> bool:
+    """Whether these could be the ten digits of one."""
+    return re.fullmatch(r"[0-9]{10}", number) is not None and luhn.is_valid(number)

@@ -30,7 +30,12 @@ from handlers import (
     registration,
     safeguarding,
     served_steps,
+    specialist,
+    team_acts,
+    team_new,
+    teams,
     unpaired,
+    volunteer_dates,
 )
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
@@ -86,6 +91,11 @@ DIALOGUES: dict[str, Dialogue] = {
         unpaired.UNPAIRED,
         served_steps.SERVED_STEP,
         proposals.PROPOSALS,
+        teams.TEAMS,
+        team_acts.TEAM,
+        team_new.TEAM_NEW,
+        specialist.SPECIALIST,
+        volunteer_dates.VOLUNTEER_DATES,
     )
 }
 
@@ -136,6 +146,10 @@ ENTRIES: dict[str, Entry] = {
         Entry("sos", N_("紧急求助"), say=safeguarding.sos),
         Entry("messages", N_("留言"), messages.MESSAGES),
         Entry("calls", N_("要打电话的人"), calls.CALLS),
+        Entry("teams", N_("团队"), teams.TEAMS),
+        Entry("team_new", N_("新建团队"), team_new.TEAM_NEW),
+        Entry("county_specialist", N_("设区县专员"), specialist.SPECIALIST),
+        Entry("volunteer_dates", N_("登记培训和证明"), volunteer_dates.VOLUNTEER_DATES),
         Entry("todo", N_("待办清单")),
         Entry("unpaired", N_("待结对"), unpaired.UNPAIRED),
         Entry("unvisited", N_("未探访")),
@@ -402,7 +416,7 @@ def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
         _("“联系专员”可以留言，负责的人看到会回复，要等多久说不准。遇到危险请先拨打110或120。"),
     ]
     if _has_role(session, person):
-        lines.append(_("你负责的：“留言”看等你答复的话，“要打电话的人”看消息送不到的人。"))
+        lines.append(_("你负责的：“留言”看等你答复的话，“要打电话的人”看消息送不到的人，“团队”看团队和专员。"))
     lines.append(who_is_responsible(place.operator, place.operator_contact))
     return Reply("\n".join(lines), () if talking else options(*first_steps(session, person), "my", "contact"))
 

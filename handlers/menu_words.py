@@ -49,6 +49,10 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(回复|回覆|答复|答覆|消息|訊息|reply|answer|message|inbox)$", "messages", False),
         (r"(优先|優先|先用).{0,6}(渠道|微信|telegram)|preferred (channel|app)|which app", "preferred_door", False),
         (r"^(要打电话|要打電話)(的人)?$|^(people )?to call$|^call list$", "calls", False),
+        (r"^(我的|我们的|我們的|看|查看)?(团队|團隊|队伍|隊伍)$|^(my |our )?teams?$", "teams", False),
+        (r"^(建|新建|成立|创建|創建)(一个|一個)?(团队|團隊)$|^new team$", "team_new", False),
+        (r"^设(一个)?(区县|县)?专员$|^設(一個)?(區縣|縣)?專員$", "county_specialist", False),
+        (r"^登记(培训|证明)$|^登記(培訓|證明)$", "volunteer_dates", False),
         (
             r"^(开通|開通|打开|打開|订阅|訂閱|允许|允許)(一次)?(提醒|通知)$"
             r"|^(allow|turn on|enable) (a |one )?(notices?|reminders?)$",

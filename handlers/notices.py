@@ -23,7 +23,9 @@ from handlers import (
     privacy,
     recognition,
     roles,
+    teams,
     unpaired,
+    volunteer_dates,
 )
 from handlers.message import Reply
 from models.person import Person
@@ -52,6 +54,8 @@ NOTICES: dict[str, Maker] = {
     **offer.NOTICES,
     **pairings.NOTICES,
     **unpaired.NOTICES,
+    **teams.NOTICES,
+    **volunteer_dates.NOTICES,
 }
 
 

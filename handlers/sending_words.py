@@ -93,6 +93,8 @@ def kind(name: str) -> str:
         "notice.alert_taken": _("求助由谁处理"),
         "notice.alert_seen": _("“有人已经看到，会尽快联系你”"),
         "notice.role": _("职责的变动"),
+        "notice.team": _("加入或离开团队"),
+        "notice.dates": _("培训和证明的登记"),
         "notice.ledger": _("台账里要核实的人"),
     }.get(name) or _("系统的通知")
 

@@ -13,13 +13,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
-from stdnum import luhn
 
 from config.catalogue import rules
 from config.services import entries
 from config.texts import _
 from handlers.band_words import often_words, service_words
-from handlers.checks import form_of_address
+from handlers.checks import form_of_address, volunteer_number
 from handlers.days import meant
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.message import Reply
@@ -66,7 +65,7 @@ def _agreed_asks(facts: StepFacts) -> Talk:
 
 
 def _invite_asks(facts: StepFacts) -> Talk:
-    number = yield Ask("number", _("请写志愿者的编号（10 位数字）。"), check=_number)
+    number = yield Ask("number", _("请写志愿者的编号（10 位数字）。"), check=volunteer_number)
     return {"number": number}
 
 
@@ -136,13 +135,6 @@ _ASKS: dict[str, Callable[[StepFacts], Talk]] = {
     "write": _write_asks,
     "off": _sure_asks(lambda: _("确定没有谈成吗？会谢谢这位志愿者，再邀请下一位。")),
 }
-
-
-def _number(words: str) -> str:
-    number = re.sub(r"[\s\-]", "", words)
-    if not re.fullmatch(r"[0-9]{10}", number) or not luhn.is_valid(number):
-        raise Invalid(_("这个编号不对，志愿者编号是 10 位数字，请核对后再写。"))
-    return number
 
 
 _TIME = re.compile(

@@ -15,19 +15,21 @@ from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from sqlmodel import select
+from sqlmodel import Session, select
 from stdnum import luhn
 
 from models.beneficiary import MACHINE
 from models.ledger_cells import read_ledger
 from models.ledger_check import check
 from models.ledger_import import take
-from models.person import Person, door_of
+from models.person import Door, Person, door_of
 from models.role import RoleGrant
+from models.team import by_team_number
 from models.volunteer import Registered, Volunteer, register
 from scheduler.ticker import Ticker
 from tests.conftest import StoppedClock
-from tests.ledger_files import as_csv, person
+from tests.ledger_files import as_csv
+from tests.ledger_files import person as row_of
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
@@ -96,6 +98,7 @@ class Play:
         self.last: dict[tuple[str, str], tuple[str, Any]] = {}
         self.codes: list[str] = []
         self.numbers: list[str] = []
+        self.teams: list[str] = []
         clock.at = script.start
 
     async def run(self) -> list[str]:
@@ -278,12 +281,13 @@ class Play:
         if verb == "志愿者":
             self._volunteer(*rest.split())
             return []
+        if verb == "注册":
+            self._register(*rest.split())
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
-            sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
-            door = door_of(session, self.platform, "test", sender)
-            assert door is not None, f"{name} has no door yet"
+            door = self._door(session, name)
             session.add(
                 RoleGrant(
                     person_id=door.person_id,
@@ -309,10 +313,23 @@ class Play:
             session.add(row)
             self.numbers.append(row.number)
 
+    def _door(self, session: Session, name: str) -> Door:
+        sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
+        door = door_of(session, self.platform, "test", sender)
+        assert door is not None, f"{name} has no door yet"
+        return door
+
+    def _register(self, name: str, born: str, county: str) -> None:
+        """They have registered before; who is a minor waits for a guardian."""
+        with self.stage.database.write() as session:
+            person = session.get_one(Person, self._door(session, name).person_id)
+            phone = f"+861380013{len(self.names):04}"
+            register(session, person, Registered(f"测{name}", phone, date.fromisoformat(born), county))
+
     def _ledger(self, region: str, numbers: str) -> None:
         """Somebody at the machine brings a ledger of these people, each of a town of its own."""
         towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
-        rows = [person(int(number), 乡镇街道=towns[int(number)]) for number in numbers.split(",")]
+        rows = [row_of(int(number), 乡镇街道=towns[int(number)]) for number in numbers.split(",")]
         data = as_csv(rows)
         ledger = read_ledger(data, "台账.csv", county=region, today=self.clock.now().date())
         batch = check(self.stage.database, ledger, data, region=region, by=MACHINE, part=False)
@@ -333,15 +350,23 @@ class Play:
         for number in _NUMBER.findall(line):
             if luhn.is_valid(number) and number not in self.numbers and self._is_volunteer(number):
                 self.numbers.append(number)
+            if number not in self.teams and self._is_team(number):
+                self.teams.append(number)
         for at, code in enumerate(self.codes, 1):
             line = line.replace(code, f"〈码{at}〉")
         for at, number in enumerate(self.numbers, 1):
             line = line.replace(number, f"〈号{at}〉")
+        for at, number in enumerate(self.teams, 1):
+            line = line.replace(number, f"〈队{at}〉")
         return line
 
     def _is_volunteer(self, number: str) -> bool:
         with self.stage.database.read() as session:
             return session.exec(select(Volunteer).where(Volunteer.number == number)).first() is not None
+
+    def _is_team(self, number: str) -> bool:
+        with self.stage.database.read() as session:
+            return by_team_number(session, number) is not None
 
     def _fill(self, words: str) -> str:
         for at, code in enumerate(self.codes, 1):

@@ -96,13 +96,15 @@ def ways() -> dict[str, Way]:
     }
     found["tell_more"] = Way(by_danger)
     for name in found:
-        found[name] = Way(found[name].begin, name not in ("registration", "recognition", "guardian"), "record" in name)
+        strangers = name in ("registration", "recognition", "guardian")
+        found[name] = Way(found[name].begin, not strangers, name in BY_ORGANISERS)
     return found
 
 
+BY_ORGANISERS = ("guardian_record", "specialist", "team_new", "volunteer_dates")
 WAYS = ways()
-# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account lead
-# there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
+# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account and the transcripts
+# teams*.chat lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
     "alert_phone",
     "alert_take",
@@ -116,6 +118,8 @@ ELSEWHERE = {
     "messages",
     "recognition_check",
     "recognition_code",
+    "team",
+    "teams",
 }
 
 
