@@ -9,8 +9,9 @@ from sqlalchemy import or_, select, update
 from sqlmodel import Session, SQLModel
 
 from models.database import now_of
+from models.outbox import OutboxMessage
 
-_O: Any = SQLModel.metadata.tables["outbox"]
+_O: Any = SQLModel.metadata.tables[str(OutboxMessage.__tablename__)]
 _SLICE = 50  # beginnings of keys in one statement
 
 

@@ -3,6 +3,8 @@ offered in bands, and nobody keeps an institution: the county answers for it."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlmodel import Session
 
 from models import audit
@@ -24,6 +26,10 @@ def agree(session: Session, institution_id: str, team_id: str, terms: Terms, by:
     institution = locked_institution(session, institution_id)
     if institution is None or institution.ended_at is not None:
         raise StintError("gone")
+    now = now_of(session)
+    stint = _written(institution, team_id, terms, by, now)
+    if not decides(session, by, stint):
+        raise StintError("scope")
     terms.check()
     before = lead_of_institution(session, institution_id)
     relay = standing_relay(session, before.id) if before is not None else None
@@ -34,15 +40,11 @@ def agree(session: Session, institution_id: str, team_id: str, terms: Terms, by:
         raise StintError("team")
     if before is not None and before.team_id == team_id:
         raise StintError("paired")
-    stint = _written(institution, team_id, terms, by)
-    stint.made_at = stint.met_at = stint.confirmed_at = now_of(session)
-    stint.follows_id = before.id if before is not None else None
-    if not decides(session, by, stint):
-        raise StintError("scope")
     candidate = Candidate("", team_id)
     hold_capacity(session, candidate)
     if is_full(session, candidate):
         raise StintError("full")
+    stint.follows_id = before.id if before is not None else None
     session.add(stint)
     session.flush()
     if relay is not None:
@@ -54,7 +56,7 @@ def agree(session: Session, institution_id: str, team_id: str, terms: Terms, by:
     return stint
 
 
-def _written(institution: Institution, team_id: str, terms: Terms, by: str) -> Stint:
+def _written(institution: Institution, team_id: str, terms: Terms, by: str, at: datetime) -> Stint:
     return Stint(
         institution_id=institution.id,
         team_id=team_id,
@@ -62,5 +64,8 @@ def _written(institution: Institution, team_id: str, terms: Terms, by: str) -> S
         activities=terms.activities,
         relay_months=terms.months,
         made_by=by,
+        made_at=at,
+        met_at=at,
+        confirmed_at=at,
         confirmed_by=by,
     )
