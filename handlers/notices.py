@@ -9,7 +9,21 @@ from typing import Any
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import account, calls, contact, guardian, ledger, messages, on_duty, privacy, recognition, roles
+from handlers import (
+    account,
+    calls,
+    contact,
+    guardian,
+    handover_notices,
+    ledger,
+    messages,
+    on_duty,
+    privacy,
+    recognition,
+    relay_answers,
+    roles,
+    substitutes,
+)
 from handlers.message import Reply
 from models.person import Person
 
@@ -33,6 +47,9 @@ NOTICES: dict[str, Maker] = {
     **privacy.NOTICES,
     **calls.NOTICES,
     **ledger.NOTICES,
+    **relay_answers.NOTICES,
+    **handover_notices.NOTICES,
+    **substitutes.NOTICES,
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlmodel import select
+from sqlmodel import Session, select
 from stdnum import luhn
 
 from models.beneficiary import MACHINE
@@ -27,6 +27,7 @@ from models.volunteer import Volunteer
 from scheduler.ticker import Ticker
 from tests.conftest import StoppedClock
 from tests.ledger_files import as_csv, person
+from tests.paired_stage import DIRECTIONS
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
@@ -274,15 +275,16 @@ class Play:
         if verb == "台账":
             self._ledger(*rest.split())
             return []
+        if verb in DIRECTIONS:
+            with self.stage.database.write() as session:
+                DIRECTIONS[verb](self, session, *rest.split())
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
-            sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
-            door = door_of(session, self.platform, "test", sender)
-            assert door is not None, f"{name} has no door yet"
             session.add(
                 RoleGrant(
-                    person_id=door.person_id,
+                    person_id=self.person_id(session, name),
                     role=role,
                     scope_kind="region",
                     scope=scope,
@@ -291,6 +293,13 @@ class Play:
                 )
             )
         return []
+
+    def person_id(self, session: Session, name: str) -> str:
+        """Who this name is, at the door of the platform that is played."""
+        sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
+        door = door_of(session, self.platform, "test", sender)
+        assert door is not None, f"{name} has no door yet"
+        return door.person_id
 
     def _ledger(self, region: str, numbers: str) -> None:
         """Somebody at the machine brings a ledger of these people, each of a town of its own."""
