@@ -120,7 +120,7 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
 
 def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) -> View:
     """A person's own copy, or one thing about somebody else that is theirs to read."""
-    if not {"message", "alert", "alert_phone", "call", "recognition", "address"} & page.facts.keys():
+    if not {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note"} & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})
         return View("data.html", 200, language, {"sections": onpage.data(session, page)})

@@ -122,6 +122,28 @@ def _meant_back(words: str, today: date) -> date | None:
     return day
 
 
+def day_within(today: date, longest: int) -> Callable[[str], date]:
+    """A check for a last day: today or later, at most so many days ahead."""
+
+    def check(words: str) -> date:
+        hint = _("请写一个日期，例如 {example}、{short}、“下周一”或“两周后”。").format(
+            example=(today + timedelta(days=min(45, longest))).isoformat(), short=_("3月1日")
+        )
+        try:
+            day = meant(words, today)
+        except ValueError:
+            raise Invalid(_("日历上没有这一天。") + hint) from None
+        if day is None:
+            raise Invalid(hint)
+        if day < today:
+            raise Invalid(_("这一天已经过了。") + hint)
+        if day > today + timedelta(days=longest):
+            raise Invalid(_("最晚可以到 {day}。").format(day=(today + timedelta(days=longest)).isoformat()) + hint)
+        return day
+
+    return check
+
+
 def with_weekday(day: date) -> str:
     """2026-12-22（星期二）: so that somebody who wrote “next Tuesday” sees which one was understood."""
     weekday = get_day_names("wide", locale=current())[day.weekday()]

@@ -19,7 +19,7 @@ from handlers.contact_words import who as volunteer_words
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
-from handlers.served import called, mark
+from handlers.served_words import mark, served
 from models import family_doors, looking
 from models.beneficiary import Beneficiary
 from models.pairing import AGREEING, OPEN, Stint
@@ -81,7 +81,9 @@ def _join(session: Session, person: Person, command: LookUp | Join) -> Reply | F
         if found.verdict != "good" or found.door is None:
             raise bad_code("code", person, "used", renew=renew)
         somebody = session.get_one(Beneficiary, found.door.beneficiary_id)
-        return Further(JoinFacts(door=found.door.id, called=_called(session, somebody), holder=found.door.holder))
+        return Further(
+            JoinFacts(door=found.door.id, called=_called(session, person, somebody), holder=found.door.holder)
+        )
     if family_doors.join(session, command.door, person.id) is None:
         return Reply(_("这个码已经不能用了，请让专员再给一个。"))
     return Reply(_("连上了，谢谢！") + "\n" + overview(session, person).text, _home(session, person))
@@ -102,7 +104,7 @@ def overview(session: Session, person: Person) -> Reply:
 
 def _lines(session: Session, person: Person, somebody: Beneficiary) -> list[str]:
     stint = lead_of(session, somebody.id) or lead_of(session, somebody.id, AGREEING)
-    name = _called(session, somebody)
+    name = _called(session, person, somebody)
     if stint is None:
         return [_("{called}：现在还没有结对的志愿者，专员在找。").format(called=name)]
     who = volunteer_words(session, str(stint.person_id))
@@ -114,9 +116,9 @@ def _lines(session: Session, person: Person, somebody: Beneficiary) -> list[str]
     return [_("{item}：{value}").format(item=name, value=_("，").join(told))]
 
 
-def _called(session: Session, somebody: Beneficiary) -> str:
+def _called(session: Session, person: Person, somebody: Beneficiary) -> str:
     """To the family a mark says nothing."""
-    name = called(session, somebody)
+    name = served(session, person, somebody)
     return _("您家") if name == mark(somebody) else name
 
 
@@ -125,7 +127,7 @@ def _home(session: Session, person: Person) -> tuple[Option, ...]:
     about = family_doors.mine(session, person.id)
     for _door, somebody in about:
         stint = lead_of(session, somebody.id) or lead_of(session, somebody.id, AGREEING)
-        whose = _called(session, somebody) + " " if len(about) > 1 else ""
+        whose = _called(session, person, somebody) + " " if len(about) > 1 else ""
         facts = SayFacts(served=somebody.id, stint=stint.id if stint else "")
         labels = [(choice.value, whose + choice.label) for choice in _choices(stint)]
         found += asked(session, person.id, SAY.name, "what", facts, labels)

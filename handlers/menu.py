@@ -16,6 +16,7 @@ from handlers import (
     granted,
     guardian,
     guardian_record,
+    handovers,
     ledger,
     messages,
     offer,
@@ -28,11 +29,15 @@ from handlers import (
     proposals,
     recognition,
     registration,
+    relay,
+    relay_answers,
     safeguarding,
     served_steps,
     specialist,
+    substitutes,
     team_acts,
     team_new,
+    team_relay,
     teams,
     unpaired,
     volunteer_dates,
@@ -96,6 +101,16 @@ DIALOGUES: dict[str, Dialogue] = {
         team_new.TEAM_NEW,
         specialist.SPECIALIST,
         volunteer_dates.VOLUNTEER_DATES,
+        relay.HAND_OVER,
+        relay_answers.TERM,
+        relay_answers.GO_ON,
+        relay_answers.GIVE,
+        relay_answers.NOTE,
+        handovers.HAND_OVERS,
+        handovers.HANDOVER,
+        substitutes.FIND,
+        substitutes.STAND_IN,
+        team_relay.TEAM_RELAY,
     )
 }
 
@@ -131,7 +146,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("book_visit", N_("约探访")),
         Entry("visit_report", N_("探访记录")),
         Entry("add_hours", N_("补记时长")),
-        Entry("hand_over", N_("请假交接")),
+        Entry("hand_over", N_("请假交接"), relay.HAND_OVER),
         Entry("pairings", N_("我的结对"), say=pairings.overview),
         Entry("hours", N_("我的时长")),
         Entry("stars", N_("星级证明")),
@@ -154,7 +169,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("unpaired", N_("待结对"), unpaired.UNPAIRED),
         Entry("unvisited", N_("未探访")),
         Entry("hours_to_confirm", N_("待审时长")),
-        Entry("hand_overs", N_("交接清单")),
+        Entry("hand_overs", N_("交接清单"), handovers.HAND_OVERS),
+        Entry("hand_over_team", N_("整队交接"), team_relay.TEAM_RELAY),
         Entry("nobody_dropped", N_("一户不落")),
         Entry("monthly_report", N_("月报")),
         Entry("ledger", N_("台账"), ledger.LEDGER),
@@ -243,7 +259,7 @@ def begins(words: str) -> Begun | Entry | None:
             return _found(found)
     if len(words) > LONGEST_WISH:
         return None
-    told = preferences.told_at_once(words)
+    told = preferences.told_at_once(words) or relay.told_at_once(words)
     if told is not None:
         return Begun(*told)
     meant = next((key for pattern, key, _anywhere in INTENTS if pattern.search(words)), None)

@@ -15,6 +15,7 @@ from handlers import (
     contact,
     family,
     guardian,
+    handover_notices,
     ledger,
     messages,
     offer,
@@ -22,7 +23,9 @@ from handlers import (
     pairings,
     privacy,
     recognition,
+    relay_answers,
     roles,
+    substitutes,
     teams,
     unpaired,
     volunteer_dates,
@@ -56,6 +59,9 @@ NOTICES: dict[str, Maker] = {
     **unpaired.NOTICES,
     **teams.NOTICES,
     **volunteer_dates.NOTICES,
+    **relay_answers.NOTICES,
+    **handover_notices.NOTICES,
+    **substitutes.NOTICES,
 }
 
 

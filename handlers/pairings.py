@@ -21,8 +21,8 @@ from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
-from handlers.served import called, mark
 from handlers.served_facts import when
+from handlers.served_words import mark, served
 from models import agreement, looking, offering
 from models.beneficiary import GONE, Beneficiary, record_of
 from models.database import vault_of
@@ -57,7 +57,7 @@ def overview(session: Session, person: Person) -> Reply:
 
 def _line(session: Session, person: Person, stint: Stint) -> str:
     somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    parts = [called(session, somebody), service_words(stint.services), often_words(stint.activities)]
+    parts = [served(session, person, somebody), service_words(stint.services), often_words(stint.activities)]
     if stint.state == OPEN and stint.ends_on is not None:
         parts.append(_("约定到 {day}").format(day=stint.ends_on.isoformat()))
     elif stint.confirmed_at is not None and stint.accepted_at is None:
@@ -75,7 +75,7 @@ def _line(session: Session, person: Person, stint: Stint) -> str:
 
 def _actions(session: Session, person: Person, stint: Stint, *, several: bool) -> list[Option]:
     somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    whose = called(session, somebody) + " " if several else ""
+    whose = served(session, person, somebody) + " " if several else ""
     found: list[Option] = []
     if stint.state == AGREEING and stint.confirmed_at is not None and stint.accepted_at is None:
         found += _agreement_options(session, person, stint, whose + _("看协议"))
@@ -263,7 +263,7 @@ def _meeting(session: Session, person: Person, params: dict[str, Any]) -> Reply 
     if found is None or found[0].meets_at is None or found[0].meets_at.isoformat() != params["at"]:
         return None
     text = _("第一次见面约在 {time}，专员会陪你去，见的是{called}。见面前后 24 小时内，“我的结对”里可以看地址。")
-    said = text.format(time=when(person, found[0].meets_at), called=called(session, found[1]))
+    said = text.format(time=when(person, found[0].meets_at), called=served(session, person, found[1]))
     lines = [said, _("去不了请尽早回复“联系专员”。")]
     return Reply("\n".join(lines), (Option("m:pairings", _("我的结对")), Option("m:contact", _("联系专员"))))
 
@@ -272,7 +272,9 @@ def _agreement_notice(session: Session, person: Person, params: dict[str, Any]) 
     found = _mine(session, person, params, AGREEING)
     if found is None or _version(found[0]) != params["at"] or found[0].accepted_at is not None:
         return None
-    text = _("专员写好了你和{called}的结对协议，请看一看，合适就接受。").format(called=called(session, found[1]))
+    text = _("专员写好了你和{called}的结对协议，请看一看，合适就接受。").format(
+        called=served(session, person, found[1])
+    )
     return Reply(text, _agreement_options(session, person, found[0], _("看协议")))
 
 
@@ -280,7 +282,7 @@ def _opened_for_you(session: Session, person: Person, params: dict[str, Any]) ->
     found = _mine(session, person, params, OPEN)
     if found is None:
         return None
-    text = _("已经交接给你：从现在起由你和{called}结对，谢谢你接上！").format(called=called(session, found[1]))
+    text = _("已经交接给你：从现在起由你和{called}结对，谢谢你接上！").format(called=served(session, person, found[1]))
     return Reply(text, (Option("m:pairings", _("我的结对")),))
 
 
@@ -289,7 +291,7 @@ def _called_off(session: Session, person: Person, params: dict[str, Any]) -> Rep
     if found is None or found[1].status in GONE:
         return None
     text = _("和{called}的结对这次没有定下来，不是你的错。谢谢你，有合适的会再邀请你。")
-    return Reply(text.format(called=called(session, found[1])))
+    return Reply(text.format(called=served(session, person, found[1])))
 
 
 def _served_left(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

@@ -13,7 +13,7 @@ from handlers.late import asked
 from handlers.message import Reply
 from handlers.reason_words import reasons_words
 from handlers.served_facts import LOOK, PICK, PickFacts, look
-from handlers.served_words import back, invited, offer_words
+from handlers.step_words import back, invited, offer_words
 from models import offering, proposed, proposing
 from models.beneficiary import BeneficiaryError
 from models.offering import OfferError

@@ -96,6 +96,19 @@ def kind(name: str) -> str:
         "notice.team": _("加入或离开团队"),
         "notice.dates": _("培训和证明的登记"),
         "notice.ledger": _("台账里要核实的人"),
+        "notice.relay": _("有结对要找接的人"),
+        "notice.relay_begun": _("结对要交接了，或问要不要再续一期"),
+        "notice.relay_cancelled": _("不用找接的人了"),
+        "notice.hand_over": _("有人接了，请交接"),
+        "notice.relay_day": _("交接日"),
+        "notice.renewed": _("又续了一期"),
+        "notice.thanks": _("结对结束，谢谢对方"),
+        "notice.keeping": _("从现在起由对方照看的人"),
+        "notice.leave": _("有人请假，要找人替"),
+        "notice.stand_in": _("请对方替一阵"),
+        "notice.stood_in_for": _("找到人替对方了"),
+        "notice.substitute": _("替补的答复"),
+        "notice.back": _("替的时间到了"),
     }.get(name) or _("系统的通知")
 
 

@@ -23,7 +23,7 @@ from handlers.days import meant
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.message import Reply
 from handlers.served_facts import STEP, StepFacts, step_options, steps
-from handlers.served_words import back, family_words, invited, offer_words, stint_words
+from handlers.step_words import back, family_words, invited, offer_words, stint_words
 from models import agreement, family, family_doors, offering, waiting
 from models.agreement import LEAST_ACTIVITIES, MOST_ACTIVITIES, MOST_MONTHS, Terms
 from models.beneficiary import BeneficiaryError, set_called

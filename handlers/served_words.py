@@ -1,61 +1,88 @@
-"""What is said when a step for a waiting person was done, or could not be."""
+"""How people of a pairing are spoken of in chat: whom it is about, who serves, who answers for it.
+
+Those who serve read a form of address; whoever answers for the county reads the name. On a platform that must not carry
+either there is a mark of the case.
+"""
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlmodel import Session
 
-from config.catalogue import rules
 from config.texts import _
-from handlers.contact_words import who as volunteer_words
-from handlers.message import Option
-from models.offer import Offer
+from handlers.here import here
+from handlers.somebody import who
+from models.beneficiary import Beneficiary, dossier_of, may_see
+from models.called import called_by
+from models.person import Person, address_form
+from models.relaying_lists import Handing, responsible_for
 
 
-def back() -> Option:
-    """The way to the list."""
-    return Option("m:unpaired", _("待结对"))
+def mark(somebody: Beneficiary) -> str:
+    """A case by a mark of its own, which every platform may carry."""
+    return _("档案 {mark}").format(mark=somebody.id[-6:].upper())
 
 
-def invited(session: Session, made: list[Offer]) -> str:
-    """Who has been asked, and what comes then."""
-    names = _("、").join(volunteer_words(session, each.person_id) for each in made)
-    text = _("已邀请{who}。{hours} 小时内没有回答，会自动请建议里的下一位；都没有接上会告诉你。")
-    return text.format(who=names, hours=rules().pairing.hold_hours)
+def served(session: Session, person: Person, somebody: Beneficiary) -> str:
+    """Somebody served, for whoever serves them."""
+    called = called_by(session, somebody, person.id) if here(session).sensitive_in_chat else None
+    if called is not None and (called.form or called.given):
+        return called.form or called.given
+    if called is None or called.sex is None:
+        return mark(somebody)
+    polite = {"female": _("{surname}女士"), "male": _("{surname}先生")}[called.sex]
+    return polite.format(surname=called.surname)
 
 
-def family_words(reason: str) -> str:
-    """Why the family's word could not be written down."""
+def by_name(session: Session, person: Person, somebody: Beneficiary) -> str:
+    """Somebody served, for whoever answers for the county; a look at a minor's row is logged."""
+    if not here(session).sensitive_in_chat or not may_see(session, person.id, somebody.county):
+        return mark(somebody)
+    return dossier_of(session, somebody, person.id, why="relay").name
+
+
+def volunteer(session: Session, person_id: str | None) -> str:
+    """Somebody who serves, by form of address and number; by the number alone where the platform carries no more."""
+    if person_id is None:
+        return _("团队")
+    number = who(session, person_id)
+    somebody = session.get(Person, person_id) if here(session).sensitive_in_chat else None
+    form = address_form(session, somebody) if somebody else None
+    return _("{what}（{number}）").format(what=form, number=number) if form else number
+
+
+def colleague(session: Session, person: Person, other: str | None) -> str:
+    """Who answers for something, by the form of address they chose."""
+    if other == person.id:
+        return _("你自己")
+    somebody = session.get(Person, other) if other else None
+    form = address_form(session, somebody) if somebody else None
+    return form or _("负责的专员")
+
+
+def responsible(session: Session, person: Person, found: Handing) -> str:
+    """Who is responsible for a relay today, as `colleague`."""
+    return colleague(session, person, responsible_for(session, found))
+
+
+def reason(why: str) -> str:
+    """Why a relay was begun, without a reproach."""
     return {
-        "guardian": _("这一位未成年（或没有登记出生日期），要监护人同意。"),
-        "scope": _("这一位现在不归你负责，没有改动。"),
-    }.get(reason, _("这一位已经不在台账里，没有改动。"))
+        "graduation": _("毕业"),
+        "moved": _("搬走"),
+        "stopped": _("不能继续"),
+        "term": _("一期满了"),
+        "silence": _("联系不上"),
+        "organisation": _("换团队"),
+        "specialist": _("专员安排"),
+        "gone": _("已经离开"),
+    }.get(why, why)
 
 
-def offer_words(reason: str) -> str:
-    """Why somebody could not be asked, and what to do next."""
-    return {
-        "scope": _("这一位现在不归你负责，没有改动。"),
-        "gone": _("这一位已经不在台账里，没有改动。"),
-        "consent": _("家里还没有同意，先记录家里的同意，再邀请人。"),
-        "paired": _("这一位已经有人接上了。"),
-        "asked": _("已经有邀请在等回答；要同时邀请，选“再邀请一位”。"),
-        "invited": _("这位志愿者已经收到邀请，在等回答。"),
-        "many": _("同时最多邀请 {count} 位，请等一等回答。").format(count=rules().pairing.round_most),
-        "volunteer": _("这位志愿者现在不能服务（没有激活、暂停或已退出）。"),
-        "self": _("这是同一个人，不能和自己结对。"),
-        "minor": _("这位志愿者未满 18 岁，不能单独结对，可以和团队一起。"),
-        "full": _("这位志愿者（或团队）的结对人数已满。"),
-        "sex": _("家里希望的性别和这位志愿者的登记对不上。"),
-        "language": _("这一位要会手语的志愿者。"),
-        "clearance": _("和未成年人结对，要先登记有效的无犯罪记录查询。"),
-        "team": _("这位志愿者不是那个团队的队长。"),
-    }.get(reason, _("现在不能邀请，请稍后再试。"))
-
-
-def stint_words(reason: str) -> str:
-    """Why a step could not be done."""
-    return {
-        "scope": _("这一位现在不归你负责，没有改动。"),
-        "accepted": _("志愿者已经接受了协议，不能再改；要改请先“没有谈成”再重新邀请。"),
-        "day": _("这个时间不对，请重新写。"),
-    }.get(reason, _("情况已经变了，没有改动。请重新打开看一看。"))
+def day_of(iso: str) -> date | None:
+    """A day kept in facts or parameters; None where it is none."""
+    try:
+        return date.fromisoformat(iso)
+    except ValueError:
+        return None

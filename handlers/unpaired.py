@@ -21,8 +21,8 @@ from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.paging import MORE, PAGE, next_begin, onward, where
 from handlers.paging import Show as Turn
-from handlers.served import mark, named
 from handlers.served_facts import step_options, when
+from handlers.served_words import by_name, mark
 from models import ledger_questions, offering, waiting
 from models.beneficiary import Beneficiary
 from models.pairing import AGREEING, OPEN, Stint
@@ -125,7 +125,7 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
 
 def _label(session: Session, person: Person, each: waiting.Waiting, *, alone: bool) -> str:
     somebody = session.get_one(Beneficiary, each.beneficiary_id)
-    called = named(session, person, somebody, "waiting list")
+    called = by_name(session, person, somebody)
     value = somebody.town or regions.place_name(somebody.county) if alone else state_words(each.state)
     return _("{item}：{value}").format(item=called, value=value)
 
@@ -136,7 +136,7 @@ def opened(session: Session, person: Person, beneficiary_id: str) -> Reply:
     if each is None:
         return Reply(_("这一位已经有结对了，或者现在不归你负责。"), (Option("m:unpaired", _("待结对")),))
     somebody = session.get_one(Beneficiary, beneficiary_id)
-    lines = [named(session, person, somebody, "waiting"), _place(somebody)]
+    lines = [by_name(session, person, somebody), _place(somebody)]
     lines.append(_("需要：{needs}").format(needs=service_words(list(somebody.needs))))
     lines.append(_("现在：{state}").format(state=state_words(each.state)))
     lines += _more(session, person, somebody)

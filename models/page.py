@@ -23,8 +23,8 @@ class Page(SQLModel, table=True):
 
     `answer`: a sensitive question is answered there, once, or the platform asks there for a permission (`allow` in the
     facts). `data`: something to read until it expires: a person's own copy, or one thing about somebody else
-    (`message`, `alert`, `recognition` or `call` in the facts). `guardian`: what a guardian is asked to agree to, with
-    the way into the guardian's own chat.
+    (`message`, `alert`, `recognition`, `call` or `relay_note` in the facts). `guardian`: what a guardian is asked to
+    agree to, with the way into the guardian's own chat.
     """
 
     __tablename__ = "page"

@@ -22,7 +22,7 @@ from models.beneficiary import MACHINE
 from models.ledger_cells import read_ledger
 from models.ledger_check import check
 from models.ledger_import import take
-from models.person import Door, Person, door_of
+from models.person import Person, door_of
 from models.role import RoleGrant
 from models.team import by_team_number
 from models.volunteer import Registered, Volunteer, register
@@ -30,6 +30,7 @@ from scheduler.ticker import Ticker
 from tests.conftest import StoppedClock
 from tests.ledger_files import as_csv
 from tests.ledger_files import person as row_of
+from tests.paired_stage import DIRECTIONS
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
@@ -278,7 +279,11 @@ class Play:
         if verb == "台账":
             self._ledger(*rest.split())
             return []
-        if verb == "志愿者":
+        if verb in DIRECTIONS:
+            with self.stage.database.write() as session:
+                DIRECTIONS[verb](self, session, *rest.split())
+            return []
+        if verb == "登记":
             self._volunteer(*rest.split())
             return []
         if verb == "注册":
@@ -287,10 +292,9 @@ class Play:
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
-            door = self._door(session, name)
             session.add(
                 RoleGrant(
-                    person_id=door.person_id,
+                    person_id=self.person_id(session, name),
                     role=role,
                     scope_kind="region",
                     scope=scope,
@@ -303,28 +307,26 @@ class Play:
     def _volunteer(self, name: str, county: str, town: str = "", sex: str = "") -> None:
         """Somebody who has a door is registered, grown up and active."""
         with self.stage.database.write() as session:
-            sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
-            door = door_of(session, self.platform, "test", sender)
-            assert door is not None, f"{name} has no door yet"
+            person = session.get_one(Person, self.person_id(session, name))
             phone = f"+861380013{int(crc32(name.encode())) % 10_000:04d}"
-            told = Registered(f"测{name}", phone, date(1999, 5, 4), county)
-            row = register(session, session.get_one(Person, door.person_id), told)
+            row = register(session, person, Registered(f"测{name}", phone, date(1999, 5, 4), county))
             row.town, row.sex = town or None, sex or None
             session.add(row)
             self.numbers.append(row.number)
 
-    def _door(self, session: Session, name: str) -> Door:
-        sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
-        door = door_of(session, self.platform, "test", sender)
-        assert door is not None, f"{name} has no door yet"
-        return door
-
     def _register(self, name: str, born: str, county: str) -> None:
         """They have registered before; who is a minor waits for a guardian."""
         with self.stage.database.write() as session:
-            person = session.get_one(Person, self._door(session, name).person_id)
+            person = session.get_one(Person, self.person_id(session, name))
             phone = f"+861380013{len(self.names):04}"
             register(session, person, Registered(f"测{name}", phone, date.fromisoformat(born), county))
+
+    def person_id(self, session: Session, name: str) -> str:
+        """Who this name is, at the door of the platform that is played."""
+        sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
+        door = door_of(session, self.platform, "test", sender)
+        assert door is not None, f"{name} has no door yet"
+        return door.person_id
 
     def _ledger(self, region: str, numbers: str) -> None:
         """Somebody at the machine brings a ledger of these people, each of a town of its own."""
