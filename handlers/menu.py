@@ -15,8 +15,11 @@ from handlers import (
     granted,
     guardian,
     guardian_record,
+    household,
+    households,
     ledger,
     messages,
+    nudge,
     on_duty,
     preferences,
     preferred_door,
@@ -70,6 +73,9 @@ DIALOGUES: dict[str, Dialogue] = {
         calls.CALL_UNDO,
         ledger.LEDGER,
         ledger.ANSWER,
+        households.HOUSEHOLDS,
+        household.HOUSEHOLD,
+        nudge.NUDGE,
     )
 }
 
@@ -125,7 +131,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("unvisited", N_("未探访")),
         Entry("hours_to_confirm", N_("待审时长")),
         Entry("hand_overs", N_("交接清单")),
-        Entry("nobody_dropped", N_("一户不落")),
+        Entry("nobody_dropped", N_("一户不落"), households.HOUSEHOLDS),
         Entry("monthly_report", N_("月报")),
         Entry("ledger", N_("台账"), ledger.LEDGER),
         Entry("theme_days", N_("主题日")),

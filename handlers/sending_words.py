@@ -94,6 +94,8 @@ def kind(name: str) -> str:
         "notice.alert_seen": _("“有人已经看到，会尽快联系你”"),
         "notice.role": _("职责的变动"),
         "notice.ledger": _("台账里要核实的人"),
+        "notice.nudge": _("专员问最近好不好"),
+        "notice.nudge_answer": _("志愿者答复最近怎么样"),
     }.get(name) or _("系统的通知")
 
 
