@@ -77,7 +77,21 @@ def run(arguments: list[str]) -> int:
 
 def build() -> typer.Typer:
     """The application; help texts are made here, in the terminal's language."""
-    from bot.commands import chat, db, doctor, duty, imports, inbox, keys, matching, roles, serve, teams, why
+    from bot.commands import (
+        chat,
+        db,
+        doctor,
+        duty,
+        households,
+        imports,
+        inbox,
+        keys,
+        matching,
+        roles,
+        serve,
+        teams,
+        why,
+    )
 
     app = typer.Typer(
         name="nuanyang",
@@ -89,7 +103,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for group in (serve, db, keys, roles, teams, imports, matching, duty, inbox, why, doctor, chat):
+    for group in (serve, db, keys, roles, teams, imports, households, matching, duty, inbox, why, doctor, chat):
         group.add(app)
     return app
 

@@ -23,7 +23,7 @@ from bot.parts import PARTS, Parts
 from bot.received import Unavailable
 from bot.routes import READ_SECONDS
 from config.texts import _, speaking
-from handlers import onpage
+from handlers import household_page, onpage
 from handlers.message import Inbound
 from handlers.operator import who_is_responsible
 from models.database import DatabaseAway
@@ -119,7 +119,12 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
 
 
 def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) -> View:
-    """A person's own copy, or one thing about somebody else that is theirs to read."""
+    """A person's own copy, or something about others that is theirs to read."""
+    if "households" in page.facts:
+        sheet = household_page.sheet(session, page, reading=pressed)
+        if sheet is None:
+            return View("gone.html", 404, language, {})
+        return View("households.html", 200, language, {"sheet": sheet, "shown": pressed})
     if not {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note"} & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})

@@ -17,8 +17,11 @@ from handlers import (
     guardian,
     guardian_record,
     handovers,
+    household,
+    households,
     ledger,
     messages,
+    nudge,
     offer,
     on_duty,
     pairings,
@@ -111,6 +114,9 @@ DIALOGUES: dict[str, Dialogue] = {
         substitutes.FIND,
         substitutes.STAND_IN,
         team_relay.TEAM_RELAY,
+        households.HOUSEHOLDS,
+        household.HOUSEHOLD,
+        nudge.NUDGE,
     )
 }
 
@@ -171,7 +177,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("hours_to_confirm", N_("待审时长")),
         Entry("hand_overs", N_("交接清单"), handovers.HAND_OVERS),
         Entry("hand_over_team", N_("整队交接"), team_relay.TEAM_RELAY),
-        Entry("nobody_dropped", N_("一户不落")),
+        Entry("nobody_dropped", N_("一户不落"), households.HOUSEHOLDS),
         Entry("monthly_report", N_("月报")),
         Entry("ledger", N_("台账"), ledger.LEDGER),
         Entry("theme_days", N_("主题日")),

@@ -18,6 +18,7 @@ from handlers import (
     handover_notices,
     ledger,
     messages,
+    nudge,
     offer,
     on_duty,
     pairings,
@@ -62,6 +63,7 @@ NOTICES: dict[str, Maker] = {
     **relay_answers.NOTICES,
     **handover_notices.NOTICES,
     **substitutes.NOTICES,
+    **nudge.NOTICES,
 }
 
 

@@ -109,6 +109,21 @@ def kind(name: str) -> str:
         "notice.stood_in_for": _("找到人替对方了"),
         "notice.substitute": _("替补的答复"),
         "notice.back": _("替的时间到了"),
+        "notice.offer": _("邀请对方和一位服务对象结对"),
+        "notice.offer_taken": _("邀请过的那一位不用找人了"),
+        "notice.accepted": _("有志愿者接受了邀请"),
+        "notice.nobody_left": _("没有人可以再邀请了"),
+        "notice.unfinished": _("答应了很久还没有定好"),
+        "notice.meeting": _("第一次见面的时间"),
+        "notice.agreement": _("结对协议"),
+        "notice.opened": _("结对成立"),
+        "notice.opened_for_you": _("交接给对方了"),
+        "notice.called_off": _("结对没有定下来"),
+        "notice.served_left": _("一个结对结束了"),
+        "notice.objected": _("家里决定先不结对"),
+        "notice.family_said": _("家里说的话"),
+        "notice.nudge": _("专员问最近好不好"),
+        "notice.nudge_answer": _("志愿者答复最近怎么样"),
     }.get(name) or _("系统的通知")
 
 

@@ -22,9 +22,9 @@ class Page(SQLModel, table=True):
     """The token itself is not kept, only its SHA-256. Times are the machine's.
 
     `answer`: a sensitive question is answered there, once, or the platform asks there for a permission (`allow` in the
-    facts). `data`: something to read until it expires: a person's own copy, or one thing about somebody else
-    (`message`, `alert`, `recognition`, `call` or `relay_note` in the facts). `guardian`: what a guardian is asked to
-    agree to, with the way into the guardian's own chat.
+    facts). `data`: something to read until it expires: a person's own copy, one thing about somebody else
+    (`message`, `alert`, `recognition`, `call`, `address` or `relay_note` in the facts), or a list of people
+    (`households`). `guardian`: what a guardian is asked to agree to, with the way into the guardian's own chat.
     """
 
     __tablename__ = "page"

@@ -1,4 +1,4 @@
-"""Stage directions of transcripts about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林〕, 〔去世 1〕.
+"""Stage directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔去世 1〕.
 
 Numbers are those of the people of 〔台账 …〕; 〔结对 …〕 of somebody whose relay seeks makes the successor.
 """
