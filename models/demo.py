@@ -12,24 +12,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from random import Random
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, func, select
 
 from config.catalogue import rules
 from models import consent, demo_people, ledger_check, ledger_import, role, volunteer
-from models.beneficiary import MACHINE, Beneficiary, name_in
+from models.beneficiary import LISTED, MACHINE, Beneficiary, name_in
 from models.database import Database, now_of, vault_of
 from models.demo_people import CITY, Invented, Size, as_file
+from models.family import FamilyConsent
 from models.ids import new_number
 from models.installed import Installed, is_installed, remember
 from models.institution import KINDS, Institution
 from models.ledger_cells import read_ledger
+from models.offer import HOLDING, Offer
+from models.pairing import AGREEING, LEAD, OPEN, Stint
 from models.person import Person, open_door
+from models.relay import SEEKING, Relay
 from models.team import GENERAL, LEADER, MEMBER, STUDENT, Team, TeamMember
 from models.volunteer import Registered
 
 MARK = "demo"  # among models.installed: the people of this database were made here
 BEGUN, DONE = "begun", "done"
-SPECIALISTS = 2  # of a county
 SLICE = 20  # people registered in one transaction
 
 # Which doors of which platforms somebody has: (platform, account, sender) of each, by name and part.
@@ -118,10 +121,9 @@ def found(database: Database, size: Size, chance: Random, doors: Doors, told: To
 
 def part_of(number: int, size: Size) -> str:
     """What the volunteer of this number is."""
-    staff = SPECIALISTS * size.counties
     if number == 0:
         return "organiser"
-    return "specialist" if number <= staff else "leader" if number <= staff + size.teams else "member"
+    return "specialist" if number < size.staff else "leader" if number < size.staff + size.teams else "member"
 
 
 def _register(session: Session, who: Invented, part: str, doors: Doors) -> Somebody:
@@ -219,3 +221,17 @@ def _homes(ledgers: dict[str, list[dict[str, str]]], ids: dict[str, str]) -> lis
 def _home(beneficiary: str, county: str, row: dict[str, str]) -> Home:
     plain = not row["志愿者性别"] and row["沟通方式"] == "普通话"
     return Home(beneficiary, county, float(row["纬度"]), float(row["经度"]), plain)
+
+
+def figures(session: Session) -> dict[str, int]:
+    """How many served people are paired, in agreement, asked for, to be handed on, and wait for the family's word."""
+    listed = (Beneficiary.status == LISTED, col(Beneficiary.merged_into).is_(None))
+    agreed = select(FamilyConsent.beneficiary_id).where(col(FamilyConsent.withdrawn_at).is_(None))
+    counts = {
+        "paired": select(func.count()).where(Stint.state == OPEN, Stint.part == LEAD),
+        "agreeing": select(func.count()).where(Stint.state == AGREEING, Stint.part == LEAD),
+        "asked": select(func.count(func.distinct(Offer.beneficiary_id))).where(col(Offer.state).in_(HOLDING)),
+        "relays": select(func.count()).where(Relay.state == SEEKING),
+        "family": select(func.count()).where(*listed, col(Beneficiary.id).not_in(agreed)),
+    }
+    return {name: int(session.exec(query).one()) for name, query in counts.items()}

@@ -1,8 +1,8 @@
 """The invented people of the sandbox's county: plainly nobody, in places that are real.
 
-Region codes and the lie of the counties are real, towns are not. Names begin with 样 (sample) or 测 (test), which are no
-surnames, and go on in the ten stems, which count. Volunteers' numbers begin with 154, which no operator was ever given;
-families all have the number that China Mobile prints in its own examples.
+Region codes and the lie of the counties are real, towns are not. Names begin with 样 (sample) or 测 (test), no surnames
+of anybody, and go on in the ten stems, which count. Volunteers' mobile numbers begin with 154, which no operator was
+given; families all have 13800138000, an operator's own number that stands in forms as an example.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ CITY = "4408"
 COUNTIES = {"440823": (21.377, 110.250), "440825": (20.400, 110.200), "440882": (20.900, 110.050)}
 _TOWNS = (("样东镇", 0.0, 0.04), ("样西镇", 0.0, -0.04), ("样南镇", -0.04, 0.0), ("样北街道", 0.03, 0.0))
 _AROUND = 0.012  # degrees from the middle of a town to its last house
+SPECIALISTS = 2  # of a county
 _FAMILY_PHONE = "13800138000"
 _NEEDS = ("支教助学", "文体活动", "康复治疗", "日常照料", "社会融入", "心理辅导", "技能培训", "就业支持")
 _SERVICES = ("study", "culture", "rehabilitation", "care", "inclusion", "counselling", "training", "employment")
@@ -38,6 +39,11 @@ class Size:
     teams: int = 12
     volunteers: int = 200
     served: int = 400
+
+    @property
+    def staff(self) -> int:
+        """One organiser, and the specialists of each county: the first of the volunteers."""
+        return 1 + SPECIALISTS * self.counties
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +101,10 @@ def volunteers(chance: Random, size: Size, today: date) -> list[Invented]:
     for number in range(size.volunteers):
         county = codes[number % len(codes)]
         town, latitude, longitude = _place(chance, county)
-        minor = number >= size.teams + 8 and chance.random() < 0.04
-        student = not minor and chance.random() < 0.45
-        youngest, oldest = (15, 17.5) if minor else (19.5, 23) if student else (23, 60)
+        # Whoever has a part comes first, and is grown up; whoever gives one has a profession.
+        minor = number >= size.staff + size.teams and chance.random() < 0.04
+        student = not minor and number >= size.staff and chance.random() < 0.45
+        youngest, oldest = (15, 17.5) if minor else (19.5, 23) if student else (26, 60)
         languages = ["mandarin", *(["cantonese"] if chance.random() < 0.6 else []), *(["sign"] * (number % 9 == 0))]
         skills = _some(chance, _SKILLS, 3) + (("sign_language",) if number % 9 == 0 else ())
         found.append(

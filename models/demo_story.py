@@ -167,7 +167,7 @@ class Story:
             self._at(8, partial(self._take_back, home))
 
     def _asked(self, home: Home, number: int) -> None:
-        self._begin(home, 2, "later" if number % 5 == 0 else "asked")
+        self._begin(home, 2, "later" if number % 5 == 4 else "asked")
 
     def _agreeing(self, home: Home, number: int) -> None:
         self._begin(home, 13 if number % 2 else 5, "written" if number % 2 else "yes")
@@ -240,13 +240,17 @@ class Story:
         return [Candidate(one.person_id) for one in (*first, *rest)]
 
     def _ask(self, home: Home, until: str, in_team: bool, session: Session) -> None:
+        leaving = stints.lead_of(session, home.beneficiary_id)
         for candidate in self._near(home, in_team=in_team):
+            if leaving is not None and candidate.person_id == leaving.person_id:
+                continue
             try:
                 (made,) = offering.offer(session, home.beneficiary_id, [candidate], self._by(home))
             except OfferError:
                 continue
             if candidate.team_id is None:
                 self._load[candidate.person_id] += 1
+            self._for_player.discard(home.beneficiary_id)
             if until == "later":
                 self._when(now_of(session) + timedelta(hours=4), partial(self._say_later, made.id, made.person_id))
             elif until != "asked":
