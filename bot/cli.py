@@ -80,6 +80,7 @@ def build() -> typer.Typer:
     from bot.commands import (
         chat,
         db,
+        demo,
         doctor,
         duty,
         households,
@@ -87,6 +88,7 @@ def build() -> typer.Typer:
         inbox,
         keys,
         matching,
+        relays,
         roles,
         serve,
         teams,
@@ -103,7 +105,23 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for group in (serve, db, keys, roles, teams, imports, households, matching, duty, inbox, why, doctor, chat):
+    for group in (
+        serve,
+        db,
+        keys,
+        roles,
+        teams,
+        imports,
+        households,
+        matching,
+        relays,
+        duty,
+        inbox,
+        why,
+        doctor,
+        chat,
+        demo,
+    ):
         group.add(app)
     return app
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from config.texts import _
 from handlers.days import with_weekday
@@ -33,37 +34,46 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
     if found is None or found.relay.begun_by == person.id or not may_see(session, person.id, found.somebody.county):
         return None
     row = found.relay
-    together = _first_of_batch(session, row, person.id)
-    if together is None:
+    together = _told_together(session, person.id, row)
+    if not together or together[0] != row.id:
         return None
     day, why, who = with_weekday(row.last_day), reason(row.reason), responsible(session, person, found)
-    if together > 1:
-        said = _("有 {count} 个结对要一起交接（{why}），最后一天：{day}。负责人：{who}。在有人接上以前，由负责人照看。")
-        return Reply(said.format(count=together, why=why, day=day, who=who), (_list_option(),))
+    if len(together) > 1:
+        said = _("有 {count} 个结对要交接（{why}），最早的最后一天：{day}。过了最后一天还没有人接，就由负责人照看。")
+        return Reply(said.format(count=len(together), why=why, day=day) + _asks(row), (_list_option(),))
     lines = [
         _("有一个结对要找接的人：{who}。").format(who=by_name(session, person, found.somebody)),
         _("现在的志愿者：{who}").format(who=volunteer(session, found.stint.person_id)),
         _("原因：{why}").format(why=why),
         _("最后一天：{day}").format(day=day),
-        _("负责人：{who}。过了最后一天还没有人接，就由负责人照看。").format(who=who),
+        _("负责人：{who}。过了最后一天还没有人接，就由负责人照看。").format(who=who) + _asks(row),
     ]
     facts = RelayFacts(relay=row.id, today=local_now(session, person).date().isoformat())
     options = asked(session, person.id, HANDOVER, "what", facts, [("open", _("打开看"))])
     return Reply("\n".join(lines), (*options, _list_option()))
 
 
-def _first_of_batch(session: Session, row: Relay, person_id: str) -> int | None:
-    """How many of its batch this one is told of, where this is the first of them; else None. 1 = by itself."""
-    if not row.batch:
-        return 1
-    batch = select(Relay.id).where(
-        Relay.batch == row.batch, Relay.specialist_id == person_id, col(Relay.state).in_(STANDING)
+def _asks(row: Relay) -> str:
+    return _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
+
+
+def _told_together(session: Session, person_id: str, row: Relay) -> list[str]:
+    """The relays that are told of in one message, what is due first in front: those of a batch, and the terms that one
+    run of the job found. Whoever looks after forty families does not get forty messages at once."""
+    query = select(Relay.id).where(col(Relay.state).in_(STANDING), Relay.reason == row.reason)
+    if row.batch:
+        query = query.where(Relay.batch == row.batch)
+    elif row.reason == "term" and row.begun_by == "programme":
+        hour = row.begun_at.replace(minute=0, second=0, microsecond=0)
+        query = query.where(Relay.begun_by == "programme", col(Relay.begun_at) >= hour)
+        query = query.where(col(Relay.begun_at) < hour + timedelta(hours=1))
+    else:
+        return [row.id]
+    found = (
+        relaying_lists.standing(session, key)
+        for key in session.exec(query.order_by(col(Relay.last_day), col(Relay.id)))
     )
-    first = session.exec(batch.order_by(col(Relay.id)).limit(1)).first()
-    if row.specialist_id != person_id:
-        return 1
-    count = session.exec(select(func.count()).select_from(batch.subquery())).one()
-    return int(count) if first == row.id else None
+    return [each.relay.id for each in found if each and may_see(session, person_id, each.somebody.county)]
 
 
 def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -74,7 +84,7 @@ def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Repl
     again = select(Relay.id).where(Relay.stint_id == found.stint.id, col(Relay.state).in_(STANDING))
     if session.exec(again).first() is not None or not may_see(session, person.id, found.somebody.county):
         return None
-    said = _("不用找接的人了：{who}的志愿者（{volunteer}）可以继续，结对照旧。")
+    said = _("不用找接的人了：{volunteer}又能继续，{who}的结对照旧。")
     called = volunteer(session, found.stint.person_id)
     return Reply(said.format(who=by_name(session, person, found.somebody), volunteer=called), (_list_option(),))
 
@@ -85,7 +95,7 @@ def _renewed(session: Session, person: Person, params: dict[str, Any]) -> Reply 
     if found is None or found[0].state != OPEN or found[0].part != LEAD:
         return None
     stint, somebody = found
-    said = _("好消息：{who}的志愿者（{volunteer}）续了一期，到 {day}。")
+    said = _("好消息：{volunteer}和{who}又续了一期，到 {day}。")
     day = stint.ends_on.isoformat() if stint.ends_on else ""
     called = volunteer(session, stint.person_id)
     return Reply(said.format(who=by_name(session, person, somebody), volunteer=called, day=day))

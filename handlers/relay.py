@@ -14,7 +14,8 @@ from sqlmodel import Session
 
 from config.texts import _
 from handlers.days import day_within, with_weekday
-from handlers.dialogue import Answer, Ask, Choice, Dialogue, Refused, Talk
+from handlers.dialogue import Answer, Ask, Choice, Dialogue, Further, Refused, Talk
+from handlers.here import here
 from handlers.late import asked
 from handlers.menu_words import JOINS, LEAVES
 from handlers.message import Option, Reply
@@ -51,6 +52,14 @@ class Which:
     """There are several: show them. Without `what` there is nothing to choose from."""
 
     what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """This one, or all of them: the talk goes on about them."""
+
+    what: str
+    stints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,8 @@ def _talk(facts: RelayFacts) -> Talk:
         choices = (*(Choice(key, key) for key in facts.ids), Choice(ALL, _all_label()))
         picked = yield Ask("which", _("是哪一位？"), choices)
         stints = facts.ids if picked == ALL else (picked,)
+        if what != "go_on":
+            return Picked(what, stints)
     if not stints:
         return Which(what)
     if what == "go_on":
@@ -168,20 +179,23 @@ def _leave_talk(facts: RelayFacts, stints: tuple[str, ...], _what: str) -> Talk:
 
 def _relay_talk(facts: RelayFacts, stints: tuple[str, ...], what: str) -> Talk:
     today = date.fromisoformat(facts.today)
+    summer = date(today.year + (today > date(today.year, 6, 30)), 6, 30)
     said = yield Ask(
         "last_day",
         _last_day_text(what).format(example=(today + timedelta(days=45)).isoformat()),
         (
             *((Choice("today", _("就到今天"), words=(_("今天"),)),) if what in ("stopped", "other") else ()),
-            Choice("open", _("还没定"), words=(_("不知道"), _("没定"))),
+            *((Choice("summer", _("到 {day}").format(day=summer.isoformat())),) if what == "graduation" else ()),
+            Choice("open", _("还没定"), words=(_("不知道"), _("没定"), _("还不知道"), _("没想好"))),
         ),
         check=day_within(today, relaying.LONGEST_DAYS),
     )
-    day = said if isinstance(said, date) else today + timedelta(days=0 if said == "today" else OPEN_DAYS)
+    known = {"today": today, "summer": summer, "open": today + timedelta(days=OPEN_DAYS)}
+    day = said if isinstance(said, date) else known[said]
     note, private = yield from ask_notes()
     lines = [_("请核对："), _("最后一天：{day}").format(day=with_weekday(day))]
     if said == "open":
-        lines[-1] += _("（还没定，先按 {days} 天算，可以再改）").format(days=OPEN_DAYS)
+        lines[-1] += _("（还没定，先按 {days} 天算）").format(days=OPEN_DAYS)
     if facts.pairings > 1:
         lines.append(_("结对：{value}").format(value=_how_many(stints, facts.pairings)))
     lines.append(_("给接的人的留言：{value}").format(value=_size(note)))
@@ -215,9 +229,11 @@ def _size(words: str) -> str:
     return _("{count} 字").format(count=len(words)) if words else _("没有写")
 
 
-def _perform(session: Session, person: Person, command: Which | Leave | Go | GoOn | Notes) -> Reply:
+def _perform(session: Session, person: Person, command: Which | Picked | Leave | Go | GoOn | Notes) -> Reply | Further:
     if isinstance(command, Which):
         return _list(session, person, command.what)
+    if isinstance(command, Picked):
+        return _picked(session, person, command.what, command.stints)
     if isinstance(command, Leave):
         return _leave(session, person, command)
     if isinstance(command, Notes):
@@ -227,6 +243,14 @@ def _perform(session: Session, person: Person, command: Which | Leave | Go | GoO
 
 def _called(session: Session, person: Person, stint: Stint) -> str:
     return served(session, person, session.get_one(Beneficiary, str(stint.beneficiary_id)))
+
+
+def _label(session: Session, person: Person, stint: Stint) -> str:
+    """With the day it began where only a mark stands, which nobody knows by heart."""
+    called = _called(session, person, stint)
+    if here(session).sensitive_in_chat or stint.opened_at is None:
+        return called
+    return _("{who}（{day} 开始）").format(who=called, day=f"{stint.opened_at:%Y-%m-%d}")
 
 
 def _contact() -> Option:
@@ -245,7 +269,7 @@ def _list(session: Session, person: Person, what: str) -> Reply:
     if not what or not found:
         return _nothing()
     shown = found[:SHOWN]
-    labels = [(stint.id, _called(session, person, stint)) for stint in shown]
+    labels = [(stint.id, _label(session, person, stint)) for stint in shown]
     facts = RelayFacts(
         today=local_now(session, person).date().isoformat(),
         what=what,
@@ -258,6 +282,15 @@ def _list(session: Session, person: Person, what: str) -> Reply:
         lines.append(_("这里只列出前 {count} 位，其余的请联系专员。").format(count=SHOWN))
     labels.append((ALL, _all_label()))
     return Reply("\n".join(lines), asked(session, person.id, HAND_OVER.name, "which", facts, labels), numbered=True)
+
+
+def _picked(session: Session, person: Person, what: str, ids: tuple[str, ...]) -> Reply | Further:
+    """Whom it is about is said once more, at this door; from now on no question names them."""
+    stints = _stints(session, person, ids)
+    if not stints:
+        return _nothing()
+    facts = _prepare(session, person).model_copy(update={"what": what, "stints": tuple(stint.id for stint in stints)})
+    return Further(facts, _("好的，说的是{who}。").format(who=_names(session, person, stints)))
 
 
 def _stints(session: Session, person: Person, ids: tuple[str, ...]) -> list[Stint]:
@@ -310,7 +343,7 @@ def _go(session: Session, person: Person, command: Go) -> Reply:
     if not begun:
         return _nobody() if why == "nobody" else _nothing()
     found = relaying_lists.standing(session, begun[0][1].id)
-    specialist = responsible(session, person, found) if found else _("负责的专员")
+    specialist = responsible(session, person, found) if found else _("当地的专员")
     names = _names(session, person, [stint for stint, _row in begun])
     lines = [_("记下了。谢谢你一直陪着{who}。").format(who=names)]
     lines.append(_("负责找接的人：{specialist}。").format(specialist=specialist))
@@ -320,6 +353,8 @@ def _go(session: Session, person: Person, command: Go) -> Reply:
             day=last.isoformat(), specialist=specialist, who=names
         )
     )
+    if last < command.last_day:
+        lines.append(_("这是以前定的日子，还按它算。要改晚，先选“我又能继续了”，再重新说一次。"))
     lines.append(_("有人答应接，会马上告诉你。改了主意，随时回复“我又能继续了”。"))
     back = go_on_option(session, person.id, begun[0][1].id) if len(begun) == 1 else ()
     return Reply("\n".join(lines), back)

@@ -88,7 +88,8 @@ def _answer(session: Session, person: Person, command: Answer) -> Reply:
     who, specialist = served(session, person, found.somebody), responsible(session, person, found)
     said = _("好的，谢谢你陪着{who}。到 {day}（含当天）还是你；{specialist}正在找接的人，{who}不会没人管。")
     text = said.format(who=who, day=day.isoformat(), specialist=specialist)
-    return Reply(text, go_on_option(session, person.id, found.relay.id))
+    back = go_on_option(session, person.id, found.relay.id) if found.relay.reason != "organisation" else ()
+    return Reply(text, back)
 
 
 def _renewed(session: Session, person: Person, found: Handing) -> Reply:
@@ -239,8 +240,8 @@ def _begun(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
 
 def _begun_words(why: str) -> str:
     return {
-        "term": _("你和{who}的这一期到 {day} 满。谢谢你一直陪着！想再续一期吗？不续也没关系。"),
-        "graduation": _("毕业快乐！专员为你和{who}的结对安排了交接，你的最后一天是 {day}。"),
+        "term": _("你和{who}的这一期到 {day}满。谢谢你一直陪着！想再续一期吗？不续也没关系。"),
+        "graduation": _("你们队要毕业或换届了，专员为你和{who}的结对安排了交接，最后一天是 {day}。谢谢你一直陪着！"),
         "silence": _(
             "有一阵没有你的消息了，希望你一切都好。专员先为{who}找接的人，最后一天记作 {day}。还在的话，告诉我们就行。"
         ),
@@ -254,7 +255,7 @@ def _hand_over(session: Session, person: Person, params: dict[str, Any]) -> Repl
     if found is None or found.relay.taken_at is None or found.stint.state != OPEN or found.successor is None:
         return None
     who = served(session, person, found.somebody)
-    lines = [_("好消息：{who}有人接了（{next}）。").format(who=who, next=volunteer(session, found.successor.person_id))]
+    lines = [_("好消息：{who}有人接了，是{next}。").format(who=who, next=volunteer(session, found.successor.person_id))]
     if found.relay.hands_over_on is not None:
         lines.append(_("交接日：{day}。").format(day=with_weekday(found.relay.hands_over_on)))
     lines.append(_("建议你们一起去一次，当面介绍。时间由专员帮忙约。交接好了，请选“交接好了”；在那以前还是你。"))

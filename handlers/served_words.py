@@ -20,8 +20,8 @@ from models.relaying_lists import Handing, responsible_for
 
 
 def mark(somebody: Beneficiary) -> str:
-    """A case by a mark of its own, which every platform may carry."""
-    return _("档案 {mark}").format(mark=somebody.id[-6:].upper())
+    """A case by a mark of its own, which every platform may carry; between quotation marks, as it stands in sentences."""
+    return _("“档案 {mark}”").format(mark=somebody.id[-6:].upper())
 
 
 def served(session: Session, person: Person, somebody: Beneficiary) -> str:
@@ -58,7 +58,7 @@ def colleague(session: Session, person: Person, other: str | None) -> str:
         return _("你自己")
     somebody = session.get(Person, other) if other else None
     form = address_form(session, somebody) if somebody else None
-    return form or _("负责的专员")
+    return form or _("当地的专员")
 
 
 def responsible(session: Session, person: Person, found: Handing) -> str:
@@ -72,7 +72,7 @@ def reason(why: str) -> str:
         "graduation": _("毕业"),
         "moved": _("搬走"),
         "stopped": _("不能继续"),
-        "term": _("一期满了"),
+        "term": _("一期快满了"),
         "silence": _("联系不上"),
         "organisation": _("换团队"),
         "specialist": _("专员安排"),

@@ -239,7 +239,7 @@ def _answered(session: Session, person: Person, params: dict[str, Any]) -> Reply
     stint, somebody, day = found
     called, who = volunteer(session, stint.person_id), by_name(session, person, somebody)
     if stint.state == OPEN:
-        said = _("{volunteer}答应替一阵：到 {day} 照看{who}。")
+        said = _("{volunteer}答应替一阵，到 {day}照看{who}。")
         return Reply(said.format(volunteer=called, day=with_weekday(day), who=who), (_list_option(),))
     before = session.get(Stint, stint.follows_id or "")
     if stint.state != ENDED or stint.ended_why != "taken_back" or before is None or before.state != OPEN:

@@ -21,16 +21,24 @@ from models.volunteer import by_number
 
 
 class TeamFacts(BaseModel):
-    """`looked` = the answers for which the rest was looked up: `name` and `to_name` of the teams, `count` pairings,
-    `others` that somebody else answers for."""
+    """Of the `team` that was looked up: `name`, `count` pairings, `others` that somebody else answers for. `looked` =
+    the answers for which `to_name`, that of the other team, was looked up."""
 
     today: str = "2000-01-01"
     allowed: bool = True
+    team: str = ""
     looked: tuple[str, ...] = ()
     name: str = ""
     to_name: str = ""
     count: int = 0
     others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Which team this is, and what it has."""
+
+    team: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +64,11 @@ def _facts(session: Session, person: Person) -> TeamFacts:
 
 def _talk(facts: TeamFacts) -> Talk:
     if not facts.allowed:
-        return Hand("", "", "", date.fromisoformat(facts.today), "")
+        return Look("")
     today = date.fromisoformat(facts.today)
-    team = yield Ask("team", _("要交接哪个团队？请写团队编号。"), check=team_number, told=False)
+    team = yield Ask("team", _("要交接哪个团队？请写团队编号。"), check=team_number)
+    if facts.team != team:
+        return Look(team)
     why = yield Ask(
         "why",
         _("是哪种交接？"),
@@ -82,7 +92,6 @@ def _talk(facts: TeamFacts) -> Talk:
         _("过了最后一天还没有人接的，由谁照看（例如整个暑假）？选一项，或写同事的志愿者编号。"),
         (Choice("me", _("我来"), words=(_("我自己"),)), Choice("each", _("各自负责的专员"), words=(_("专员"),))),
         check=keeper_number,
-        numeric=True,
     )
     command = Hand(team, why, to, last_day, "" if keeper == "each" else keeper)
     if facts.looked != command.answers():
@@ -136,12 +145,12 @@ def keeper_number(words: str) -> str:
     return plain
 
 
-def _perform(session: Session, person: Person, command: Hand) -> Reply | Further:
+def _perform(session: Session, person: Person, command: Look | Hand) -> Reply | Further:
     if not relaying_lists.scopes(session, person.id):
         text = _("“整队交接”是专员用的。自己要请假或交接，回复“请假交接”。")
         return Reply(text, (Option("m:hand_over", _("请假交接")),))
     team, to = _team(session, "team", command.team), None
-    if command.to:
+    if isinstance(command, Hand) and command.to:
         to = _team(session, "to", command.to)
         if to.id == team.id:
             raise Refused("to", _("这就是要交接的团队，请写另一个。"))
@@ -150,12 +159,21 @@ def _perform(session: Session, person: Person, command: Hand) -> Reply | Further
     stints, others = relaying_teams.pairings_of(session, team.id, person.id)
     if not stints:
         raise Refused("team", _("这个团队没有归你负责的、正在进行的结对，请核对编号。"))
+    facts = TeamFacts(
+        today=local_now(session, person).date().isoformat(),
+        team=command.team,
+        name=team.name,
+        count=len(stints),
+        others=others,
+    )
+    if isinstance(command, Look):
+        return Further(facts, _("{name}：归你负责的结对有 {count} 个。").format(name=team.name, count=len(stints)))
     keeper = _keeper(session, person, command.keeper)
+    if keeper is not None and not relaying_teams.may_keep(session, keeper, stints):
+        _refused("keeper")
     if not command.sure:
-        today = local_now(session, person).date().isoformat()
-        to_name = to.name if to is not None else ""
-        looked = {"looked": command.answers(), "name": team.name, "to_name": to_name}
-        return Further(TeamFacts(today=today, count=len(stints), others=others, **looked))
+        looked = {"looked": command.answers(), "to_name": to.name if to is not None else ""}
+        return Further(facts.model_copy(update=looked))
     try:
         done = relaying_teams.hand_over_team(
             session, team, command.why, command.last_day, person.id, keeper=keeper, to=to

@@ -9,6 +9,7 @@ from datetime import date
 
 from sqlmodel import Session, col, or_, select
 
+from models import role
 from models.beneficiary import Beneficiary, may_see
 from models.offering import Candidate, OfferError, offer
 from models.pairing import LEAD, OPEN, Stint
@@ -57,6 +58,13 @@ def pairings_of(session: Session, team_id: str, by: str) -> tuple[list[Stint], i
     rows = session.exec(query).all()
     theirs = [stint for stint, county in rows if may_see(session, by, county)]
     return theirs, len(rows) - len(theirs)
+
+
+def may_keep(session: Session, keeper: str, stints: Sequence[Stint]) -> bool:
+    """Whether somebody answers for the counties of all whom these stints are about."""
+    ids = [stint.beneficiary_id for stint in stints]
+    counties = session.exec(select(Beneficiary.county).where(col(Beneficiary.id).in_(ids)).distinct())
+    return all(role.covers_county(session, keeper, county) for county in counties)
 
 
 def hand_over_team(

@@ -1,4 +1,4 @@
-"""Stage directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔去世 1〕.
+"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔去世 1〕, 〔撤下〕.
 
 Numbers are those of the people of 〔台账 …〕; 〔结对 …〕 of somebody whose relay seeks makes the successor.
 """
@@ -61,9 +61,15 @@ def _died(play: Stage, session: Session, number: str) -> None:
     hush(session, "notice.served_left")
 
 
+def _withdrawn(_play: Stage, session: Session, *kinds: str) -> None:
+    """What others tell of a pairing that comes about is taken for told."""
+    hush(session, *kinds)
+
+
 DIRECTIONS: dict[str, Callable[..., None]] = {
     "志愿者": _volunteer,
     "结对": _pair,
     "团队": _team,
     "去世": _died,
+    "撤下": _withdrawn,
 }
