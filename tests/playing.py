@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlmodel import select
+from sqlmodel import Session, select
 from stdnum import luhn
 
 from models.beneficiary import MACHINE
@@ -25,6 +25,7 @@ from models.person import door_of
 from models.role import RoleGrant
 from models.volunteer import Volunteer
 from scheduler.ticker import Ticker
+from tests import directions_households
 from tests.conftest import StoppedClock
 from tests.ledger_files import as_csv, person
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
@@ -274,15 +275,15 @@ class Play:
         if verb == "台账":
             self._ledger(*rest.split())
             return []
+        if verb in directions_households.VERBS:
+            directions_households.direct(self, verb, *rest.split())
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
-            sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
-            door = door_of(session, self.platform, "test", sender)
-            assert door is not None, f"{name} has no door yet"
             session.add(
                 RoleGrant(
-                    person_id=door.person_id,
+                    person_id=self.person_of(session, name),
                     role=role,
                     scope_kind="region",
                     scope=scope,
@@ -291,6 +292,13 @@ class Play:
                 )
             )
         return []
+
+    def person_of(self, session: Session, name: str) -> str:
+        """Who somebody of the script is."""
+        sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
+        door = door_of(session, self.platform, "test", sender)
+        assert door is not None, f"{name} has no door yet"
+        return door.person_id
 
     def _ledger(self, region: str, numbers: str) -> None:
         """Somebody at the machine brings a ledger of these people, each of a town of its own."""

@@ -106,5 +106,5 @@ def _file(path: Path, rows: list[list[str]]) -> bytes:
 
 
 def _plain(cell: str) -> str:
-    """A town comes from a file of somebody else's: what a spreadsheet would take for a formula gets a mark before it."""
+    """A town comes from somebody else's file: what a spreadsheet would take for a formula gets a mark before it."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
