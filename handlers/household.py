@@ -107,7 +107,9 @@ def _perform(session: Session, person: Person, command: Act | Change) -> Reply |
         told = household_acts.nudge(session, command.person, person.id)
     except HouseholdError as error:
         return Reply(_why(error.reason), _list())
-    text = _("提醒已经放进发送队列（{count} 位）：“专员想知道最近好不好”。免打扰时段里会等一等，对方回复了会告诉你。")
+    text = _(
+        "好的，会提醒结对的志愿者（{count} 位）：“专员想知道最近好不好”。免打扰时段里会等一等，对方回复了会告诉你。"
+    )
     return Reply(text.format(count=told), _list())
 
 

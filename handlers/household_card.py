@@ -11,7 +11,6 @@ from handlers import household_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
-from models import household
 from models.household import Household
 from models.person import Person
 
@@ -26,9 +25,8 @@ class ActFacts(BaseModel):
     today: str = ""
 
 
-def card(session: Session, person: Person, beneficiary_id: str, back: tuple[Option, ...]) -> Reply:
-    """The card of somebody, for whoever answers for the county."""
-    line = household.one_of(session, person.id, beneficiary_id)
+def card(session: Session, person: Person, line: Household | None, back: tuple[Option, ...]) -> Reply:
+    """The card of somebody, for whoever answers for the county; None = nobody of theirs."""
     if line is None:
         return Reply(_("这一位不在台账里了，或者现在不归你负责。"), back)
     return Reply("\n".join(_lines(session, person, line)), (*buttons(session, person, line), *back))

@@ -22,6 +22,7 @@ from handlers.late import asked
 from handlers.message import Link, Option, Reply
 from handlers.paging import MORE, PAGE, Show, next_begin, onward, where
 from models import household, households, ledger_questions
+from models.household import Household
 from models.households import STATES, Wanted
 from models.page import issue_page
 from models.person import Person
@@ -69,7 +70,8 @@ def _look(session: Session, person: Person, command: Look) -> Reply:
         return Reply(text, (Option("m:contact", _("联系专员")),))
     facts, (kind, _colon, value) = command.facts, command.picked.partition(":")
     if kind == "p":
-        return household_card.card(session, person, value, _back(session, person, facts))
+        line = household.one_of(session, person.id, value)
+        return household_card.card(session, person, line, _back(session, person, facts, line))
     if kind == "page":
         return _page(session, person, facts)
     if kind == MORE:
@@ -124,7 +126,9 @@ def _places(
     begin = next_begin([f"r:{key}" for key in keys], seen)
     shown = keys[begin : begin + PAGE]
     lines = [_("一户不落：{count} 人。想看哪里？").format(count=total.total())]
-    lines += [_("{item}：{value}").format(item=household_words.state(one), value=total[one]) for one in STATES]
+    lines += [
+        _("{item}：{value}").format(item=household_words.state(one), value=total[one]) for one in STATES if total[one]
+    ]
     lines += where(begin, len(keys))
     text = _("{place}：{count} 人，等人 {waiting} 人")
     labels = [
@@ -167,6 +171,8 @@ def _states(session: Session, person: Person, facts: ListFacts, count: household
     named += [("soon", _("快到期的"), count.soon), ("mine", _("由你负责的"), mine), ("s:", _("全部"), count.people)]
     labels = [(key, text.format(item=words, value=many)) for key, words, many in named if many]
     labels += [("towns", _("按乡镇街道看")), *_page_label(session)]
+    if any(len(scope) < len(facts.region) for scope in ledger_questions.scopes(session, person.id)):
+        labels.append(("r:", _("看别的地方")))
     said = _("{place}，一户不落：{count} 人。想看哪一类？").format(place=_name(facts.region), count=count.people)
     return _listed(session, person, facts, said, labels, 0)
 
@@ -231,10 +237,13 @@ def _listed(session: Session, person: Person, facts: ListFacts, text: str, label
     return Reply(text, asked(session, person.id, HOUSEHOLDS.name, "pick", shown, labels), numbered=True)
 
 
-def _back(session: Session, person: Person, facts: ListFacts) -> tuple[Option, ...]:
-    """Back to where somebody was picked: the counts of the county."""
-    kept = facts.model_copy(update={"ids": ("counts",), "first": 0})
-    return asked(session, person.id, HOUSEHOLDS.name, "pick", kept, [("counts", _("一户不落"))])
+def _back(session: Session, person: Person, facts: ListFacts, line: Household | None = None) -> tuple[Option, ...]:
+    """Back to the counts of the county; from a card also to the others whom the same volunteer serves."""
+    labels = [("counts", _("一户不落"))]
+    if line is not None and line.stint is not None and line.people:
+        labels.insert(0, (f"w:{line.people[0].person_id}", _("同一位志愿者负责的人")))
+    kept = facts.model_copy(update={"ids": tuple(key for key, _label in labels), "first": 0})
+    return asked(session, person.id, HOUSEHOLDS.name, "pick", kept, labels)
 
 
 def _page(session: Session, person: Person, facts: ListFacts) -> Reply:

@@ -169,11 +169,12 @@ def towns(session: Session, viewer: str, region: str) -> dict[str, int]:
 
 def keys(session: Session, viewer: str, wanted: Wanted) -> list[str]:
     """The ids of whom is wanted, whoever needs somebody first: by state, then by what is due first, then by how long it
-    has been so."""
+    has been so, then by town. With `soon` what is due first stands first."""
     everybody = _everybody(session, _prefixes(session, viewer, wanted.region))
     row = everybody.c
     query = select(row.id).where(_chosen(session, everybody, wanted))
-    ordered = query.order_by(row.rank, func.coalesce(row.due, FAR), row.since, row.id)
+    due, town = func.coalesce(row.due, FAR), func.coalesce(row.town, "")
+    ordered = query.order_by(*((due, row.rank) if wanted.soon else (row.rank, due)), row.since, town, row.id)
     return list(session.execute(ordered).scalars())
 
 
