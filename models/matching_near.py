@@ -80,8 +80,10 @@ def _chord(km: float) -> float:
 
 def _most_refused(waiting: Waiting, group: Ints, terms: Terms) -> int:
     """So many of somebody's nearest may turn out to be out of the question."""
-    counts = np.bincount(terms.refused[:, 0], minlength=len(waiting)) if len(terms.refused) else np.zeros(1, np.int64)
-    return 1 + int(counts[group].max() if len(terms.refused) else 0)
+    most = int((waiting.person[group] >= 0).any())
+    if len(terms.refused):
+        most += int(np.bincount(terms.refused[:, 0], minlength=len(waiting))[group].max())
+    return most
 
 
 def _by_distance(waiting: Waiting, group: Ints, places: Places, fit: Ints, terms: Terms, most: int) -> Edges:
