@@ -80,8 +80,10 @@ def _chord(km: float) -> float:
 
 def _most_refused(waiting: Waiting, group: Ints, terms: Terms) -> int:
     """So many of somebody's nearest may turn out to be out of the question."""
-    counts = np.bincount(terms.refused[:, 0], minlength=len(waiting)) if len(terms.refused) else np.zeros(1, np.int64)
-    return 1 + int(counts[group].max() if len(terms.refused) else 0)
+    most = int((waiting.person[group] >= 0).any())
+    if len(terms.refused):
+        most += int(np.bincount(terms.refused[:, 0], minlength=len(waiting))[group].max())
+    return most
 
 
 def _by_distance(waiting: Waiting, group: Ints, places: Places, fit: Ints, terms: Terms, most: int) -> Edges:
@@ -170,7 +172,7 @@ def _in_pool(waiting: Waiting, who: Ints, places: Places, pool: Ints, home: Bool
 
 def _known(waiting: Waiting, group: Ints, places: Places, fit: Ints) -> Edges:
     """Whoever is of the team that served somebody before, where a coordinate is lacking, is among the candidates."""
-    who = group[(waiting.team[group] >= 0) & np.isnan(waiting.latitude[group])]
+    who = group[waiting.team[group] >= 0]
     members = places.members[np.isin(places.members[:, 0], fit)] if len(who) else places.members[:0]
     if not len(members):
         return joined([])
@@ -178,6 +180,8 @@ def _known(waiting: Waiting, group: Ints, places: Places, fit: Ints) -> Edges:
     for team in np.unique(waiting.team[who]):
         mine, theirs = who[waiting.team[who] == team], members[members[:, 1] == team, 0]
         each, at = np.repeat(mine, len(theirs)), np.tile(theirs, len(mine))
+        unknown = np.isnan(waiting.latitude[each]) | np.isnan(places.latitude[at])
+        each, at = each[unknown], at[unknown]
         same = (waiting.town[each] == places.town[at]) & (waiting.town[each] >= 0)
         kind = np.where(same, TOWN, np.where(places.low[at] < places.high[at], AREA, COUNTY))
         parts.append(Edges(each, at, np.full(len(each), np.nan), kind))

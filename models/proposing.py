@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, text, update
@@ -24,7 +24,7 @@ from models.many import Many
 from models.proposal import NEW, STALE, MatchingRun
 from models.proposing_who import still_waiting, waiting_by_county
 
-SLICE = 400  # proposals in one transaction: well under 250 ms on both databases (architecture.md §9)
+SLICE = 250  # proposals in one transaction: well under 250 ms on both databases (architecture.md §9)
 MOST_TOGETHER = 20_000  # people whose counties share helpers or teams are matched together up to so many
 
 _T = SQLModel.metadata.tables
@@ -174,6 +174,7 @@ def _blocks(session: Session, counties: dict[str, int]) -> list[tuple[list[str],
 class _Found:
     """What is proposed for one person; `person` is None where nobody was found."""
 
+    id: str
     key: str
     person: str | None
     team: str | None
@@ -196,7 +197,7 @@ def _matched(database: Database, counties: list[str], used: Counter[tuple[str, s
         person, team = found.whom[at] if at >= 0 else (None, None)
         if person:
             used[person, team] += 1
-        proposals.append(_Found(key, person, team, cost if person else 0.0, reasons))
+        proposals.append(_Found(new_id(), key, person, team, cost if person else 0.0, reasons))
     return proposals
 
 
@@ -211,7 +212,7 @@ def _keep(database: Database, made: MatchingRun, rows: list[_Found], counts: Cou
         still = still_waiting(session, [row.key for row in rows])
         kept = [row for row in rows if row.key in still]
         _STALE_OF.run(session, still)
-        told = json.dumps([asdict(row) | {"id": new_id()} for row in kept])
+        told = json.dumps([{name: getattr(row, name) for name in _FIELDS} for row in kept])
         given = {"rows": told, "run": made.id, "state": NEW, "made_at": made.made_at}
         session.connection().execute(_PUT_ON[session.get_bind().dialect.name], given)
     counts["waiting"] += len(kept)
