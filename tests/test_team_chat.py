@@ -9,6 +9,7 @@ from sqlmodel import select
 
 from handlers import notices
 from handlers.volunteer_dates import NOTICES
+from models import team_member
 from models.copy import copy_of
 from models.database import Database
 from models.outbox import OutboxMessage
@@ -91,6 +92,40 @@ def test_a_volunteer_of_several_teams_chooses_one(database: Database, platform: 
 def follow_my(chat: Chat) -> tuple[object, ...]:
     chat.say("我的")
     return chat.said.options  # type: ignore[return-value]
+
+
+def test_a_member_goes_by_oneself_unless_people_are_paired_with_them_there(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alin = volunteer(database, "alin", "13800138001")
+    team = team_of(database)
+    with database.write() as session:
+        add(session, MACHINE, team, number_of(alin))
+    alin.say("团队")
+    with monkeypatch.context() as paired:
+        paired.setattr(team_member, "is_paired", lambda *_arguments: True)
+        alin.press("退出团队")
+        assert "先和专员办好交接" in alin.press("退出团队")
+    alin.say("团队")
+    alin.press("退出团队")
+    assert "没有做任何改动" in alin.press("不退出")
+    alin.say("团队")
+    alin.press("退出团队")
+    assert "已经退出“阳光一队”" in alin.press("退出团队")
+    assert "还没有加入团队" in alin.say("团队")
+    assert [one.text for one in deliver(database, alin) if one.text] == [], "what was said is known"
+
+
+def test_who_led_before_is_told(database: Database) -> None:
+    alin, boan = volunteer(database, "alin", "13800138001"), volunteer(database, "boan", "13800138002")
+    team = team_of(database)
+    with database.write() as session:
+        for chat in (alin, boan):
+            add(session, MACHINE, team, number_of(chat))
+        set_leader(session, MACHINE, team, number_of(alin))
+        set_leader(session, MACHINE, team, number_of(boan))
+    said = [one.text for one in deliver(database, alin) if one.text and one.sender == "alin"]
+    assert [text.splitlines()[0][-8:] for text in said] == ["谢谢你一直带队！"]
 
 
 def test_what_stands_on_the_screen_may_be_typed(database: Database) -> None:
