@@ -55,6 +55,7 @@ from models.code import kind_of
 from models.conversation import Run
 from models.person import Person
 from models.role import highest
+from models.team import memberships
 from models.volunteer import volunteer_of
 
 DIALOGUES: dict[str, Dialogue] = {
@@ -439,6 +440,8 @@ def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
     ]
     if _has_role(session, person):
         lines.append(_("你负责的：“留言”看等你答复的话，“要打电话的人”看消息送不到的人，“团队”看团队和专员。"))
+    elif memberships(session, person.id):
+        lines.append(_("“团队”看你所在的团队。"))
     lines.append(who_is_responsible(place.operator, place.operator_contact))
     return Reply("\n".join(lines), () if talking else options(*first_steps(session, person), "my", "contact"))
 

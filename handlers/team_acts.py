@@ -10,12 +10,13 @@ from sqlmodel import Session
 from config.texts import _
 from handlers.checks import is_volunteer_number, volunteer_number
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
-from handlers.message import Reply
+from handlers.message import Option, Reply
 from handlers.team_words import TeamFacts, actions, refused, team_capacity, to_list, to_team
 from models import team as teams
 from models.person import Person
 from models.team import Team, TeamError, leader_of
 from models.team_member import add, remove, set_leader
+from models.volunteer import volunteer_of
 
 MOST_AT_ONCE = 30  # numbers in one message
 
@@ -46,6 +47,10 @@ def _talk(facts: TeamFacts) -> Talk:
     if what == "capacity":
         text = _("最多和几位服务对象结对？现在是 {count} 位。").format(count=facts.capacity)
         return Act(facts.team, what, size=(yield Ask("capacity", text, check=team_capacity, numeric=True)))
+    if what == "leave":
+        text = _("确定退出“{name}”吗？以后想回来，请负责的同事再加你。").format(name=facts.name)
+        sure = yield Ask("sure_leave", text, (Choice("yes", _("退出团队")), Choice("no", _("不退出"))))
+        return Act(facts.team, what) if sure == "yes" else None
     text = _(
         "确定解散“{name}”吗？队员和专员会收到通知，他们的登记和服务记录都在。"
         "解散后不能恢复，但随时可以新建团队，再把队员加进来。"
@@ -86,6 +91,8 @@ def _act(session: Session, person: Person, command: Act) -> Reply:
             gone = remove(session, person.id, team.id, command.numbers[0])
             said = _("已经移出 {number}，正在告诉对方。") if gone else _("{number} 现在不是这个团队的队员。")
             said = said.format(number=command.numbers[0])
+        elif command.what == "leave":
+            return _left(session, person, team)
         elif command.what == "capacity":
             teams.set_capacity(session, person.id, team.id, command.size)
             said = _resized(session, team)
@@ -118,6 +125,19 @@ def _led(session: Session, person: Person, team: Team, number: str) -> str:
         return _("{number} 已经是队长。").format(number=number)
     said = _("{number} 现在是队长，正在告诉对方。").format(number=number)
     return said + (_("原来的队长留在团队里。") if before is not None else "")
+
+
+def _left(session: Session, person: Person, team: Team) -> Reply:
+    registered = volunteer_of(session, person.id)
+    try:
+        if registered is not None:
+            remove(session, person.id, team.id, registered.number)
+    except TeamError as error:
+        if error.reason != "stints":
+            raise
+        text = _("你在这个团队里还有结对的人，先和专员办好交接，才能退出。请回复“联系专员”。")
+        return Reply(text, (Option("m:contact", _("联系专员")),))
+    return Reply(_("你已经退出“{name}”。你还是志愿者，登记的资料都在。谢谢你！").format(name=team.name))
 
 
 def _resized(session: Session, team: Team) -> str:

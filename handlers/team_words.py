@@ -22,17 +22,20 @@ LISTED = 10  # members or specialists that a question offers; others are written
 
 class TeamFacts(BaseModel):
     """A team as it stood on the screen. `members` are numbers with what they are called, at most LISTED; `decides` =
-    the person may change more than its members."""
+    the person may change more than its members; `own` = he or she is no more than a member."""
 
     team: str = ""
     name: str = ""
     capacity: int = 0
     members: tuple[tuple[str, str], ...] = ()
     decides: bool = False
+    own: bool = False
 
 
 def actions(facts: TeamFacts) -> tuple[Choice, ...]:
     """What somebody may do with it."""
+    if facts.own:
+        return (Choice("leave", _("退出团队")),)
     found = [Choice("add", _("加队员"), words=(_("添加队员"),))]
     if facts.members:
         found += [Choice("leader", _("设队长")), Choice("remove", _("移出队员"))]

@@ -212,8 +212,11 @@ def _mine(session: Session, person: Person, team: Team) -> Reply:
     else:
         lines.append(_("队长：{who}").format(who=called(session, leads.person_id)))
     lines.append(_("队员 {count} 位。").format(count=len(members(session, team))))
-    lines.append(_("找负责的专员，或者想退出，回复“联系专员”。"))
-    return Reply("\n".join(lines), (Option("m:contact", _("联系专员")),))
+    lines.append(_("找负责的专员，回复“联系专员”。"))
+    facts = TeamFacts(team=team.id, name=team.name, own=True)
+    labels = [(choice.value, choice.label) for choice in actions(facts)]
+    leaving = asked(session, person.id, "team", "what", facts, labels)
+    return Reply("\n".join(lines), (Option("m:contact", _("联系专员")), *leaving))
 
 
 TEAMS = Dialogue("teams", ListFacts, _facts, _talk, _list, repeats=True)
@@ -226,7 +229,7 @@ def _notice(session: Session, person: Person, params: dict[str, Any]) -> Reply |
         return None
     team, news = session.get_one(Team, row.team_id), str(params["news"])
     belongs = any(each.id == team.id for each in teams_of(session, person.id))
-    if news in ("joined", "leader"):
+    if news in ("joined", "leader", "follower"):
         return _joined(session, person, team, news) if row.left_at is None and belongs else None
     if belongs:
         return None
@@ -245,6 +248,9 @@ def _joined(session: Session, person: Person, team: Team, news: str) -> Reply:
         lines = [
             _("你现在是志愿服务团队“{name}”（{place}）的队长，谢谢你愿意带队！").format(name=team.name, place=place)
         ]
+    elif news == "follower":
+        text = _("志愿服务团队“{name}”（{place}）有了新队长，你还是队员。谢谢你一直带队！")
+        lines = [text.format(name=team.name, place=place)]
     else:
         lines = [_("你加入了志愿服务团队“{name}”（{place}），欢迎！").format(name=team.name, place=place)]
         leads = leader_of(session, team)

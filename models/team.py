@@ -345,7 +345,7 @@ def leave(session: Session, by: str, held: TeamMember, news: str) -> None:
 
 
 def tell(session: Session, row: str, person_id: str, news: str) -> None:
-    """Tell a member. `news`: "joined", "leader", "removed" or "ended"; empty = nothing that they do not know."""
+    """`news`: "joined", "leader", "follower" (leads no longer), "removed", "ended"; empty = they know."""
     if news:
         enqueue(session, person_id, "notice.team", {"member": row, "news": news}, unique_key=f"team:{row}:{news}")
 

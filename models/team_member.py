@@ -60,7 +60,7 @@ def set_leader(session: Session, by: str, team_id: str, number: str) -> bool:
     before = leader_of(session, team)
     if before is not None:
         leave(session, by, before, "")
-        _join(session, by, team, before.person_id, MEMBER, news="")
+        _join(session, by, team, before.person_id, MEMBER, news="follower")
     leave(session, by, held, "")
     return _join(session, by, team, volunteer.person_id, LEADER, news="leader")
 
