@@ -29,6 +29,7 @@ from models import (
     relay_days,
     relaying,
     role,
+    stints,
     substituting,
 )
 from models.agreement import Terms
