@@ -20,6 +20,7 @@ from handlers import (
     household,
     households,
     ledger,
+    matched,
     messages,
     nudge,
     offer,
@@ -100,6 +101,8 @@ DIALOGUES: dict[str, Dialogue] = {
         unpaired.UNPAIRED,
         served_steps.SERVED_STEP,
         proposals.PROPOSALS,
+        matched.MATCH_ALL,
+        matched.MATCHED,
         teams.TEAMS,
         team_acts.TEAM,
         team_new.TEAM_NEW,
@@ -200,6 +203,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("guardian", N_("我是监护人"), guardian.GUARDIAN),
         Entry("guardian_record", N_("登记监护人书面同意"), guardian_record.GUARDIAN_RECORD),
         Entry("offer", N_("看邀请"), offer.OFFER),
+        Entry("match_all", N_("给全部的人配一次"), matched.MATCH_ALL),
         Entry("family", N_("我家的志愿者"), say=family.overview),
         Entry("family_join", N_("输入家里的码"), family.JOIN),
         Entry("my", N_("我的"), say=profile.my),
@@ -395,7 +399,7 @@ def greeting(session: Session, person: Person) -> Reply:
         return Reply(text, options("profile", "contact"), menu=role)
     text = _(
         "你好，这里是暖阳——青年志愿者助残“阳光行动”的小助手。\n"
-        "现在可以在这里报名当志愿者、管理自己的资料、给负责的同事留言；结对、探访和服务时长还在准备。\n"
+        "现在可以在这里报名当志愿者、管理自己的资料、接受结对、给负责的同事留言；探访和服务时长还在准备。\n"
         "想加入，回复“报名”；随时可以回复“菜单”“帮助”或“联系专员”。"
     )
     return Reply(text, options("register", "recognise", "language"), menu=role)

@@ -121,6 +121,7 @@ def kind(name: str) -> str:
         "notice.called_off": _("结对没有定下来"),
         "notice.served_left": _("一个结对结束了"),
         "notice.objected": _("家里决定先不结对"),
+        "notice.matched": _("配对建议好了"),
         "notice.family_said": _("家里说的话"),
         "notice.nudge": _("专员问最近好不好"),
         "notice.nudge_answer": _("志愿者答复最近怎么样"),

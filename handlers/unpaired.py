@@ -102,7 +102,10 @@ def _counts(session: Session, person: Person) -> Reply:
     if len(states) > 1:
         labels.append((ALL, _("全部")))
     facts = ListFacts(ids=tuple(value for value, _label in labels))
-    return Reply("\n".join(lines), asked(session, person.id, UNPAIRED.name, "pick", facts, labels), numbered=True)
+    options = asked(session, person.id, UNPAIRED.name, "pick", facts, labels)
+    if found.get("nobody", 0) + found.get("relay", 0) > 1:
+        options = (*options, Option("m:match_all", _("给全部的人配一次")))
+    return Reply("\n".join(lines), options, numbered=True)
 
 
 def _list(session: Session, person: Person, command: Show) -> Reply:

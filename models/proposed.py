@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, func, select, update
 
 from models import audit, proposing
 from models.beneficiary import Beneficiary, BeneficiaryError, may_see
@@ -54,6 +54,33 @@ def propose(session: Session, beneficiary_id: str, by: str, count: int) -> list[
 def _standing(session: Session, beneficiary_id: str) -> list[Proposal]:
     query = select(Proposal).where(Proposal.beneficiary_id == beneficiary_id, Proposal.state == NEW)
     return list(session.exec(query.where(col(Proposal.person_id).is_not(None))))
+
+
+def next_of_run(session: Session, run_id: str, viewer: str, seen: Sequence[str]) -> Proposal | None:
+    """The best proposal of a run that nobody has decided on and that was not seen yet, of the viewer's people."""
+    query = select(Proposal, Beneficiary.county).join(Beneficiary, col(Beneficiary.id) == Proposal.beneficiary_id)
+    query = query.where(Proposal.run_id == run_id, Proposal.state == NEW, col(Proposal.person_id).is_not(None))
+    query = query.where(col(Proposal.id).not_in(list(seen))).order_by(col(Proposal.cost), col(Proposal.id))
+    rows = session.exec(query.limit(200)).all()
+    return next((row for row, county in rows if may_see(session, viewer, county)), None)
+
+
+def left_of_run(session: Session, run_id: str) -> int:
+    """How many proposals of a run wait for a decision."""
+    query = select(func.count()).select_from(Proposal).where(Proposal.run_id == run_id, Proposal.state == NEW)
+    return int(session.exec(query.where(col(Proposal.person_id).is_not(None))).one())
+
+
+def refuse_one(session: Session, proposal_id: str, by: str) -> None:
+    """This one will not do. Raises BeneficiaryError."""
+    row = session.get(Proposal, proposal_id)
+    somebody = session.get(Beneficiary, row.beneficiary_id) if row else None
+    if row is None or somebody is None or not may_see(session, by, somebody.county):
+        raise BeneficiaryError("scope")
+    if row.state == NEW:
+        row.state, row.decided_at, row.decided_by = REFUSED, now_of(session), by
+        session.add(row)
+        audit.note(session, by, "proposal.refused", row.beneficiary_id, count=1)
 
 
 def candidates(session: Session, beneficiary_id: str, keys: Sequence[str]) -> list[Candidate]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import bindparam, select, text, update
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 from config import regions
 from models import audit
@@ -21,6 +21,7 @@ from models.beneficiary import MACHINE, Beneficiary, BeneficiaryError, may_see
 from models.database import Database, now_of
 from models.ids import new_id
 from models.many import Many
+from models.outbox import REPLY, enqueue
 from models.proposal import NEW, STALE, MatchingRun
 from models.proposing_who import still_waiting, waiting_by_county
 
@@ -72,16 +73,18 @@ def nobody_hears(_done: int, _total: int) -> None:
     """For callers that show no progress."""
 
 
-def run(database: Database, region: str, by: str, told: Told = nobody_hears) -> MatchingRun:
+def run(database: Database, region: str, by: str, told: Told = nobody_hears, *, asked: str = "") -> MatchingRun:
     """Propose somebody for everybody waiting in a region (a code of 2, 4 or 6 digits), or store why nobody was found;
-    earlier proposals that nobody has acted on are stale then. Raises BeneficiaryError("scope")."""
+    earlier proposals that nobody has acted on are stale then. `asked` = the row of a run
+    that was asked for (`ask`). Raises BeneficiaryError("scope")."""
     place = regions.get(region)
     with database.read() as session:
         if place is None or not may_see(session, by, place.code):
             raise BeneficiaryError("scope")
         blocks = _blocks(session, waiting_by_county(session, place.code))
     with database.write() as session:
-        made = MatchingRun(region=place.code, made_by=by, made_at=now_of(session))
+        new = MatchingRun(region=place.code, made_by=by, made_at=now_of(session))
+        made = (session.get(MatchingRun, asked) if asked else None) or new
         session.add(made)
     total, counts, why = sum(size for _counties, size in blocks), Counter[str](), Counter[str]()
     used: Counter[tuple[str, str | None]] = Counter()
@@ -94,10 +97,45 @@ def run(database: Database, region: str, by: str, told: Told = nobody_hears) -> 
     _forget_older(database, made)
     with database.write() as session:
         row = session.get_one(MatchingRun, made.id)
+        row.done_at = now_of(session)
         row.counts = {name: counts[name] for name in ("waiting", "matched", "left")} | {"why": dict(why)}
         told_of = {name: counts[name] for name in ("waiting", "matched", "left")}
         audit.note(session, by, "matching.run", row.id, region=row.region, **told_of)
     return row
+
+
+def ask(session: Session, region: str, by: str) -> MatchingRun:
+    """Ask for a run over a region, which a job does beside the turns (`asked_for`); one that waits already stays.
+    Raises BeneficiaryError("scope")."""
+    place = regions.get(region)
+    if place is None or not may_see(session, by, place.code):
+        raise BeneficiaryError("scope")
+    query = select(MatchingRun).where(col(MatchingRun.region) == place.code, col(MatchingRun.made_by) == by)
+    waiting = session.scalars(query.where(col(MatchingRun.asked), col(MatchingRun.done_at).is_(None))).first()
+    row = waiting or MatchingRun(region=place.code, made_by=by, made_at=now_of(session), asked=True)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def run_asked(database: Database) -> int:
+    """Do what was asked for, and tell whoever asked; returns how many runs."""
+    with database.read() as session:
+        query = select(MatchingRun).where(col(MatchingRun.asked), col(MatchingRun.done_at).is_(None))
+        waiting = [
+            (row.id, row.region, row.made_by) for row in session.scalars(query.order_by(col(MatchingRun.made_at)))
+        ]
+    for key, region, by in waiting:
+        try:
+            run(database, region, by, asked=key)
+        except BeneficiaryError:
+            # The role ended meanwhile: nobody is to be told.
+            with database.write() as session:
+                session.get_one(MatchingRun, key).done_at = now_of(session)
+            continue
+        with database.write() as session:
+            enqueue(session, by, "notice.matched", {"run": key}, unique_key=f"matched:{key}", priority=REPLY)
+    return len(waiting)
 
 
 def propose_for(session: Session, beneficiary_id: str, count: int = 3, *, by: str = MACHINE) -> list[Candidate]:

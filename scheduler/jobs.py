@@ -30,6 +30,7 @@ from models import (
     offering,
     outbox,
     page,
+    proposing,
     recognition,
     relay_days,
     resting,
@@ -207,6 +208,11 @@ def begin_for_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
+def match_asked(database: Database) -> int:
+    """Whole counties that were to be matched at once; somebody asked for it in a chat."""
+    return proposing.run_asked(database)
+
+
 # Name, seconds between two runs, the job.
 JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
@@ -221,6 +227,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("expire_searches", 3_600, expire_searches),
     ("come_of_age", 3_600, come_of_age),
     ("pass_offers_on", 60, pass_offers_on),
+    ("match_asked", 5, match_asked),
     ("remind_unfinished", 3_600, remind_unfinished),
     ("begin_relays", 3_600, begin_relays),
     ("end_last_days", 300, end_last_days),

@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from models import volunteer
 from models.beneficiary import DIED
 from models.person import Person, address_form, set_address_form
-from models.stints import served_left
+from models.served_gone import left
 from models.team import Team
 from models.volunteer import Registered, volunteer_of
 from tests.pairings import hush, pair, somebody, team_with
@@ -57,7 +57,7 @@ def _died(play: Stage, session: Session, number: str) -> None:
     found.status = DIED
     session.add(found)
     session.flush()
-    served_left(session, found.id)
+    left(session, found.id)
     hush(session, "notice.served_left")
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from models import agreement, demo, family, offering, relaying, role, stints, substituting
 from models.agreement import Terms
-from models.beneficiary import GONE, LISTED, Beneficiary, is_minor
+from models.beneficiary import LISTED, Beneficiary, is_minor
 from models.database import Database, now_of
 from models.demo import City, Home
 from models.distance import kilometres
@@ -282,11 +282,6 @@ class County:
             for row, said in ((here[0], "去世"), (here[len(here) // 2], "迁出"), (here[-1], "去世")):
                 row["状态"] = said
             demo.take_ledger(self.database, county, rows)
-        with self.database.write() as session:
-            gone = session.exec(select(Beneficiary.id).where(col(Beneficiary.status).in_(GONE))).all()
-            for one in gone:
-                stints.served_left(session, one)
-                offering.withdraw_offers(session, one, "programme")
 
     def _stage(self, row: dict[str, str]) -> tuple[int, int]:
         """Whoever is asked for comes first, whoever is being paired last."""
