@@ -96,7 +96,7 @@ def _sexes() -> tuple[Choice, ...]:
 
 def _ask_sex(_today: str, skippable: bool) -> Generator[Ask, Any, Value]:
     text = _("你的性别是？有的家庭希望来的是女志愿者，或者男志愿者；可以不说。")
-    choices = (*_sexes(), Choice("untold", _("不说"), words=(_("跳过"), "跳过", "skip")))
+    choices = (*_sexes(), Choice("untold", _("不说"), words=(_("跳过"), "跳过", "skip", "不想说", "不想說")))
     said = yield Ask("sex", text, choices, stoppable=skippable)
     return None if said == "untold" else said
 
@@ -106,13 +106,16 @@ def _ask_spot(_today: str, skippable: bool) -> Generator[Ask, Any, Value]:
         "你平时常在哪里？可以发送位置，只记到大约 1 公里，用来就近安排；"
         "也可以写乡镇或街道的名字，例如“五山街道”。不想说，选“到区县就行”。"
     )
-    only = Choice("county", _("到区县就行"), words=(_("跳过"), "跳过", "skip"))
-    said = yield Ask("spot", text, (only,), check=_spot, location=True, stoppable=skippable)
+    again = _("请发送位置，或写乡镇、街道的名字；不想说，选“到区县就行”。")
+    only = Choice("county", _("到区县就行"), words=(_("跳过"), "跳过", "skip", "不说", "不想说", "不說", "不想說"))
+    said = yield Ask("spot", text, (only,), check=_spot, location=True, stoppable=skippable, again=again)
     return None if said == "county" else said
 
 
 def _spot(words: str) -> Spot:
     if not words.startswith("geo:"):
+        if any(c.isdigit() for c in words):
+            raise Invalid(_("只写乡镇或街道的名字就行，不用写门牌。"))
         return Spot(town=checks.short_words(30, _("请写乡镇或街道的名字，2 到 30 个字，或者发送位置。"))(words))
     latitude, _comma, longitude = words.removeprefix("geo:").partition(",")
     try:

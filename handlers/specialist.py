@@ -20,9 +20,9 @@ from handlers.team_words import SpecialistFacts, specialist_actions, standing, t
 from models import role
 from models.person import Person
 from models.role import GrantError, covers_county, grants
-from models.team import by_team_number
+from models.team import by_team_number, teams_of
 from models.team_member import is_adult
-from models.volunteer import ACTIVE, by_number
+from models.volunteer import ACTIVE, Volunteer, by_number
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def perform(session: Session, person: Person, command: Look | Give | End) -> Rep
             role.end_grant(session, command.grant, person.id)
             said = _("已经结束这位在{place}的专员职责，正在告诉对方。")
         else:
-            chosen = _chosen(session, person, facts.number)
+            chosen = _chosen(session, person, facts)
             if chosen is None:
                 return Reply(_("这位现在不能当专员，没有改动。"), _back(session, person, facts))
             role.grant(session, chosen, "specialist", facts.kind, facts.scope, by=person.id)
@@ -125,7 +125,7 @@ def _county(session: Session, person: Person, command: Look) -> Reply | Further:
 
 def _found(session: Session, person: Person, facts: SpecialistFacts, number: str) -> Further:
     volunteer = by_number(session, number)
-    if volunteer is None or not covers_county(session, person.id, volunteer.county):
+    if volunteer is None or not _within_reach(session, person, facts, volunteer):
         raise Refused("number", _("在你负责的地区里没有这个编号，请核对一下。"))
     if volunteer.status != ACTIVE or not is_adult(session, volunteer):
         raise Refused("number", _("这位现在不能当专员：要满 18 岁，而且是正式志愿者。"))
@@ -135,9 +135,17 @@ def _found(session: Session, person: Person, facts: SpecialistFacts, number: str
     return Further(facts.model_copy(update=update))
 
 
-def _chosen(session: Session, person: Person, number: str) -> str | None:
-    volunteer = by_number(session, number)
-    if volunteer is None or not covers_county(session, person.id, volunteer.county):
+def _within_reach(session: Session, person: Person, facts: SpecialistFacts, volunteer: Volunteer) -> bool:
+    """Whom somebody may find by number: people of his or her own region, and members of the team."""
+    if covers_county(session, person.id, volunteer.county):
+        return True
+    belongs = {team.number for team in teams_of(session, volunteer.person_id)}
+    return facts.kind == "team" and facts.scope in belongs
+
+
+def _chosen(session: Session, person: Person, facts: SpecialistFacts) -> str | None:
+    volunteer = by_number(session, facts.number)
+    if volunteer is None or not _within_reach(session, person, facts, volunteer):
         return None
     return volunteer.person_id if volunteer.status == ACTIVE and is_adult(session, volunteer) else None
 

@@ -128,6 +128,33 @@ def test_who_led_before_is_told(database: Database) -> None:
     assert [text.splitlines()[0][-8:] for text in said] == ["谢谢你一直带队！"]
 
 
+def test_the_organiser_of_a_team_alone_finds_its_members_and_nobody_else(database: Database) -> None:
+    lead, alin = person_here(database, "lead"), volunteer(database, "alin", "13800138001")
+    boan = volunteer(database, "boan", "13800138002")
+    team = team_of(database)
+    with database.write() as session:
+        add(session, MACHINE, team, number_of(alin))
+        number = session.get_one(Team, team).number
+    grant(database, lead, "organiser", number, "team")
+    lead.say("团队", "1")
+    lead.press("设专员")
+    assert "没有这个编号" in lead.say(number_of(boan))
+    lead.say(number_of(alin))
+    assert "已经设为“阳光一队”的专员" in lead.press("设为专员")
+
+
+def test_not_wishing_to_say_is_no_name_of_a_street(database: Database) -> None:
+    chat = Chat(database)
+    chat.register()
+    for item in ("常在哪里", "性别"):
+        chat.act("menu", menu="change_profile")
+        chat.press(item)
+        assert "先不填" in chat.say("不想说")
+    row = chat.volunteer()
+    assert row is not None
+    assert (row.town, row.sex) == (None, None)
+
+
 def test_what_stands_on_the_screen_may_be_typed(database: Database) -> None:
     boss, alin = person_here(database, "boss", "organiser"), volunteer(database, "alin", "13800138001")
     team_of(database)
@@ -264,6 +291,7 @@ def test_a_shared_place_is_kept_to_two_decimals_and_not_read_out_on_telegram(dat
     chat.act("menu", menu="change_profile")
     chat.press("常在哪里")
     chat.press("重新填写")
+    assert "不用写门牌" in chat.say("五山路 381 号")
     chat.say("五山街道")
     row = chat.volunteer()
     assert row is not None
