@@ -21,7 +21,7 @@ from handlers.late import asked
 from handlers.ledger_words import question_words
 from handlers.message import Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
-from models import ledger_questions
+from models import ledger_questions, ledger_upload
 from models.beneficiary import GONE, Beneficiary, BeneficiaryError, dossier_of
 from models.ledger_questions import Open
 from models.person import Person
@@ -44,7 +44,7 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
     waiting = ledger_questions.open_questions(session, person.id)
     lines = _standing(session, person)
     if not waiting:
-        return Reply("\n".join([*lines, _("没有等着核实的人。")]))
+        return Reply("\n".join([*lines, _("没有等着核实的人。")]), _imports(session, person))
     begin = next_begin([each.question.id for each in waiting], command)
     shown = waiting[begin : begin + PAGE]
     lines.append(_("有 {count} 位要核实：台账没有自己改动，等你说现在的情况。").format(count=len(waiting)))
@@ -52,13 +52,23 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
     labels = [(each.question.id, _label(session, person, each)) for each in shown]
     labels += onward(begin, len(waiting), _("后面的人"))
     facts = ListFacts(ids=tuple(each.question.id for each in shown), first=begin)
-    return Reply("\n".join(lines), asked(session, person.id, LEDGER.name, "pick", facts, labels), numbered=True)
+    options = asked(session, person.id, LEDGER.name, "pick", facts, labels)
+    return Reply("\n".join(lines), (*options, *_imports(session, person)), numbered=True)
+
+
+def _imports(session: Session, person: Person) -> tuple[Option, ...]:
+    """Ledgers are brought by organisers."""
+    if not ledger_upload.scopes(session, person.id):
+        return ()
+    return (Option("m:import_ledger", _("导入台账")), Option("m:imports", _("最近的导入")))
 
 
 def _standing(session: Session, person: Person) -> list[str]:
     found = ledger_questions.counties(session, person.id)
     if not found:
-        return [_("你负责的地区还没有导入台账，请找管理员导入。")]
+        if ledger_upload.scopes(session, person.id):
+            return [_("你负责的地区还没有导入台账，选“导入台账”就能导入。")]
+        return [_("你负责的地区还没有导入台账，请找组织者或管理员导入。")]
     said = _("你负责的地区，台账在册 {count} 人（{counties} 个区县）。")
     return [said.format(count=sum(found.values()), counties=len(found))]
 

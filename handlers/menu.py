@@ -16,6 +16,8 @@ from handlers import (
     guardian,
     guardian_record,
     ledger,
+    ledger_imports,
+    ledger_upload,
     messages,
     on_duty,
     preferences,
@@ -70,6 +72,9 @@ DIALOGUES: dict[str, Dialogue] = {
         calls.CALL_UNDO,
         ledger.LEDGER,
         ledger.ANSWER,
+        ledger_upload.UPLOAD,
+        ledger_imports.IMPORTS,
+        ledger_imports.ONE,
     )
 }
 
@@ -128,6 +133,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("nobody_dropped", N_("一户不落")),
         Entry("monthly_report", N_("月报")),
         Entry("ledger", N_("台账"), ledger.LEDGER),
+        Entry("import_ledger", N_("导入台账"), ledger_upload.UPLOAD),
+        Entry("imports", N_("最近的导入"), ledger_imports.IMPORTS),
         Entry("theme_days", N_("主题日")),
         Entry("approvals", N_("待审批")),
         Entry("more_profile", N_("填写更多资料"), profile.PROFILE),

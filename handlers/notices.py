@@ -9,7 +9,19 @@ from typing import Any
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import account, calls, contact, guardian, ledger, messages, on_duty, privacy, recognition, roles
+from handlers import (
+    account,
+    calls,
+    contact,
+    guardian,
+    ledger,
+    ledger_imports,
+    messages,
+    on_duty,
+    privacy,
+    recognition,
+    roles,
+)
 from handlers.message import Reply
 from models.person import Person
 
@@ -33,6 +45,7 @@ NOTICES: dict[str, Maker] = {
     **privacy.NOTICES,
     **calls.NOTICES,
     **ledger.NOTICES,
+    **ledger_imports.NOTICES,
 }
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import and_, func, insert, or_, select
 from sqlmodel import Session, SQLModel
 
 from models import ledger_questions
@@ -123,6 +123,7 @@ def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) ->
         "why": standing.why,
         "done": standing.kind == REFUSED,
         "decided": False,
+        "faulty": bool(row.problems),
         "beneficiary_id": standing.row.id if standing.row is not None else None,
         "other_id": standing.other,
         "row_sealed": vault_of(session).seal_json("ledger_batch_row.row_sealed", key, kept),
@@ -191,10 +192,20 @@ def _alike(session: Session, batch: LedgerBatch, strangers: list[Record]) -> dic
     return found
 
 
-def problems_of(session: Session, batch: LedgerBatch) -> Iterator[LedgerRow]:
-    """The rows of a batch that have problems or are doubtful, with their cells, as the file had them."""
+def _bad(batch: LedgerBatch) -> Any:
+    return and_(_R.c.batch_id == batch.id, or_(_R.c.faulty, _R.c.kind.in_((REFUSED, DOUBTFUL))))
+
+
+def count_problems(session: Session, batch: LedgerBatch) -> int:
+    """How many rows have problems or are doubtful."""
+    return int(session.execute(select(func.count()).select_from(_R).where(_bad(batch))).scalar_one())
+
+
+def problems_of(session: Session, batch: LedgerBatch, limit: int | None = None) -> Iterator[LedgerRow]:
+    """The rows of a batch that have problems or are doubtful, with their cells, as the file had them; the first of
+    them, if there is a limit."""
     vault = vault_of(session)
-    for row in session.execute(select(_R).where(_R.c.batch_id == batch.id).order_by(_R.c.number)):
+    for row in session.execute(select(_R).where(_bad(batch)).order_by(_R.c.number).limit(limit)):
         kept = vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed) if row.row_sealed else {}
         found = tuple(Problem(**problem) for problem in kept.get("problems", ()))
         if row.kind == DOUBTFUL or (row.kind == REFUSED and row.why):
