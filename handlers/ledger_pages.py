@@ -38,7 +38,7 @@ MOST_NUMBERS = 5_000  # doubtful rows that are taken by one press
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row with its problems: `where` names the row and, if one cell is meant, its column."""
+    """Rows with one fault: `where` names the rows and, if cells are meant, their columns."""
 
     where: str
     what: str
@@ -98,7 +98,7 @@ def result(session: Session, batch: LedgerBatch, upload: Upload) -> dict[str, An
         "place": place_name(batch.region),
         "part": batch.part,
         "counts": counts(batch),
-        "lines": [line(row, batch) for row in rows],
+        "lines": lines(rows, batch),
         "more": bad - len(rows),
         "has_file": bool(rows),
         "open": is_open,
@@ -140,14 +140,21 @@ def counts(batch: LedgerBatch) -> list[tuple[str, int]]:
     return [(word, batch.counts.get(kind, 0)) for kind, word in words.items()]
 
 
-def line(row: LedgerRow, batch: LedgerBatch) -> Line:
-    """A row of the file with what is wrong, as the command line tells it: no name, no number."""
-    columns = [batch.headings[one.column] for one in row.problems if one.column is not None]
-    where = _("第 {number} 行").format(number=row.number)
-    named = _("、").join(dict.fromkeys(filter(None, columns)))
-    if named:
-        where = _("{row}（{columns}）").format(row=where, columns=named)
-    return Line(where, " ".join(standing_words(one) for one in row.problems))
+def lines(rows: list[LedgerRow], batch: LedgerBatch) -> list[Line]:
+    """The rows of the file with what is wrong, as the command line tells it: no name, no number. Rows with the same
+    fault stand together; of a row that cannot be taken it is told why, the rest of it is in the file."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        told = [one for one in row.problems if one.stops] or list(row.problems)
+        columns = [batch.headings[one.column] for one in told if one.column is not None]
+        named = _("、").join(dict.fromkeys(filter(None, columns)))
+        found.setdefault((named, " ".join(map(standing_words, told))), []).append(str(row.number))
+    return [_line(_("、").join(numbers), named, what) for (named, what), numbers in found.items()]
+
+
+def _line(rows: str, named: str, what: str) -> Line:
+    where = _("第 {number} 行").format(number=rows)
+    return Line(_("{row}（{columns}）").format(row=where, columns=named) if named else where, what)
 
 
 def numbers(text: str) -> list[int]:
@@ -183,9 +190,9 @@ def names(session: Session, batch: LedgerBatch, viewer: str) -> dict[str, Any]:
     """Whom of an import that was taken back the ledger kept, by row and name; each look at a minor's is logged."""
     audit.note(session, viewer, "ledger.names_read", batch.id, region=batch.region)
     found = ledger_undo.kept_people(session, batch.id, MOST_NAMES)
-    lines = []
+    kept = []
     for number, person in found:
         may = person is not None and beneficiary.may_see(session, viewer, person.county)
         name = beneficiary.dossier_of(session, person, viewer, why="ledger undo").name if person and may else "—"
-        lines.append(Line(_("第 {number} 行").format(number=number), name))
-    return {"lines": lines, "more": max(0, len(ledger_undo.refused(session, batch.id)) - len(found))}
+        kept.append(Line(_("第 {number} 行").format(number=number), name))
+    return {"lines": kept, "more": max(0, len(ledger_undo.refused(session, batch.id)) - len(found))}
