@@ -176,9 +176,10 @@ ONE = Dialogue("ledger_import", OneFacts, _one_facts, _one_talk, _one, repeats=T
 
 def _told(session: Session, person: Person, batch: LedgerBatch) -> Reply:
     """How it stands, in figures, and what can be done with it."""
-    figures = [_("{item} {value}").format(item=word, value=count) for word, count in counts(batch) if count]
-    place = place_name(batch.region)
-    lines = [_("{place}的台账：{state}。").format(place=place, state=title(batch)), _("，").join(figures)]
+    lines = [_("{place}的台账：{state}。").format(place=place_name(batch.region), state=title(batch))]
+    if batch.state != UNDONE:
+        figures = [_("{item} {value}").format(item=word, value=count) for word, count in counts(batch) if count]
+        lines.append(_("，").join(figures))
     is_open = batch.state == CHECKED and batch.forgotten_at is None
     wanted = [SEE]
     if is_open:

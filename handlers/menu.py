@@ -18,6 +18,7 @@ from handlers import (
     ledger,
     ledger_imports,
     ledger_upload,
+    merging,
     messages,
     on_duty,
     preferences,
@@ -75,6 +76,8 @@ DIALOGUES: dict[str, Dialogue] = {
         ledger_upload.UPLOAD,
         ledger_imports.IMPORTS,
         ledger_imports.ONE,
+        merging.CONFIRM,
+        merging.UNDO,
     )
 }
 

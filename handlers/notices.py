@@ -16,6 +16,7 @@ from handlers import (
     guardian,
     ledger,
     ledger_imports,
+    merging,
     messages,
     on_duty,
     privacy,
@@ -46,6 +47,7 @@ NOTICES: dict[str, Maker] = {
     **calls.NOTICES,
     **ledger.NOTICES,
     **ledger_imports.NOTICES,
+    **merging.NOTICES,
 }
 
 

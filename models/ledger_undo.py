@@ -138,11 +138,16 @@ def _put_back(session: Session, rows: Sequence[Any]) -> None:
 
 
 def _hung_on(session: Session, people: list[str]) -> set[str]:
-    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge."""
+    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge, a pairing …"""
     doors = select(_B.c.id).where(_B.c.id.in_(people), _B.c.person_id.is_not(None))
     answers = select(_Q.c.beneficiary_id).where(_Q.c.beneficiary_id.in_(people), _Q.c.answer.is_not(None))
-    merged = select(_B.c.merged_into).where(_B.c.merged_into.in_(people))
-    return set(session.execute(union_all(doors, answers, merged)).scalars())
+    hanging = [
+        select(key.parent).where(key.parent.in_(people))
+        for table in SQLModel.metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.column is _B.c.id and table is not _Q
+    ]
+    return set(session.execute(union_all(doors, answers, *hanging)).scalars())
 
 
 def _confirmed(session: Session, batch: str, people: list[str]) -> set[str]:
