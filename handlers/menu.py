@@ -20,7 +20,10 @@ from handlers import (
     household,
     households,
     ledger,
+    ledger_imports,
+    ledger_upload,
     matched,
+    merging,
     messages,
     nudge,
     offer,
@@ -121,6 +124,11 @@ DIALOGUES: dict[str, Dialogue] = {
         households.HOUSEHOLDS,
         household.HOUSEHOLD,
         nudge.NUDGE,
+        ledger_upload.UPLOAD,
+        ledger_imports.IMPORTS,
+        ledger_imports.ONE,
+        merging.CONFIRM,
+        merging.UNDO,
     )
 }
 
@@ -184,6 +192,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("nobody_dropped", N_("一户不落"), households.HOUSEHOLDS),
         Entry("monthly_report", N_("月报")),
         Entry("ledger", N_("台账"), ledger.LEDGER),
+        Entry("import_ledger", N_("导入台账"), ledger_upload.UPLOAD),
+        Entry("imports", N_("最近的导入"), ledger_imports.IMPORTS),
         Entry("theme_days", N_("主题日")),
         Entry("approvals", N_("待审批")),
         Entry("more_profile", N_("填写更多资料"), profile.PROFILE),

@@ -17,7 +17,9 @@ from handlers import (
     guardian,
     handover_notices,
     ledger,
+    ledger_imports,
     matched,
+    merging,
     messages,
     nudge,
     offer,
@@ -66,6 +68,8 @@ NOTICES: dict[str, Maker] = {
     **handover_notices.NOTICES,
     **substitutes.NOTICES,
     **nudge.NOTICES,
+    **ledger_imports.NOTICES,
+    **merging.NOTICES,
 }
 
 

@@ -9,6 +9,7 @@ from models import (  # noqa: F401 imported for their tables
     alert,
     audit,
     beneficiary,
+    beneficiary_merging,
     channel,
     clock,
     code,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
+from bot.commands import merging
 from bot.commands.shared import (
     Problem,
     configured,
@@ -68,6 +69,7 @@ def add(app: typer.Typer) -> None:
     group.command(help=_("撤回一个批次：新加的删去，改过的改回；之后又有变化的行留着，并列出行号。"))(undo)
     group.command(help=_("丢掉一个没有收下的批次。"))(drop)
     group.command(help=_("台账留下的疑问：新台账里没有了的人，两个区县都有的人；用 --answer 答复。"))(questions)
+    merging.add(group)
     app.add_typer(group, name="import")
 
 
