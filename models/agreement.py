@@ -19,7 +19,7 @@ from models.about import unsay
 from models.beneficiary import Beneficiary
 from models.database import now_of
 from models.obstacles import Candidate, leads, unfit
-from models.outbox import REPLY, enqueue
+from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Stint
 from models.person import family
 from models.served import Served, decides, locked_stint, served_of, servers, tell_responsible
@@ -214,6 +214,6 @@ def remind_unfinished(session: Session, among: Sequence[str]) -> int:
             continue
         week = (now_of(session) - stint.made_at).days // 7
         key = f"unfinished:{stint.id}:{week}"
-        params = {"stint": stint.id}
-        told += tell_responsible(session, served_of(session, stint), "notice.unfinished", params, key, stint.made_by)
+        served, params = served_of(session, stint), {"stint": stint.id}
+        told += tell_responsible(session, served, "notice.unfinished", params, key, stint.made_by, priority=REMINDER)
     return told

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, exists, select
 
 from models import role
 from models.beneficiary import GONE, Beneficiary, locked
-from models.outbox import REPLY, enqueue
+from models.outbox import REMINDER, enqueue
 from models.pairing import ENDED, LEAD, OPEN, Keeping, Stint
 from models.person import doors
 from models.relay import STANDING, Relay
@@ -88,10 +88,11 @@ def keep_unkept(session: Session, among: Sequence[str]) -> int:
 def lost_specialists(session: Session) -> list[str]:
     """Standing relays whose specialist does not answer for the county any more, or cannot be reached while somebody
     else there can."""
-    query = select(Relay.id, Relay.specialist_id, Relay.stint_id).where(col(Relay.state).in_(STANDING))
+    query = select(Relay.id, Relay.specialist_id, Relay.stint_id).join(Stint, col(Stint.id) == Relay.stint_id)
+    query = query.where(col(Relay.state).in_(STANDING))
     found = []
     known: dict[str, list[str]] = {}
-    for row, specialist, stint_id in session.exec(query.order_by(col(Relay.id))).all():
+    for row, specialist, stint_id in session.exec(query.order_by(col(Stint.beneficiary_id), col(Relay.id))).all():
         county = served_of(session, session.get_one(Stint, stint_id)).county
         people = known[county] if county in known else known.setdefault(county, answering(session, county))
         if people and specialist not in people and not _answers(session, specialist, county):
@@ -117,8 +118,8 @@ def name_anew(session: Session, among: Sequence[str]) -> int:
         about.specialist_id = people[0]
         session.add(about)
         session.flush()
-        key = f"relay:{about.id}:{people[0]}"
-        enqueue(session, people[0], "notice.relay", {"relay": about.id}, unique_key=key, priority=REPLY)
+        key = f"relay:{about.id}:named:{people[0]}"
+        enqueue(session, people[0], "notice.relay", {"relay": about.id}, unique_key=key, priority=REMINDER)
         done += 1
     return done
 
@@ -132,9 +133,6 @@ def hand_on(session: Session, people: Sequence[str]) -> None:
     for row in session.exec(theirs.where(col(Relay.keeper_id).in_(people))).all():
         row.keeper_id = None
         session.add(row)
-    name_anew(
-        session,
-        list(
-            session.exec(select(Relay.id).where(col(Relay.state).in_(STANDING), col(Relay.specialist_id).in_(people)))
-        ),
-    )
+    own = select(Relay.id).join(Stint, col(Stint.id) == Relay.stint_id).where(col(Relay.specialist_id).in_(people))
+    own = own.where(col(Relay.state).in_(STANDING)).order_by(col(Stint.beneficiary_id), col(Relay.id))
+    name_anew(session, list(session.exec(own)))

@@ -253,7 +253,8 @@ def _standing(session: Session, beneficiary_id: str, but: str = "") -> list[Offe
 
 def _tell_over(session: Session, row: Offer) -> None:
     _hush(session, row)
-    enqueue(session, row.person_id, "notice.offer_taken", {"offer": row.id}, unique_key=f"offer:{row.id}:taken")
+    key = f"offer:{row.id}:taken"
+    enqueue(session, row.person_id, "notice.offer_taken", {"offer": row.id}, unique_key=key, priority=REMINDER)
 
 
 def _hush(session: Session, row: Offer) -> None:
@@ -307,9 +308,8 @@ def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
             _decide_proposal(session, found.id, PROPOSAL_REFUSED, "programme")
             audit.note(session, "programme", "proposal.passed_over", found.id, why=error.reason)
     day = now_of(session).date().isoformat()
-    tell_responsible(
-        session, somebody, "notice.nobody_left", {"served": somebody.id}, f"nobody:{somebody.id}:{day}", by
-    )
+    key, params = f"nobody:{somebody.id}:{day}", {"served": somebody.id}
+    tell_responsible(session, somebody, "notice.nobody_left", params, key, by, priority=REMINDER)
     return None
 
 

@@ -83,8 +83,9 @@ def begin(
     session.flush()
     _notes(session, row, note, private)
     audit.note(session, by, "relay.begun", row.id, why=reason, batch=batch)
+    priority = REMINDER if by == PROGRAMME else REPLY
     for one in people if own or by == PROGRAMME else [row.specialist_id]:
-        enqueue(session, one, "notice.relay", {"relay": row.id}, unique_key=f"relay:{row.id}:{one}", priority=REPLY)
+        enqueue(session, one, "notice.relay", {"relay": row.id}, unique_key=f"relay:{row.id}:{one}", priority=priority)
     if not own:
         for one in servers(session, stint):
             key = f"relay:{row.id}:holder:{one}"
@@ -275,9 +276,9 @@ def finish(session: Session, row: Relay, stint: Stint) -> None:
     audit.note(session, PROGRAMME, "relay.done", row.id)
     for one in servers(session, successor):
         key = f"relay:{row.id}:done:{one}"
-        enqueue(session, one, "notice.opened_for_you", {"stint": successor.id}, unique_key=key)
-    served = served_of(session, stint)
-    tell_responsible(session, served, "notice.opened", {"stint": successor.id}, f"opened:{successor.id}")
+        enqueue(session, one, "notice.opened_for_you", {"stint": successor.id}, unique_key=key, priority=REMINDER)
+    served, params = served_of(session, stint), {"stint": successor.id}
+    tell_responsible(session, served, "notice.opened", params, f"opened:{successor.id}", priority=REMINDER)
 
 
 def renew(session: Session, relay_id: str, by: str) -> Stint:

@@ -86,13 +86,21 @@ def answering(session: Session, county: str) -> list[str]:
 
 
 def tell_responsible(
-    session: Session, somebody: Served, kind: str, params: dict[str, Any], key: str, first: str = ""
+    session: Session,
+    somebody: Served,
+    kind: str,
+    params: dict[str, Any],
+    key: str,
+    first: str = "",
+    *,
+    priority: int = REPLY,
 ) -> int:
-    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many."""
+    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many.
+    What time brings, and not somebody's act, waits for the morning (`priority` REMINDER)."""
     still = role.covers_county(session, first, somebody.county) if first else False
     if first and isinstance(somebody, Institution):
         still = still or any(held.scope_kind == "team" for held in role.grants(session, first))
     people = [first] if still and doors(session, first) else answering(session, somebody.county)
     for one in people:
-        enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=REPLY)
+        enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=priority)
     return len(people)

@@ -10,7 +10,7 @@ from models.beneficiary import GONE, LISTED, Beneficiary, locked
 from models.database import now_of
 from models.offer import Offer
 from models.offering import drop_proposals, withdraw_offers
-from models.outbox import enqueue
+from models.outbox import REMINDER, enqueue
 from models.pairing import GONE as SERVED_GONE
 from models.pairing import Keeping, Stint
 from models.relay import Relay
@@ -37,7 +37,7 @@ def left(session: Session, beneficiary_id: str) -> None:
     for stint, people in end_all(session, beneficiary_id, SERVED_GONE, "programme"):
         for one in people:
             key = f"stint:{stint.id}:gone:{one}"
-            enqueue(session, one, "notice.served_left", {"stint": stint.id}, unique_key=key)
+            enqueue(session, one, "notice.served_left", {"stint": stint.id}, unique_key=key, priority=REMINDER)
     stop_keeping(session, beneficiary_id, now_of(session))
     session.flush()
 

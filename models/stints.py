@@ -20,7 +20,7 @@ from models import audit, role
 from models.about import unsay
 from models.beneficiary import GONE, Beneficiary
 from models.database import now_of
-from models.outbox import REPLY, enqueue
+from models.outbox import REMINDER, enqueue
 from models.pairing import AGREEING, BACK, ENDED, LEAD, OPEN, RELAYED, SUBSTITUTE, TAKEN_BACK, TERM, Keeping, Stint
 from models.person import Person, local_now
 from models.relay import DONE, SEEKING, Relay
@@ -150,8 +150,8 @@ def keeping_of(session: Session, beneficiary_id: str) -> Keeping | None:
 
 
 def keep(session: Session, beneficiary_id: str, person_id: str, why: str) -> Keeping:
-    """From now on this one answers for somebody who is not paired; tells them. It follows the earlier one without a
-    gap."""
+    """From now on this one answers for somebody who is not paired; tells them, not at night. It follows the earlier one
+    without a gap."""
     now = now_of(session)
     before = keeping_of(session, beneficiary_id)
     if before is not None:
@@ -164,7 +164,9 @@ def keep(session: Session, beneficiary_id: str, person_id: str, why: str) -> Kee
     session.add(row)
     session.flush()
     audit.note(session, "programme", "pairing.kept", beneficiary_id, keeper=person_id, why=why)
-    enqueue(session, person_id, "notice.keeping", {"keeping": row.id}, unique_key=f"keeping:{row.id}", priority=REPLY)
+    enqueue(
+        session, person_id, "notice.keeping", {"keeping": row.id}, unique_key=f"keeping:{row.id}", priority=REMINDER
+    )
     return row
 
 
@@ -259,7 +261,7 @@ def _let_go(session: Session, stint: Stint, by: str, at: datetime) -> None:
         _ended(session, other, BACK if began else TAKEN_BACK, by, at)
         if began and other.person_id is not None:
             key = f"stint:{other.id}:thanks"
-            enqueue(session, other.person_id, "notice.thanks", {"stint": other.id}, unique_key=key)
+            enqueue(session, other.person_id, "notice.thanks", {"stint": other.id}, unique_key=key, priority=REMINDER)
     for relay in session.exec(select(Relay).where(Relay.stint_id == stint.id, col(Relay.state).in_(RELAYS))).all():
         relay.state, relay.closed_at = DONE, at
         session.add(relay)

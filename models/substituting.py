@@ -160,6 +160,7 @@ def end_over(session: Session, among: Sequence[str]) -> int:
         if unheard:
             somebody = session.get_one(Beneficiary, str(row.beneficiary_id))
             key = f"substitute:{row.id}:unheard"
-            tell_responsible(session, somebody, "notice.substitute", {"stint": row.id}, key, row.made_by)
+            kind, params = "notice.substitute", {"stint": row.id}
+            tell_responsible(session, somebody, kind, params, key, row.made_by, priority=REMINDER)
         done += 1
     return done

@@ -69,7 +69,8 @@ def _end(session: Session, stint: Stint) -> None:
     if stint.part != LEAD:
         end_stint(session, stint, BACK if stint.state == OPEN else TAKEN_BACK, PROGRAMME)
         key = f"substitute:{stint.id}:gone"
-        tell_responsible(session, served, "notice.substitute", {"stint": stint.id}, key, stint.made_by)
+        params = {"stint": stint.id}
+        tell_responsible(session, served, "notice.substitute", params, key, stint.made_by, priority=REMINDER)
     elif stint.state == AGREEING:
         undone(session, stint, PROGRAMME)
         if isinstance(served, Beneficiary):

@@ -112,32 +112,37 @@ class World:
     def person(self, zone: str = "Asia/Shanghai", *, door: bool = True) -> str:
         """Somebody who follows."""
         with self.database.write() as session:
-            person = Person(created_at=now_of(session), zone=zone)
-            session.add(person)
-            session.flush()
-            if door:
-                self._door(session, person.id)
-            return person.id
+            return self._person(session, zone, door=door)
 
-    def _door(self, session: Session, person: str) -> None:
+    def _person(self, session: Session, zone: str, *, door: bool) -> str:
         now = now_of(session)
-        door = Door(person_id=person, platform="wechat", account="test", sender=new_id(), opened_at=now, last_in_at=now)
-        session.add(door)
+        person = Person(created_at=now, zone=zone)
+        session.add(person)
+        session.flush()
+        if door:
+            told = {"platform": "wechat", "account": "test", "sender": new_id()}
+            session.add(Door(person_id=person.id, opened_at=now, last_in_at=now, **told))
+        return person.id
 
     def volunteer(self, county: str = TIANHE, **told: Any) -> str:
         """An active grown-up volunteer with a door; `zone` and `door` as of `person`."""
-        person = self.person(told.pop("zone", "Asia/Shanghai"), door=told.pop("door", True))
-        phone = told.pop("phone", None)
-        own = {"birth_date": GROWN, "status": ACTIVE, "sex": "female"} | told
-        with self.database.write() as session:
-            now = now_of(session)
-            row = Volunteer(
-                person_id=person, number=new_number(), registered_at=now, active_since=now, county=county, **own
-            )
-            session.add(row)
-            session.flush()
-            set_phone(session, row, phone)
+        (person,) = self.volunteers(1, county, **told)
         return person
+
+    def volunteers(self, count: int, county: str = TIANHE, **told: Any) -> list[str]:
+        """So many who are alike."""
+        zone, door, phone = told.pop("zone", "Asia/Shanghai"), told.pop("door", True), told.pop("phone", None)
+        own = {"birth_date": GROWN, "status": ACTIVE, "sex": "female", "county": county} | told
+        with self.database.write() as session:
+            now, people = now_of(session), []
+            for _ in range(count):
+                person = self._person(session, zone, door=door)
+                row = Volunteer(person_id=person, number=new_number(), registered_at=now, active_since=now, **own)
+                session.add(row)
+                session.flush()
+                set_phone(session, row, phone)
+                people.append(person)
+            return people
 
     def specialist(self, county: str = TIANHE, role: str = "specialist", kind: str = "region") -> str:
         """Somebody with a role for a region or a team, and a door."""
