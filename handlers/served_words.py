@@ -20,7 +20,7 @@ from models.relaying_lists import Handing, responsible_for
 
 
 def mark(somebody: Beneficiary) -> str:
-    """A case by a mark of its own, which every platform may carry; between quotation marks, as it stands in sentences."""
+    """A case by a mark of its own, which every platform may carry; quoted, since it stands in sentences."""
     return _("“档案 {mark}”").format(mark=somebody.id[-6:].upper())
 
 
