@@ -54,7 +54,7 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
 
 
 def _asks(row: Relay) -> str:
-    return _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
+    return "\n" + _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
 
 
 def _told_together(session: Session, person_id: str, row: Relay) -> list[str]:

@@ -10,8 +10,9 @@ from models.beneficiary import MACHINE, Beneficiary, by_id_number
 from models.database import now_of
 from models.offering import Candidate
 from models.outbox import OutboxMessage
-from models.pairing import OPEN, Stint
+from models.pairing import Stint
 from models.role import responsible
+from models.stints import lead_of
 from models.team import LEADER, MEMBER, Team, TeamMember
 from tests.ledger_files import id_number
 
@@ -63,5 +64,7 @@ def team_with(session: Session, number: str, leader: str, *members: str, capacit
 
 
 def open_stint(session: Session, served: Beneficiary) -> Stint:
-    """The open stint of somebody."""
-    return session.exec(select(Stint).where(Stint.beneficiary_id == served.id, Stint.state == OPEN)).one()
+    """The open lead stint of somebody."""
+    found = lead_of(session, served.id)
+    assert found is not None
+    return found
