@@ -111,9 +111,12 @@ ELSEWHERE = {
     "calls",
     "contact_answer",
     "contact_undo",
+    "household",
+    "households",
     "ledger",
     "ledger_answer",
     "messages",
+    "nudge",
     "recognition_check",
     "recognition_code",
 }
