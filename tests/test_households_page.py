@@ -53,7 +53,7 @@ async def test_the_page_shows_names_after_a_press_and_notes_each_minor_once(
         assert person(number)["姓名"] in words
     assert looks(database) == 6
     assert not any(secret in words for secret in SECRETS)
-    assert words.count("<caption>") == words.count("<table") == 6
+    assert words.count("<caption") == words.count("<table") == 6
     assert words.count('scope="row"') == 6
     clock.pass_time(timedelta(minutes=31))
     assert (await web.post(path, data={})).status == 404
