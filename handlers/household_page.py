@@ -20,15 +20,15 @@ MOST = 2_000  # people on one page
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One person; every cell is words."""
+    """One person. `contact` and `due` are what it is and its day."""
 
     name: str
     town: str
     who: str
     notes: tuple[str, ...]
-    contact: str
+    contact: tuple[str, str]
     agreed: str
-    due: str
+    due: tuple[str, str]
     why: str
 
 
@@ -84,8 +84,8 @@ def _row(line: Household, name: str, viewer: str, zone: str) -> Row:
         town=line.town or "",
         who=household_words.who(line, viewer),
         notes=tuple(household_words.warnings(line)),
-        contact=household_words.contact(line, zone),
+        contact=household_words.contact_parts(line, zone),
         agreed=household_words.agreed(line),
-        due=household_words.due(line, zone),
+        due=household_words.due_parts(line, zone),
         why=household_words.waiting(line, zone),
     )

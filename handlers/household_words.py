@@ -73,8 +73,14 @@ def warnings(line: Household) -> list[str]:
 
 def due(line: Household, zone: str) -> str:
     """What comes next, and when; empty for nothing."""
+    what, day = due_parts(line, zone)
+    return _("{item}：{value}").format(item=what, value=day) if day else ""
+
+
+def due_parts(line: Household, zone: str) -> tuple[str, str]:
+    """What comes next, and its day; both empty for nothing."""
     if line.due is None:
-        return ""
+        return "", ""
     what = {
         "meeting": _("第一次见面"),
         "hand_over": _("交接"),
@@ -82,16 +88,22 @@ def due(line: Household, zone: str) -> str:
         "term": _("约定到期"),
     }[line.due_what]
     day = line.due if line.due_what != "meeting" or line.meets_at is None else _day(line.meets_at, zone)
-    return _("{item}：{value}").format(item=what, value=day.isoformat())
+    return what, day.isoformat()
 
 
 def contact(line: Household, zone: str) -> str:
     """The last contact that is known; visits are not recorded yet, and that is said."""
+    what, day = contact_parts(line, zone)
+    return _("{day}（{what}）").format(day=day, what=what) if day else what
+
+
+def contact_parts(line: Household, zone: str) -> tuple[str, str]:
+    """What the last contact was, and its day; without one that nothing is on record."""
     if line.contact is None:
-        return _("还没有记录")
+        return _("还没有记录"), ""
     what, at = line.contact
     words = {"opened": _("开始结对"), "met": _("第一次见面"), "handed": _("交接")}[what]
-    return _("{day}（{what}）").format(day=_day(at, zone).isoformat(), what=words)
+    return words, _day(at, zone).isoformat()
 
 
 def agreed(line: Household) -> str:

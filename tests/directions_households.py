@@ -1,5 +1,5 @@
-"""Stage directions of 一户不落: 〔在册志愿者 阿林〕 registers somebody, 〔在册结对 3 结对 阿林〕 lets somebody of
-the ledger (by their number in the test's files) stand in a state."""
+"""Stage directions of 一户不落: 〔在册志愿者 阿林〕 registers somebody at once, and 〔在册结对 3 结对 阿林〕 lets
+somebody of the ledger, by their number in the test's files, stand in a state."""
 
 from __future__ import annotations
 

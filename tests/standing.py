@@ -11,6 +11,7 @@ from models.database import now_of
 from models.family import FamilyConsent
 from models.offer import Offer
 from models.pairing import Keeping, Stint
+from models.proposal import MatchingRun, Proposal
 from models.relay import Relay
 
 
@@ -47,6 +48,12 @@ def offer(session: Session, about: str, person: str, state: str = "waiting", **m
     now = now_of(session)
     usual: dict[str, Any] = {"made_by": "machine", "made_at": now, "holds_until": now + timedelta(hours=48)}
     return _kept(session, Offer(beneficiary_id=about, person_id=person, state=state, **usual | more))
+
+
+def search(session: Session, about: str, found: str | None) -> Proposal:
+    now = now_of(session)
+    run = _kept(session, MatchingRun(region="440106", made_by="machine", made_at=now))
+    return _kept(session, Proposal(run_id=run.id, beneficiary_id=about, person_id=found, made_at=now))
 
 
 def keeping(session: Session, about: str, person: str) -> Keeping:
