@@ -217,9 +217,9 @@ def _words(
     elif kind != TOWN:
         told.append((_CODES[kind], {}))
     if services:
-        told.append(("service", {"keys": names_of(services, terms.services)}))
+        told.append(("service", {"keys": list(names_of(services, terms.services))}))
     if skills:
-        told.append(("skill", {"keys": names_of(skills, terms.skills)}))
+        told.append(("skill", {"keys": list(names_of(skills, terms.skills))}))
     if language >= 0:
         told.append(("language", {"key": terms.languages[language]}))
     if before:

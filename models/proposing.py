@@ -140,7 +140,8 @@ def run_asked(database: Database) -> int:
 
 def propose_for(session: Session, beneficiary_id: str, count: int = 3, *, by: str = MACHINE) -> list[Candidate]:
     """The best few for one listed person, the best first; whether the family agreed, or somebody serves or is asked
-    already, is for the caller to know (those people are not among them). Raises BeneficiaryError("scope")."""
+    already, is for the caller to know (those people are not among them). It reads all who may serve in the county: half
+    a second for 5,000, so not while a lock is held. Raises BeneficiaryError("scope")."""
     from models import matching
 
     found = _alone(session, beneficiary_id, by)

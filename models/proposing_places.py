@@ -156,7 +156,7 @@ class Places:
     def _teams(
         self, around: set[str], pairs: list[tuple[str, str]], known: Helpers, helping: list[tuple[list[int], str]]
     ) -> None:
-        """A team serves with whoever of its grown-up members serves, led by a grown-up one."""
+        """A team serves with whoever of its grown-up members serves, led by a grown-up one, whose clearance counts."""
         wanted = {}
         for team, region, helps, capacity in known.teams:
             helped = [one for helper, one in pairs if region.startswith(helper)]
