@@ -99,7 +99,7 @@ class County:
             agreed = set(session.exec(standing))
             minors = {one.id for one in people if is_minor(one, now_of(session).date())}
         for one in sorted(people, key=lambda one: self._place[one.id]):
-            if one.id not in agreed and self._happens(0.08):
+            if one.id not in agreed and self._happens(0.6 if self.week == 1 else 0.08):
                 by = self._specialist(one.id)
                 giver = family.GUARDIAN if one.id in minors else family.SELF
                 self._try(lambda s, i=one.id, g=giver, b=by: family.record(s, i, family.PAIRING, g, family.PHONE, b))  # type: ignore[misc]
@@ -228,8 +228,8 @@ class County:
             if one.part != LEAD:
                 continue
             today = self.clock.now().date()
-            if self._happens(0.012):
-                last = today + timedelta(days=self.chance.randint(0, 60))
+            if self._happens(0.015):
+                last = today + timedelta(days=self.chance.choice((0, 20, 45, 75)))
                 reason = self.chance.choice(("stopped", "moved", "silence"))
                 self._try(lambda s, o=one, r=reason, d=last: relaying.begin(s, o.id, r, d, str(o.person_id)))  # type: ignore[misc]
             elif self._happens(0.015):
