@@ -110,6 +110,8 @@ WAYS = ways()
 # Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account and the transcripts
 # teams*.chat lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
+    "address_look",
+    "agreement",
     "alert_phone",
     "alert_take",
     "call",
@@ -117,24 +119,32 @@ ELSEWHERE = {
     "calls",
     "contact_answer",
     "contact_undo",
+    "family_say",
     "hand_overs",
     "handover",
     "household",
     "households",
     "ledger",
     "ledger_answer",
+    "ledger_import",
+    "matched",
+    "merge_confirm",
+    "merge_undo",
     "messages",
     "nudge",
+    "offer_undo",
+    "proposal_pick",
     "recognition_check",
     "recognition_code",
-    "team",
-    "teams",
     "relay_give",
     "relay_go_on",
     "relay_note",
     "relay_term",
+    "served_step",
     "stand_in",
     "substitute",
+    "team",
+    "teams",
 }
 
 
