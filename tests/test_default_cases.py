@@ -127,11 +127,15 @@ ELSEWHERE = {
     "ledger",
     "ledger_answer",
     "ledger_import",
+    "ledger_imports",
+    "ledger_upload",
+    "match_all",
     "matched",
     "merge_confirm",
     "merge_undo",
     "messages",
     "nudge",
+    "offer",
     "offer_undo",
     "proposal_pick",
     "recognition_check",
@@ -145,6 +149,7 @@ ELSEWHERE = {
     "substitute",
     "team",
     "teams",
+    "unpaired",
 }
 
 
