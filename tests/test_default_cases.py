@@ -101,8 +101,8 @@ def ways() -> dict[str, Way]:
 
 
 WAYS = ways()
-# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account lead
-# there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
+# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat, import_pages,
+# merging_chat and account lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
     "alert_phone",
     "alert_take",
@@ -113,6 +113,11 @@ ELSEWHERE = {
     "contact_undo",
     "ledger",
     "ledger_answer",
+    "ledger_import",
+    "ledger_imports",
+    "ledger_upload",
+    "merge_confirm",
+    "merge_undo",
     "messages",
     "recognition_check",
     "recognition_code",
