@@ -101,8 +101,8 @@ def ways() -> dict[str, Way]:
 
 
 WAYS = ways()
-# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat, import_pages,
-# merging_chat and account lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
+# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat, import_pages, merging_chat and
+# account lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
     "alert_phone",
     "alert_take",

@@ -16,7 +16,7 @@ from sqlmodel import func, select
 
 from bot import uploads
 from bot.app import App
-from models import ledger_check
+from models import lease, ledger_check
 from models.audit import AuditEntry
 from models.beneficiary import Beneficiary
 from models.database import Database
@@ -343,6 +343,20 @@ async def test_a_crash_in_the_middle_of_taking_is_gone_on_with_by_the_next_round
     assert "正在收下" in await answer.text() and answer.headers["Refresh"]
     assert standing(database) == 0, "what was begun stands in its row, and no process has it in its head"
     await press(web, at, "", database)
+    assert standing(database) == 2
+
+
+async def test_one_process_at_a_time_goes_on_with_an_import(web: Web, boss: Chat, database: Database) -> None:
+    at = page_for(boss)
+    await send(web, at, as_csv(people(2)))
+    await web.post(at, data={"do": "take"})
+    with database.write() as session:
+        assert lease.hold(session, "imports", "another process") is not None
+    await asyncio.to_thread(finish_imports, database)
+    assert standing(database) == 0
+    with database.write() as session:
+        lease.give_up(session, "another process")
+    await asyncio.to_thread(finish_imports, database)
     assert standing(database) == 2
 
 
