@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from models import account, agreement, family, institution_pairing, offering, relaying, stints, substituting
 from models.account import CannotJoin, Join
@@ -140,6 +140,23 @@ class Machine(RuleBasedStateMachine):
             stint = self.stint(session, pick, AGREEING)
             if stint is not None and stint.person_id is not None:
                 offering.take_back(session, stint.id, stint.person_id)
+
+        self.tries(act)
+
+    @rule(served=PICK, pick=PICK, office=PICK, opens=st.booleans())
+    def are_paired(self, served: int, pick: int, office: int, opens: bool) -> None:
+        """All at once, where it can be: also the successor of a relay, who is ready then."""
+
+        def act(session: Session) -> None:
+            who, person = self.served[served % 3], self.somebody(session, pick)
+            standing = offering.holding(session, who)
+            by = self.office(office)
+            offer = standing[0] if standing else offering.offer(session, who, [Candidate(person)], by)[0]
+            answered = offering.answer(session, offer.id, offer.person_id, "accepted")
+            if answered is not None and answered.stint is not None and opens:
+                row = agreement.write(session, answered.stint.id, TERMS, by)
+                assert row.confirmed_at is not None
+                agreement.accept(session, row.id, str(row.person_id), row.confirmed_at)
 
         self.tries(act)
 
@@ -326,8 +343,13 @@ class Machine(RuleBasedStateMachine):
         self.clock.pass_time(timedelta(hours=hours))
         for each in JOBS if job is None else (job,):
             each(self.database)
-            if job is None:
-                assert each(self.database) == 0, f"{each.__name__} did something twice"
+            said = self._said()
+            each(self.database)
+            assert self._said() == said, f"{each.__name__} said something twice"
+
+    def _said(self) -> int:
+        with self.database.read() as session:
+            return session.exec(select(func.count()).select_from(OutboxMessage)).one()
 
     # What must hold at every moment
 
