@@ -61,9 +61,9 @@ class Machine(RuleBasedStateMachine):
     database: Database
     clock: StoppedClock
 
-    @initialize()
-    def begin(self) -> None:
-        """A county with some people in it, who know nothing of each other."""
+    @initialize(paired=st.integers(0, 3))
+    def begin(self, paired: int) -> None:
+        """A county with some people in it, of whom so many are paired already; of the first one the volunteer goes."""
         clear(self.database)
         self.clock.at = START
         self.world = World(self.database)
@@ -75,6 +75,10 @@ class Machine(RuleBasedStateMachine):
         self.team = self.world.team(self.people[2], members=(self.people[3],), capacity=2)
         self.institution = self.world.institution()
         self.served = [self.world.beneficiary() for _ in range(3)]
+        for at in range(paired):
+            self.world.paired(self.served[at], self.people[at + 1], self.specialists[0])
+        if paired:
+            self.begins_a_relay(0, 0, 14, None)
         self.ended: dict[str, dict[str, Any]] = {}
         self.loads: Counter[str] = Counter()
         self.gone: dict[str, list[tuple[datetime, datetime | None]]] = {one: [] for one in self.served}
@@ -216,6 +220,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=PICK, by=PICK, days=st.sampled_from([-1, 0, 1, 14]), keeper=st.none() | PICK)
     def begins_a_relay(self, pick: int, by: int, days: int, keeper: int | None) -> None:
+        """By whoever serves, or by the office."""
+
         def act(session: Session) -> None:
             stint = self.stint(session, pick, OPEN)
             if stint is not None:
