@@ -46,11 +46,12 @@ lint: install-dev ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install-dev ## what turns, delivery, a start and a ledger cost, but for the start against a floor (fifteen minutes)
+bench: install-dev ## what turns, delivery, a start, a ledger and matching cost, but for the start against a floor (twenty-five minutes)
 	$(BIN)/python -m bench.inbound
 	$(BIN)/python -m bench.delivery
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.ledger
+	$(BIN)/python -m bench.matching
 
 format: install-dev ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .

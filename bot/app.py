@@ -24,6 +24,7 @@ from bot.platforms.wechat import WeChat
 from bot.receive import Receiver
 from bot.sending_line import CHAT_SECONDS, Limits
 from bot.spool import Spool
+from bot.uploads import Uploads
 from config.settings import Settings
 from handlers import menu
 from handlers.here import Here
@@ -72,6 +73,7 @@ class App:
             database, self.platforms, self._here, self.name, limits=self._limits(), observe=self._observe_sent
         )
         self.ticker = Ticker(database, observe=lambda job, outcome: self.metrics.jobs.labels(job, outcome).inc())
+        self.uploads = Uploads(database, spool, settings.timezone)
         self.stopping = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.web = web.Application(middlewares=[routes.count_requests, routes.plain_errors], client_max_size=64 * 1024)
@@ -84,6 +86,7 @@ class App:
             spool=self.spool,
             metrics=self.metrics,
             ticker=self.ticker,
+            uploads=self.uploads,
             operator=settings.operator_name,
             operator_contact=settings.operator_contact,
         )
@@ -201,6 +204,7 @@ class App:
         """Everything stops side by side under one deadline; what is not done by then is cut."""
         self.stopping.set()
         self.ticker.stop()
+        self.uploads.stop()
         for task in self._tasks:
             if task.get_name().startswith("open "):
                 task.cancel()  # nobody waits for a menu, and the next start puts it up

@@ -77,7 +77,23 @@ def run(arguments: list[str]) -> int:
 
 def build() -> typer.Typer:
     """The application; help texts are made here, in the terminal's language."""
-    from bot.commands import chat, db, doctor, duty, imports, inbox, keys, roles, serve, why
+    from bot.commands import (
+        chat,
+        db,
+        demo,
+        doctor,
+        duty,
+        households,
+        imports,
+        inbox,
+        keys,
+        matching,
+        relays,
+        roles,
+        serve,
+        teams,
+        why,
+    )
 
     app = typer.Typer(
         name="nuanyang",
@@ -89,7 +105,23 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for group in (serve, db, keys, roles, imports, duty, inbox, why, doctor, chat):
+    for group in (
+        serve,
+        db,
+        keys,
+        roles,
+        teams,
+        imports,
+        households,
+        matching,
+        relays,
+        duty,
+        inbox,
+        why,
+        doctor,
+        chat,
+        demo,
+    ):
         group.add(app)
     return app
 

@@ -17,13 +17,13 @@ import structlog
 from aiohttp import web
 from sqlmodel import Session
 
-from bot import permission
+from bot import import_pages, permission
 from bot.page_views import View, page_behind, render
 from bot.parts import PARTS, Parts
 from bot.received import Unavailable
 from bot.routes import READ_SECONDS
 from config.texts import _, speaking
-from handlers import onpage
+from handlers import household_page, onpage
 from handlers.message import Inbound
 from handlers.operator import who_is_responsible
 from models.database import DatabaseAway
@@ -54,15 +54,22 @@ async def show(request: web.Request) -> web.Response:
     """Show the page behind a token."""
     parts = request.app[PARTS]
     token = request.match_info["token"]
-    return await render(request, await asyncio.to_thread(_view, parts, token))
+    view = await asyncio.to_thread(_view, parts, token)
+    return import_pages.reloading(await render(request, view), view)
 
 
 async def answer(request: web.Request) -> web.Response:
     """Take the answer of a question page; it becomes a message of the person."""
     parts = request.app[PARTS]
     token = request.match_info["token"]
-    typed = await _typed(request)
+    if request.content_type == "multipart/form-data":
+        return await import_pages.upload(request)
+    form = await _form(request)
+    typed = form.get("answer", [""])[-1][:MAX_ANSWER]
     try:
+        pressed = await asyncio.to_thread(import_pages.press, parts, token, form, import_pages.is_foreign(request))
+        if pressed is not None:
+            return await import_pages.answer(request, pressed)
         inbound = await asyncio.to_thread(_inbound, parts, token, typed)
         if inbound is None:
             return await render(request, await asyncio.to_thread(_view, parts, token, pressed=True))
@@ -77,19 +84,18 @@ async def answer(request: web.Request) -> web.Response:
     return await render(request, View("done.html", 200, language, {}))
 
 
-async def _typed(request: web.Request) -> str:
-    """The answer in a form as our own pages send it. Anything else is refused before a parser has seen it."""
+async def _form(request: web.Request) -> dict[str, list[str]]:
+    """What a form says as our own pages send it. Anything else is refused before a parser has seen it."""
     if request.content_type != "application/x-www-form-urlencoded" or "Content-Encoding" in request.headers:
         raise web.HTTPUnsupportedMediaType
     try:
         async with asyncio.timeout(READ_SECONDS):
             body = await request.read()
-        form = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10)
+        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=10)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
     except (ValueError, web.RequestPayloadError):
         raise web.HTTPBadRequest from None
-    return form.get("answer", [""])[-1][:MAX_ANSWER]
 
 
 def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False) -> View:
@@ -110,6 +116,8 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
                     return View("gone.html", 404, language, {})
                 values = {"question": question, "problem": problem, "max": MAX_ANSWER}
                 return View("question.html", 422 if problem else 200, language, values)
+            if import_pages.is_one(page):
+                return import_pages.view(session, page, language)
             if page.kind == "data":
                 with speaking(language):
                     return _to_read(session, page, language, pressed=pressed)
@@ -119,8 +127,13 @@ def _view(parts: Parts, token: str, problem: str = "", *, pressed: bool = False)
 
 
 def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) -> View:
-    """A person's own copy, or one thing about somebody else that is theirs to read."""
-    if not {"message", "alert", "alert_phone", "call", "recognition"} & page.facts.keys():
+    """A person's own copy, or something about others that is theirs to read."""
+    if "households" in page.facts:
+        sheet = household_page.sheet(session, page, reading=pressed)
+        if sheet is None:
+            return View("gone.html", 404, language, {})
+        return View("households.html", 200, language, {"sheet": sheet, "shown": pressed})
+    if not {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note"} & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})
         return View("data.html", 200, language, {"sections": onpage.data(session, page)})

@@ -14,6 +14,7 @@ from bot.metrics import Metrics
 from bot.platforms.base import Platform
 from bot.receive import Receiver
 from bot.spool import Spool
+from bot.uploads import Uploads
 from models.database import Database
 from scheduler.ticker import Ticker
 
@@ -33,6 +34,7 @@ class Parts:
     spool: Spool
     metrics: Metrics
     ticker: Ticker
+    uploads: Uploads
     operator: str = ""
     operator_contact: str = ""
 

@@ -24,13 +24,13 @@ from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
 from handlers.sending_words import kind, lane, reason
-from handlers.somebody import who
+from handlers.somebody import called, who
 from models import audit, calls, calls_undone
 from models.calls import Listed, NotTheirs, ToCall
 from models.contact import ContactMessage, county_of, words_of
 from models.outbox import journeys
 from models.page import issue_page
-from models.person import Person, address_form, doors, local_now
+from models.person import Person, doors, local_now
 from models.role import grants
 
 ANSWER = "notice.contact_answer"
@@ -71,16 +71,8 @@ def _page(session: Session, person: Person, waiting: list[ToCall], begin: int) -
 
 
 def _label(session: Session, each: ToCall) -> str:
-    called, age = _called(session, each.person_id), age_of(session, each.since)
-    return _("{who}，{lane} {count} 条，{age}").format(who=called, lane=lane(each.priority), count=each.count, age=age)
-
-
-def _called(session: Session, person_id: str) -> str:
-    """By form of address and number; by the number alone where the platform carries no more."""
-    number = who(session, person_id)
-    somebody = session.get(Person, person_id) if here(session).sensitive_in_chat else None
-    form = address_form(session, somebody) if somebody else None
-    return _("{what}（{number}）").format(what=form, number=number) if form else number
+    name, age = called(session, each.person_id), age_of(session, each.since)
+    return _("{who}，{lane} {count} 条，{age}").format(who=name, lane=lane(each.priority), count=each.count, age=age)
 
 
 def _opened(session: Session, person: Person, person_id: str) -> Reply:
@@ -90,7 +82,7 @@ def _opened(session: Session, person: Person, person_id: str) -> Reply:
     if not found:
         return Reply(_("这位现在不用打电话了：消息已经送到、撤下，或者有别的同事打过了。"), (_list_option(),))
     each = found[0]
-    lines = [_called(session, person_id)]
+    lines = [called(session, person_id)]
     county = county_of(session, person_id)
     if county and here(session).sensitive_in_chat:
         lines.append(_("所在地：{place}").format(place=regions.place_name(county)))
@@ -305,7 +297,7 @@ def _unreachable(session: Session, person: Person, params: dict[str, Any]) -> Re
     facts = CallFacts(person=gone, until=local_now(session, person).isoformat())
     options = asked(session, person.id, CALL.name, "what", facts, labels) if labels else ()
     listed = (_list_option(),) if waits else ()
-    return Reply(f"{said.format(who=_called(session, gone))}\n{what}", (*options, *listed))
+    return Reply(f"{said.format(who=called(session, gone))}\n{what}", (*options, *listed))
 
 
 def _unsure(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -316,7 +308,7 @@ def _unsure(session: Session, person: Person, params: dict[str, Any]) -> Reply |
     if any(each.state == "sent" for each in journeys(session, ANSWER, f"contact:{answer.id}:")):
         return None
     said = _("你给{who}的答复，不确定有没有送到：平台没有给回音。对方下次说话时会再发一次，标明“补发”。")
-    said = said.format(who=_called(session, answer.asker_id))
+    said = said.format(who=called(session, answer.asker_id))
     if not calls.is_theirs(session, answer.asker_id, person.id):
         return Reply(said)
     return Reply("\n".join([said, _("不能等，就打电话告诉对方。")]), (_list_option(),))

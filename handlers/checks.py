@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType
+from stdnum import luhn
 
 from config.catalogue import rules
 from config.texts import _, simplified
@@ -244,3 +245,30 @@ def official_number(words: str) -> str:
     if not re.fullmatch(r"[0-9A-Z]{6,20}", number) or not any(c.isdigit() for c in number):
         raise Invalid(_("志愿者编号是 6 到 20 位数字或字母，例如 440106123456789。"))
     return number
+
+
+def form_of_address(words: str) -> str:
+    """A form of address: 2 to 10 characters, letters mostly, and nothing that abuses or misleads. Raises Invalid."""
+    line = " ".join(words.split())
+    hint = _("请写 2 到 10 个字的称呼，例如：陈姐、林哥。")
+    if not 2 <= len(line) <= 10:
+        raise Invalid(hint)
+    if not all(c.isalpha() or c.isdigit() or c in " ·.'’-" for c in line) or sum(c.isalpha() for c in line) < 2:
+        raise Invalid(_("称呼里请用文字，不用符号和表情，数字不能代替文字。") + hint)
+    plain = line.casefold().replace(" ", "")
+    if any(word in plain for word in rules().safety.refused_address_words):
+        raise Invalid(_("这个称呼可能让人不舒服或者误会，换一个吧。") + hint)
+    return line
+
+
+def volunteer_number(words: str) -> str:
+    """A volunteer's number: ten digits, the last one of which checks the others."""
+    number = re.sub(r"[\s\-]", "", words)
+    if not is_volunteer_number(number):
+        raise Invalid(_("这个编号不对，志愿者编号是 10 位数字，请核对后再写。"))
+    return number
+
+
+def is_volunteer_number(number: str) -> bool:
+    """Whether these could be the ten digits of one."""
+    return re.fullmatch(r"[0-9]{10}", number) is not None and luhn.is_valid(number)

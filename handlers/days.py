@@ -40,6 +40,8 @@ _SOON = {
     3: ("大后天", "大後天", "大后日", "大後日"),
 }
 _DAYS_TO = {word: days for days, words in _SOON.items() for word in words}
+_BACK = {1: ("昨天", "昨日", "寻日", "尋日", "噚日", "yesterday"), 2: ("前天", "前日", "the day before yesterday")}
+_DAYS_SINCE = {word: days for days, words in _BACK.items() for word in words}
 _TODAY = ("今天", "今日", "今晚", "today", "tonight")
 
 
@@ -62,6 +64,81 @@ def day_ahead(today: date) -> Callable[[str], date]:
             raise Invalid(_("这一天已经过了。") + hint)
         if day > months_on(today, 12):
             raise Invalid(_("最长可以暂停一年。") + hint)
+        return day
+
+    return check
+
+
+def past_day(today: date, years: int) -> Callable[[str], date]:
+    """A check for `today` or a day before it, at most so many years; without a year the last such day is meant."""
+
+    def check(words: str) -> date:
+        example = (today - timedelta(days=10)).isoformat()
+        hint = _("请写一个日期，例如“昨天”、{short} 或 {example}。").format(short=_("3月1日"), example=example)
+        day = _read(lambda: _meant_back(words, today), hint)
+        if day > today:
+            raise Invalid(_("这一天还没有到。") + hint)
+        if day < months_on(today, -12 * years):
+            raise Invalid(_("这一天太早了，请核对年份。") + hint)
+        return day
+
+    return check
+
+
+def day_until(today: date, years: int) -> Callable[[str], date]:
+    """A check for `today` or a day after it, at most so many years; without a year the next such day is meant."""
+
+    def check(words: str) -> date:
+        hint = _("请写一个日期，例如 {example}、“一年后”。").format(example=months_on(today, 12).isoformat())
+        day = _read(lambda: _meant_back(words, today) if words.casefold() in _DAYS_SINCE else meant(words, today), hint)
+        if day < today:
+            raise Invalid(_("这一天已经过了。") + hint)
+        if day > months_on(today, 12 * years):
+            raise Invalid(_("最长 {years} 年，请核对年份。").format(years=years) + hint)
+        return day
+
+    return check
+
+
+def _read(read: Callable[[], date | None], hint: str) -> date:
+    try:
+        day = read()
+    except ValueError:
+        raise Invalid(_("日历上没有这一天。") + hint) from None
+    if day is None:
+        raise Invalid(hint)
+    return day
+
+
+def _meant_back(words: str, today: date) -> date | None:
+    """As `meant`, but a day and month without a year lie behind."""
+    plain = " ".join(words.casefold().split())
+    if plain in _DAYS_SINCE:
+        return today - timedelta(days=_DAYS_SINCE[plain])
+    day = meant(words, today)
+    bare = any(read is _calendar and (found := form.fullmatch(plain)) and not found["year"] for form, read in _FORMS)
+    if day is not None and day > today and bare:
+        return months_on(day, -12)
+    return day
+
+
+def day_within(today: date, longest: int) -> Callable[[str], date]:
+    """A check for a last day: today or later, at most so many days ahead."""
+
+    def check(words: str) -> date:
+        hint = _("请写一个日期，例如 {example}、{short}、“下周一”或“两周后”。").format(
+            example=(today + timedelta(days=min(45, longest))).isoformat(), short=_("3月1日")
+        )
+        try:
+            day = meant(words, today)
+        except ValueError:
+            raise Invalid(_("日历上没有这一天。") + hint) from None
+        if day is None:
+            raise Invalid(hint)
+        if day < today:
+            raise Invalid(_("这一天已经过了。") + hint)
+        if day > today + timedelta(days=longest):
+            raise Invalid(_("最晚可以到 {day}。").format(day=(today + timedelta(days=longest)).isoformat()) + hint)
         return day
 
     return check

@@ -10,6 +10,7 @@ from handlers.message import Option
 from models.alert import open_for
 from models.contact_waiting import waiting_for
 from models.role import RoleGrant, grants
+from models.team import by_team_number
 
 
 def role(row: RoleGrant) -> str:
@@ -17,11 +18,14 @@ def role(row: RoleGrant) -> str:
     return {"specialist": _("项目专员"), "organiser": _("管理员")}[row.role]
 
 
-def scope(row: RoleGrant) -> str:
-    """What a role is held for."""
+def scope(session: Session, row: RoleGrant) -> str:
+    """What a role is held for; a team by its name, also one that was dissolved."""
     if row.scope_kind == "region":
         return place_name(row.scope)
-    return {"system": _("{code}系统"), "team": _("{code}团队")}[row.scope_kind].format(code=row.scope)
+    if row.scope_kind == "system":
+        return _("{code}系统").format(code=row.scope)
+    team = by_team_number(session, row.scope)
+    return _("{code}团队").format(code=_("“{name}”").format(name=team.name) if team else row.scope)
 
 
 def still(session: Session, person_id: str) -> tuple[str, tuple[Option, ...]]:
@@ -29,7 +33,7 @@ def still(session: Session, person_id: str) -> tuple[str, tuple[Option, ...]]:
     held = [row for row in grants(session, person_id) if row.scope_kind == "region"]
     if not held:
         return "", ()
-    lines = [_("你仍是{role}，负责：{scope}。").format(role=role(row), scope=scope(row)) for row in held]
+    lines = [_("你仍是{role}，负责：{scope}。").format(role=role(row), scope=scope(session, row)) for row in held]
     options: tuple[Option, ...] = ()
     if waiting := len(waiting_for(session, person_id)):
         lines.append(_("有 {count} 条留言等你答复，回复“留言”就能看到。").format(count=waiting))

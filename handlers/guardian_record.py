@@ -5,17 +5,15 @@ The talk has two halves: the volunteer's number is looked up, then the questions
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 from sqlmodel import Session
-from stdnum import luhn
 
 from config.regions import place_name
 from config.texts import _, current
-from handlers.checks import number_digest
-from handlers.dialogue import Ask, Choice, Dialogue, Further, Invalid, Refused, Talk
+from handlers.checks import number_digest, volunteer_number
+from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.guardian_words import about_guardian, not_agreed
 from handlers.invitation import called_gently
 from handlers.message import Option, Reply
@@ -61,7 +59,7 @@ def talk_record(facts: RecordFacts) -> Talk:
     if not facts.volunteer:
         if not facts.allowed:
             return FindNumber("")
-        number = yield Ask("number", _("请写未成年志愿者的编号（10 位数字）。"), check=_volunteer_number)
+        number = yield Ask("number", _("请写未成年志愿者的编号（10 位数字）。"), check=volunteer_number)
         return FindNumber(number)
     if (yield Ask("right", _whom(facts.called, facts.county), _right_or_not())) == "no":
         return None
@@ -111,13 +109,6 @@ def _right_or_not() -> tuple[Choice, ...]:
 
 def _whom(called: str, county: str) -> str:
     return _("{called}，{county}。是这位吗？").format(called=called, county=place_name(county))
-
-
-def _volunteer_number(words: str) -> str:
-    number = re.sub(r"[\s\-]", "", words)
-    if not re.fullmatch(r"[0-9]{10}", number) or not luhn.is_valid(number):
-        raise Invalid(_("这个编号不对，志愿者编号是 10 位数字，请核对后再写。"))
-    return number
 
 
 GUARDIAN_RECORD = Dialogue(

@@ -50,10 +50,19 @@ def called_gently(session: Session, person: Person, volunteer: Volunteer) -> str
     if chosen:
         return chosen
     name = name_of(session, volunteer)
-    if any(c.isalpha() and c < "\u2e80" for c in name):
+    given = given_name(name)
+    return given if not _is_chinese(name) or "·" in name else _("{given}同学").format(given=given)
+
+
+def given_name(name: str) -> str:
+    """The given name alone; in Latin letters the initials."""
+    if not _is_chinese(name):
         # Nothing tells which word is the surname: it comes first in “Lee Ka Yan” and last in “Mary Lee”.
         return " ".join(f"{word[0].upper()}." for word in name.split())
     if "·" in name:
         return name.split("·")[0]
-    given = name[2:] if name.startswith(_LONG_SURNAMES) and len(name) > 2 else name[1:]
-    return _("{given}同学").format(given=given)
+    return name[2:] if name.startswith(_LONG_SURNAMES) and len(name) > 2 else name[1:] or name
+
+
+def _is_chinese(name: str) -> bool:
+    return not any(c.isalpha() and c < "\u2e80" for c in name)

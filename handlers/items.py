@@ -14,7 +14,7 @@ from config.regions import place_name
 from config.services import DISTANCES, Kind, entries, labels
 from config.texts import N_, _
 from handlers import checks
-from handlers.dialogue import Ask, Choice
+from handlers.dialogue import Ask, Choice, Invalid
 from handlers.here import here
 from handlers.places import ask_county
 from models import volunteer as volunteers
@@ -79,6 +79,66 @@ def _memberships() -> tuple[Choice, ...]:
         Choice("none", _("都不是")),
         Choice("untold", _("不想说")),
     )
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where somebody is usually to be found: the name of a town or street, or degrees in WGS-84 with two decimals."""
+
+    town: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+def _sexes() -> tuple[Choice, ...]:
+    return (Choice("female", _("女")), Choice("male", _("男")))
+
+
+def _ask_sex(_today: str, skippable: bool) -> Generator[Ask, Any, Value]:
+    text = _("你的性别是？有的家庭希望来的是女志愿者，或者男志愿者；可以不说。")
+    choices = (*_sexes(), Choice("untold", _("不说"), words=(_("跳过"), "跳过", "skip", "不想说", "不想說")))
+    said = yield Ask("sex", text, choices, stoppable=skippable)
+    return None if said == "untold" else said
+
+
+def _ask_spot(_today: str, skippable: bool) -> Generator[Ask, Any, Value]:
+    text = _(
+        "你平时常在哪里？可以发送位置，只记到大约 1 公里，用来就近安排；"
+        "也可以写乡镇或街道的名字，例如“五山街道”。不想说，选“到区县就行”。"
+    )
+    again = _("请发送位置，或写乡镇、街道的名字；不想说，选“到区县就行”。")
+    only = Choice("county", _("到区县就行"), words=(_("跳过"), "跳过", "skip", "不说", "不想说", "不說", "不想說"))
+    said = yield Ask("spot", text, (only,), check=_spot, location=True, stoppable=skippable, again=again)
+    return None if said == "county" else said
+
+
+def _spot(words: str) -> Spot:
+    if not words.startswith("geo:"):
+        if any(c.isdigit() for c in words):
+            raise Invalid(_("只写乡镇或街道的名字就行，不用写门牌。"))
+        return Spot(town=checks.short_words(30, _("请写乡镇或街道的名字，2 到 30 个字，或者发送位置。"))(words))
+    latitude, _comma, longitude = words.removeprefix("geo:").partition(",")
+    try:
+        found = Spot(latitude=round(float(latitude), 2), longitude=round(float(longitude), 2))
+    except ValueError:
+        raise Invalid(_("这个位置读不出来，请再发一次，或写乡镇、街道的名字。")) from None
+    return found
+
+
+def _store_spot(session: Session, _person: Person, volunteer: Volunteer, value: Value) -> None:
+    spot = value or Spot()
+    volunteer.town, volunteer.latitude, volunteer.longitude = spot.town, spot.latitude, spot.longitude
+    session.add(volunteer)
+
+
+def _read_spot(session: Session, volunteer: Volunteer) -> str | None:
+    if volunteer.latitude is None or volunteer.longitude is None:
+        return volunteer.town
+    # Where somebody is to be found passes through Telegram once, by their own hand, and not back again.
+    if not here(session).sensitive_in_chat:
+        return _("发过位置，只记到大约 1 公里")
+    degrees = f"{volunteer.latitude:.2f}，{volunteer.longitude:.2f}"
+    return _("纬度、经度 {degrees}（只记到大约 1 公里）").format(degrees=degrees)
 
 
 def _workplace(words: str) -> str:
@@ -218,6 +278,13 @@ ITEMS: dict[str, Item] = {
             _one("travel_km", _distances),
         ),
         Item(
+            "spot",
+            N_("常在哪里"),
+            _ask_spot,
+            _store_spot,
+            _read_spot,
+        ),
+        Item(
             "official_number",
             N_("i志愿或广东志愿者编号"),
             _simple("official_number", N_("你的 i志愿或广东志愿者编号是？"), checks.official_number),
@@ -237,6 +304,13 @@ ITEMS: dict[str, Item] = {
             _chosen("languages", N_("你会哪些语言？手语也算。"), _kind("language"), many=True),
             _field("languages"),
             _several("languages", "language"),
+        ),
+        Item(
+            "sex",
+            N_("性别"),
+            _ask_sex,
+            _field("sex"),
+            _one("sex", _sexes),
         ),
     )
 }

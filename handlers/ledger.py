@@ -19,10 +19,14 @@ from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
 from handlers.late import asked
 from handlers.ledger_words import question_words
+from handlers.merging_words import merged_words, undo_option, why_not
 from handlers.message import Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
-from models import ledger_questions
+from models import beneficiary_merging as merging
+from models import ledger_questions, ledger_upload
 from models.beneficiary import GONE, Beneficiary, BeneficiaryError, dossier_of
+from models.beneficiary_merging import MergeError
+from models.ledger_batch import ELSEWHERE, HERE
 from models.ledger_questions import Open
 from models.person import Person
 
@@ -44,7 +48,7 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
     waiting = ledger_questions.open_questions(session, person.id)
     lines = _standing(session, person)
     if not waiting:
-        return Reply("\n".join([*lines, _("没有等着核实的人。")]))
+        return Reply("\n".join([*lines, _("没有等着核实的人。")]), _imports(session, person))
     begin = next_begin([each.question.id for each in waiting], command)
     shown = waiting[begin : begin + PAGE]
     lines.append(_("有 {count} 位要核实：台账没有自己改动，等你说现在的情况。").format(count=len(waiting)))
@@ -52,13 +56,23 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
     labels = [(each.question.id, _label(session, person, each)) for each in shown]
     labels += onward(begin, len(waiting), _("后面的人"))
     facts = ListFacts(ids=tuple(each.question.id for each in shown), first=begin)
-    return Reply("\n".join(lines), asked(session, person.id, LEDGER.name, "pick", facts, labels), numbered=True)
+    options = asked(session, person.id, LEDGER.name, "pick", facts, labels)
+    return Reply("\n".join(lines), (*options, *_imports(session, person)), numbered=True)
+
+
+def _imports(session: Session, person: Person) -> tuple[Option, ...]:
+    """Ledgers are brought by organisers."""
+    if not ledger_upload.scopes(session, person.id):
+        return ()
+    return (Option("m:import_ledger", _("导入台账")), Option("m:imports", _("最近的导入")))
 
 
 def _standing(session: Session, person: Person) -> list[str]:
     found = ledger_questions.counties(session, person.id)
     if not found:
-        return [_("你负责的地区还没有导入台账，请找管理员导入。")]
+        if ledger_upload.scopes(session, person.id):
+            return [_("你负责的地区还没有导入台账，选“导入台账”就能导入。")]
+        return [_("你负责的地区还没有导入台账，请找组织者或管理员导入。")]
     said = _("你负责的地区，台账在册 {count} 人（{counties} 个区县）。")
     return [said.format(count=sum(found.values()), counties=len(found))]
 
@@ -87,11 +101,13 @@ def _opened(session: Session, person: Person, question: str) -> Reply:
     lines.append(_("要核实：{why}（{age}）。").format(why=why, age=age))
     if each.other is not None:
         lines.append(_("另一份台账：{place}。").format(place=regions.place_name(each.other.county)))
+        if merging.waiting_for(session, each.beneficiary.id, each.other.id) is not None:
+            lines.append(_("已有同事说是同一个人，正等另一个区县确认。"))
     if not here(session).sensitive_in_chat:
         lines.append(_("姓名不在这里显示，请到微信里看。"))
     lines.append(_("现在的情况是？"))
-    facts = AnswerFacts(question=question)
-    labels = [(choice.value, choice.label) for choice in _choices()]
+    facts = AnswerFacts(question=question, reason=each.question.reason)
+    labels = [(choice.value, choice.label) for choice in _choices(each.question.reason)]
     return Reply("\n".join(lines), (*asked(session, person.id, ANSWER.name, "what", facts, labels), _list_option()))
 
 
@@ -103,14 +119,15 @@ LEDGER = Dialogue("ledger", ListFacts, _list_facts, _list_talk, _list, repeats=T
 
 
 class AnswerFacts(BaseModel):
-    """Which question of the ledger."""
+    """Which question of the ledger, and its reason."""
 
     question: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """`what` is one of models.ledger_batch.ANSWERS."""
+    """`what` is one of models.ledger_batch.ANSWERS, or SAME or OTHER."""
 
     question: str
     what: str
@@ -120,9 +137,18 @@ def _answer_facts(session: Session, person: Person) -> AnswerFacts:
     return AnswerFacts()
 
 
-def _choices() -> tuple[Choice, ...]:
+SAME, OTHER = "same", "other"  # the one who stands in another county's ledger is the same person, or another
+
+
+def _choices(reason: str) -> tuple[Choice, ...]:
+    still: tuple[Choice, ...] = (Choice("listed", _("还在")),)
+    if reason == ELSEWHERE:
+        still = (
+            Choice(SAME, _("是同一个人，合并"), words=(_("同一个人"), _("合并"))),
+            Choice(OTHER, _("不是同一个人"), before=("listed",)),
+        )
     return (
-        Choice("listed", _("还在")),
+        *still,
         Choice("moved", _("迁走了"), words=(_("搬走了"),)),
         Choice("died", _("去世了"), words=(_("过世了"),)),
         Choice("cancelled", _("残疾人证注销了"), words=(_("注销了"),)),
@@ -132,9 +158,14 @@ def _choices() -> tuple[Choice, ...]:
 def _answer_talk(facts: AnswerFacts) -> Talk:
     if not facts.question:
         return None
-    what = yield Ask("what", _("现在的情况是？"), choices=_choices())
+    what = yield Ask("what", _("现在的情况是？"), choices=_choices(facts.reason))
+    if what == SAME:
+        text = _("确定是同一个人吗？两份档案会变成一份，结对、邀请和同意都转过去；之后还可以撤回。")
+        sure = yield Ask("sure", text, choices=(Choice("yes", _("确定")), Choice("no", _("先不合并"))))
+        if sure == "no":
+            return None
     if what in GONE:
-        label = next(choice.label for choice in _choices() if choice.value == what)
+        label = next(choice.label for choice in _choices(facts.reason) if choice.value == what)
         text = _("确定记为“{what}”吗？记下以后，不再给这一位发任何消息。").format(what=label)
         sure = yield Ask("sure", text, choices=(Choice("yes", _("确定")), Choice("no", _("先不记"))))
         if sure == "no":
@@ -143,14 +174,39 @@ def _answer_talk(facts: AnswerFacts) -> Talk:
 
 
 def _say(session: Session, person: Person, command: Say) -> Reply:
+    if command.what == SAME:
+        return _merge(session, person, command.question)
+    said = HERE if command.what == OTHER else command.what
+    each = ledger_questions.open_question(session, person.id, command.question)
     try:
-        done = ledger_questions.answer(session, command.question, command.what, person.id)
+        done = ledger_questions.answer(session, command.question, said, person.id)
     except BeneficiaryError:
         return Reply(_("这一位现在不归你负责，没有改动。"), (_list_option(),))
     if not done:
         return Reply(_("已经有同事核实过这一位，没有再改。"), (_list_option(),))
-    label = next(choice.label for choice in _choices() if choice.value == command.what)
+    if each is not None and each.other is not None:
+        waiting = merging.waiting_for(session, each.beneficiary.id, each.other.id)
+        if waiting is not None:  # nobody need agree to it any more
+            merging.decline(session, waiting.id, person.id)
+    shown = (*_choices(""), *_choices(ELSEWHERE))
+    label = next(choice.label for choice in shown if choice.value == command.what)
     return Reply(_("记下了：{what}。谢谢你！").format(what=label), (_list_option(),))
+
+
+def _merge(session: Session, person: Person, question: str) -> Reply:
+    each = ledger_questions.open_question(session, person.id, question)
+    if each is None or each.other is None:
+        return Reply(_("这一位已经核实过了，或者现在不归你负责。"), (_list_option(),))
+    try:
+        with session.begin_nested():
+            merge = merging.ask(session, each.beneficiary.id, each.other.id, person.id)
+    except MergeError as error:
+        return Reply(why_not(error), (_list_option(),))
+    other = regions.place_name(each.other.county)
+    if merge.state == merging.ASKED:
+        said = _("记下了。{place}的同事也确认以后，两份档案才合并；在那之前什么都不变。")
+        return Reply(said.format(place=other), (_list_option(),))
+    return Reply(merged_words(session, merge), (*undo_option(session, person, merge), _list_option()))
 
 
 ANSWER = Dialogue("ledger_answer", AnswerFacts, _answer_facts, _answer_talk, _say, repeats=True)

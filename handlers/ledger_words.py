@@ -36,6 +36,14 @@ def sheet_words(error: SheetError) -> str:
     return told[error.reason].format(**error.params)
 
 
+def file_words(error: SheetError) -> str:
+    """As `sheet_words`, for whoever hands a file in on a page."""
+    if error.reason == "too_large" and error.params.get("most") == "bytes":
+        said = _("文件超过 {megabytes} MB。请按镇街拆成几份，一份一份上传，每份都选“一部分”。")
+        return said.format(megabytes=MOST_BYTES >> 20)
+    return sheet_words(error)
+
+
 def _too_large(most: str) -> str:
     rows, columns, megabytes = f"{MOST_ROWS:,}", str(MOST_COLUMNS), str(MOST_BYTES >> 20)
     return {

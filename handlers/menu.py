@@ -12,29 +12,54 @@ from handlers import (
     account,
     calls,
     contact,
+    family,
     granted,
     guardian,
     guardian_record,
+    handovers,
+    household,
+    households,
     ledger,
+    ledger_imports,
+    ledger_upload,
+    matched,
+    merging,
     messages,
+    nudge,
+    offer,
     on_duty,
+    pairings,
     preferences,
     preferred_door,
     privacy,
     profile,
+    proposals,
     recognition,
     registration,
+    relay,
+    relay_answers,
     safeguarding,
+    served_steps,
+    specialist,
+    substitutes,
+    team_acts,
+    team_new,
+    team_relay,
+    teams,
+    unpaired,
+    volunteer_dates,
 )
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
 from handlers.menu_words import ACKNOWLEDGED, CODE, GREETS, INTENTS, LANGUAGE_WORDS, LONGEST_WISH, WORD
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
 from handlers.operator import who_is_responsible
+from models import family_doors
 from models.code import kind_of
 from models.conversation import Run
 from models.person import Person
 from models.role import highest
+from models.team import memberships
 from models.volunteer import volunteer_of
 
 DIALOGUES: dict[str, Dialogue] = {
@@ -70,6 +95,40 @@ DIALOGUES: dict[str, Dialogue] = {
         calls.CALL_UNDO,
         ledger.LEDGER,
         ledger.ANSWER,
+        family.JOIN,
+        family.SAY,
+        offer.OFFER,
+        offer.UNDO,
+        pairings.AGREEMENT,
+        pairings.LOOK,
+        unpaired.UNPAIRED,
+        served_steps.SERVED_STEP,
+        proposals.PROPOSALS,
+        matched.MATCH_ALL,
+        matched.MATCHED,
+        teams.TEAMS,
+        team_acts.TEAM,
+        team_new.TEAM_NEW,
+        specialist.SPECIALIST,
+        volunteer_dates.VOLUNTEER_DATES,
+        relay.HAND_OVER,
+        relay_answers.TERM,
+        relay_answers.GO_ON,
+        relay_answers.GIVE,
+        relay_answers.NOTE,
+        handovers.HAND_OVERS,
+        handovers.HANDOVER,
+        substitutes.FIND,
+        substitutes.STAND_IN,
+        team_relay.TEAM_RELAY,
+        households.HOUSEHOLDS,
+        household.HOUSEHOLD,
+        nudge.NUDGE,
+        ledger_upload.UPLOAD,
+        ledger_imports.IMPORTS,
+        ledger_imports.ONE,
+        merging.CONFIRM,
+        merging.UNDO,
     )
 }
 
@@ -105,8 +164,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("book_visit", N_("约探访")),
         Entry("visit_report", N_("探访记录")),
         Entry("add_hours", N_("补记时长")),
-        Entry("hand_over", N_("请假交接")),
-        Entry("pairings", N_("我的结对")),
+        Entry("hand_over", N_("请假交接"), relay.HAND_OVER),
+        Entry("pairings", N_("我的结对"), say=pairings.overview),
         Entry("hours", N_("我的时长")),
         Entry("stars", N_("星级证明")),
         Entry("profile", N_("我的资料"), say=profile.overview),
@@ -120,14 +179,21 @@ ENTRIES: dict[str, Entry] = {
         Entry("sos", N_("紧急求助"), say=safeguarding.sos),
         Entry("messages", N_("留言"), messages.MESSAGES),
         Entry("calls", N_("要打电话的人"), calls.CALLS),
+        Entry("teams", N_("团队"), teams.TEAMS),
+        Entry("team_new", N_("新建团队"), team_new.TEAM_NEW),
+        Entry("county_specialist", N_("设区县专员"), specialist.SPECIALIST),
+        Entry("volunteer_dates", N_("登记培训和证明"), volunteer_dates.VOLUNTEER_DATES),
         Entry("todo", N_("待办清单")),
-        Entry("unpaired", N_("待结对")),
+        Entry("unpaired", N_("待结对"), unpaired.UNPAIRED),
         Entry("unvisited", N_("未探访")),
         Entry("hours_to_confirm", N_("待审时长")),
-        Entry("hand_overs", N_("交接清单")),
-        Entry("nobody_dropped", N_("一户不落")),
+        Entry("hand_overs", N_("交接清单"), handovers.HAND_OVERS),
+        Entry("hand_over_team", N_("整队交接"), team_relay.TEAM_RELAY),
+        Entry("nobody_dropped", N_("一户不落"), households.HOUSEHOLDS),
         Entry("monthly_report", N_("月报")),
         Entry("ledger", N_("台账"), ledger.LEDGER),
+        Entry("import_ledger", N_("导入台账"), ledger_upload.UPLOAD),
+        Entry("imports", N_("最近的导入"), ledger_imports.IMPORTS),
         Entry("theme_days", N_("主题日")),
         Entry("approvals", N_("待审批")),
         Entry("more_profile", N_("填写更多资料"), profile.PROFILE),
@@ -146,6 +212,10 @@ ENTRIES: dict[str, Entry] = {
         Entry("delete_me", N_("删除我的数据"), privacy.DELETE),
         Entry("guardian", N_("我是监护人"), guardian.GUARDIAN),
         Entry("guardian_record", N_("登记监护人书面同意"), guardian_record.GUARDIAN_RECORD),
+        Entry("offer", N_("看邀请"), offer.OFFER),
+        Entry("match_all", N_("给全部的人配一次"), matched.MATCH_ALL),
+        Entry("family", N_("我家的志愿者"), say=family.overview),
+        Entry("family_join", N_("输入家里的码"), family.JOIN),
         Entry("my", N_("我的"), say=profile.my),
     )
 }
@@ -210,7 +280,7 @@ def begins(words: str) -> Begun | Entry | None:
             return _found(found)
     if len(words) > LONGEST_WISH:
         return None
-    told = preferences.told_at_once(words)
+    told = preferences.told_at_once(words) or relay.told_at_once(words)
     if told is not None:
         return Begun(*told)
     meant = next((key for pattern, key, _anywhere in INTENTS if pattern.search(words)), None)
@@ -248,6 +318,8 @@ def scene(value: str) -> Begun | None:
 
 def behind_code(session: Session, person: Person, code: str) -> Begun | None:
     """The talk that a code by itself belongs to; None for one that nobody was given, which counts as a wrong try."""
+    if family_doors.look(session, code, person.id) is not None:
+        return Begun(family.JOIN, {"code": {"t": code}})
     talks = {"guardian": guardian.GUARDIAN, "bind": account.BIND, "recognition": recognition.RECOGNITION_CODE}
     kind = kind_of(session, code, person.id, tuple(talks))
     return Begun(talks[kind], {"code": {"t": code}}) if kind else None
@@ -337,7 +409,7 @@ def greeting(session: Session, person: Person) -> Reply:
         return Reply(text, options("profile", "contact"), menu=role)
     text = _(
         "你好，这里是暖阳——青年志愿者助残“阳光行动”的小助手。\n"
-        "现在可以在这里报名当志愿者、管理自己的资料、给负责的同事留言；结对、探访和服务时长还在准备。\n"
+        "现在可以在这里报名当志愿者、管理自己的资料、接受结对、给负责的同事留言；探访和服务时长还在准备。\n"
         "想加入，回复“报名”；随时可以回复“菜单”“帮助”或“联系专员”。"
     )
     return Reply(text, options("register", "recognise", "language"), menu=role)
@@ -381,7 +453,9 @@ def help_text(session: Session, person: Person, *, talking: bool) -> Reply:
         _("“联系专员”可以留言，负责的人看到会回复，要等多久说不准。遇到危险请先拨打110或120。"),
     ]
     if _has_role(session, person):
-        lines.append(_("你负责的：“留言”看等你答复的话，“要打电话的人”看消息送不到的人。"))
+        lines.append(_("你负责的：“留言”看等你答复的话，“要打电话的人”看消息送不到的人，“团队”看团队和专员。"))
+    elif memberships(session, person.id):
+        lines.append(_("“团队”看你所在的团队。"))
     lines.append(who_is_responsible(place.operator, place.operator_contact))
     return Reply("\n".join(lines), () if talking else options(*first_steps(session, person), "my", "contact"))
 

@@ -49,6 +49,10 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(回复|回覆|答复|答覆|消息|訊息|reply|answer|message|inbox)$", "messages", False),
         (r"(优先|優先|先用).{0,6}(渠道|微信|telegram)|preferred (channel|app)|which app", "preferred_door", False),
         (r"^(要打电话|要打電話)(的人)?$|^(people )?to call$|^call list$", "calls", False),
+        (r"^(我的|我们的|我們的|看|查看)?(团队|團隊|队伍|隊伍)$|^(my |our )?teams?$", "teams", False),
+        (r"^(建|新建|成立|创建|創建)(一个|一個)?(团队|團隊)$|^new team$", "team_new", False),
+        (r"^设(一个)?(区县|县)?专员$|^設(一個)?(區縣|縣)?專員$", "county_specialist", False),
+        (r"^登记(培训|证明)$|^登記(培訓|證明)$", "volunteer_dates", False),
         (
             r"^(开通|開通|打开|打開|订阅|訂閱|允许|允許)(一次)?(提醒|通知)$"
             r"|^(allow|turn on|enable) (a |one )?(notices?|reminders?)$",
@@ -73,6 +77,8 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"绑定|綁定|bind|^link\b|link .*account", "bind", False),
         (r"免打扰|免打擾|勿扰|quiet", "quiet_hours", False),
         (r"暂停|暫停|pause", "pause", False),
+        (r"^(我)?(想|要)?(找人)?(请假|請假)?(交接|接力)(一下)?$|^(relay|hand ?over)$", "hand_over", False),
+        (r"整[队隊]交接|[组組][织織][间間]交接|hand over a team", "hand_over_team", False),
         (r"称呼|稱呼", "address_form", False),
         (
             r"报名|報名|注册|註冊|登记成?为?志愿者|登記成?為?義工|[当當做](义工|義工|志愿者|志願者)|想[当當]"
@@ -83,6 +89,36 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"监护人|監護人|guardian|^[监監][护護][码碼]?$", "guardian", False),
         (r"^我的资料$|^我的資料$|profile", "profile", False),
         (r"^我的$|^my$", "my", False),
+    )
+)
+# Wishes of somebody who cannot come for a while or not any more: what they say it is (handlers/relay.py). Whoever wants
+# to join says the same of themselves.
+JOINS = re.compile(r"报名|報名|注册|註冊|登[记記]|想[当當]|加入|register|sign ?up", re.IGNORECASE)
+LEAVES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), what)
+    for pattern, what in (
+        (
+            r"^(我)?(又|还|還)(能|可以)(再)?继续(了|做|服务)?|^(我)?(又|仲)可以繼續|^(我)?(又|還)能繼續"
+            r"|^不(用)?交接了|^i can (go on|continue)",
+            "go_on",
+        ),
+        (r"(看|睇)交接留言|^交接留言$|handover note", "note"),
+        (
+            r"请(个|几天|一?周|两周|几周)?假|請(個|幾天|一?[周週]|兩[周週]|幾[周週])?假|(ask for|take) (some )?leave",
+            "leave",
+        ),
+        (
+            r"(考试|考試|考研|期末|实习|實習|出差|生病|住院|手术|手術|下个?月|下個月|几周|幾[周週]|exam).{0,10}"
+            r"(去不了|去不成|来不了|來不了|去唔到|嚟唔到|不能去|can(no|')t (come|go))",
+            "leave",
+        ),
+        (r"(我|就|快|要)[^？?]{0,4}毕业|(我|就|快|要)[^？?]{0,4}畢業|i(['’]m| am) graduating|i graduate", "graduation"),
+        (r"(我|要|得)[^？?]{0,4}(搬家|搬走|搬去|搬到)|i(['’]m| am) moving( away)?", "moved"),
+        (
+            r"做不下去|坚持不下去|堅持不下去|撑不下去了?做|做唔落去|(我)?不想做(志愿者|义工|義工)了|换个?人(来)?(接|做)"
+            r"|can(no|')t go on with|can(no|')t continue (with )?(my|the)? ?(pairing|visits|volunteering)",
+            "stopped",
+        ),
     )
 )
 LANGUAGE_WORDS = {"english": "en", "繁體": "zh_HK", "繁体": "zh_HK", "简体": "zh_CN", "簡體": "zh_CN"}

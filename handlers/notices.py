@@ -9,7 +9,31 @@ from typing import Any
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import account, calls, contact, guardian, ledger, messages, on_duty, privacy, recognition, roles
+from handlers import (
+    account,
+    calls,
+    contact,
+    family,
+    guardian,
+    handover_notices,
+    ledger,
+    ledger_imports,
+    matched,
+    merging,
+    messages,
+    nudge,
+    offer,
+    on_duty,
+    pairings,
+    privacy,
+    recognition,
+    relay_answers,
+    roles,
+    substitutes,
+    teams,
+    unpaired,
+    volunteer_dates,
+)
 from handlers.message import Reply
 from models.person import Person
 
@@ -33,6 +57,19 @@ NOTICES: dict[str, Maker] = {
     **privacy.NOTICES,
     **calls.NOTICES,
     **ledger.NOTICES,
+    **family.NOTICES,
+    **offer.NOTICES,
+    **pairings.NOTICES,
+    **unpaired.NOTICES,
+    **matched.NOTICES,
+    **teams.NOTICES,
+    **volunteer_dates.NOTICES,
+    **relay_answers.NOTICES,
+    **handover_notices.NOTICES,
+    **substitutes.NOTICES,
+    **nudge.NOTICES,
+    **ledger_imports.NOTICES,
+    **merging.NOTICES,
 }
 
 

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from config.regions import place_name
 from config.texts import _, speaking
-from handlers import calls, contact_words, menu, on_duty, recognition
+from handlers import calls, contact_words, menu, on_duty, pairings, recognition, relay_answers
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
 from handlers.standing import replay_run
@@ -66,6 +66,10 @@ def message(session: Session, page: OpenPage, *, reading: bool = False) -> Writt
         return calls.phone_page(session, page.person_id, str(page.facts["call"]), reading=reading)
     if "recognition" in page.facts:
         return recognition.phone_page(session, page.person_id, str(page.facts["recognition"]), reading=reading)
+    if "address" in page.facts:
+        return pairings.address_page(session, page.person_id, str(page.facts["address"]), reading=reading)
+    if "relay_note" in page.facts:
+        return relay_answers.note_page(session, page.person_id, str(page.facts["relay_note"]), reading=reading)
     return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)
 
 

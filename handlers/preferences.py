@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import LANGUAGE_NAMES, LANGUAGES, _, speaking
+from handlers.checks import form_of_address
 from handlers.days import day_ahead, is_day, months_on, with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Invalid, Talk
 from handlers.hours import Span, hours
@@ -239,20 +240,6 @@ def _address_talk(facts: AddressFacts) -> Talk:
         check=form_of_address,
     )
     return Address(None if words == "~clear" else words)
-
-
-def form_of_address(words: str) -> str:
-    """A form of address: 2 to 10 characters, letters mostly, and nothing that abuses or misleads. Raises Invalid."""
-    line = " ".join(words.split())
-    hint = _("请写 2 到 10 个字的称呼，例如：陈姐、林哥。")
-    if not 2 <= len(line) <= 10:
-        raise Invalid(hint)
-    if not all(c.isalpha() or c.isdigit() or c in " ·.'’-" for c in line) or sum(c.isalpha() for c in line) < 2:
-        raise Invalid(_("称呼里请用文字，不用符号和表情，数字不能代替文字。") + hint)
-    plain = line.casefold().replace(" ", "")
-    if any(word in plain for word in rules().safety.refused_address_words):
-        raise Invalid(_("这个称呼可能让人不舒服或者误会，换一个吧。") + hint)
-    return line
 
 
 def _set_address(session: Session, person: Person, command: Address) -> Reply:

@@ -19,6 +19,8 @@ from handlers.items import ITEMS, todo
 from handlers.message import Option, Reply
 from models import audit
 from models.person import Person, doors, local_now
+from models.role import grants
+from models.team import memberships
 from models.volunteer import ACTIVE, ENDED, PAUSED, WAITING, Volunteer, VolunteerError, called, volunteer_of
 
 
@@ -78,7 +80,9 @@ def talk_change(facts: Facts) -> Talk:
         how = yield Ask("how", text, (Choice("again", _("重新填写")), Choice("away", _("清除这一项"))))
         if how == "away":
             return Told(key, None, away=True)
-    return Told(key, (yield from ITEMS[key].ask(facts.today, False)))
+    value = yield from ITEMS[key].ask(facts.today, False)
+    # 不说 and 到区县就行 take away what was known.
+    return Told(key, value, away=value is None and key in facts.known)
 
 
 def perform(session: Session, person: Person, command: Told | Nothing) -> Reply:
@@ -120,6 +124,10 @@ def overview(session: Session, person: Person) -> Reply:
             missing.append(_(item.label))
         else:
             lines.append(_("{item}：{value}").format(item=_(item.label), value=value))
+    if volunteer.trained_on:
+        lines.append(_("培训日期：{day}").format(day=volunteer.trained_on.isoformat()))
+    if volunteer.cleared_until:
+        lines.append(_("无犯罪记录查询有效期至：{day}").format(day=volunteer.cleared_until.isoformat()))
     options = [Option("m:change_profile", _("改一项资料"))]
     if missing:
         lines.append(_("还没填：{items}").format(items=_("、").join(missing)))
@@ -144,9 +152,17 @@ def my(session: Session, person: Person) -> Reply:
         *([Option("m:preferred_door", _("优先渠道"))] if len(doors(session, person.id)) > 1 else []),
         *([Option("m:allow_notice", _("开通提醒"))] if here(session).asks[1] else []),
         Option("m:bind", _("绑定另一个账号")),
+        *([Option("m:teams", _("团队"))] if _has_teams(session, person) else []),
         Option("m:privacy", _("隐私授权")),
     )
     return Reply(text, options)
+
+
+def _has_teams(session: Session, person: Person) -> bool:
+    """Whether somebody belongs to a team, or looks after some."""
+    return bool(memberships(session, person.id)) or any(
+        held.scope_kind != "system" for held in grants(session, person.id)
+    )
 
 
 def _store(session: Session, person: Person, volunteer: Volunteer, command: Told) -> None:

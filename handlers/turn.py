@@ -12,14 +12,14 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, menu, safeguarding, standing, talk
+from handlers import asking, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
 from handlers.message import Inbound, Reply
 from handlers.ordinary import is_ordinary
 from handlers.typed import bare_number, came, shown
-from models import carded, erasure, inbox
+from models import carded, erasure, inbox, offering
 from models.arrival import Met
 from models.conversation import State, lock, save
 from models.person import Door, Person, door_of, open_door
@@ -134,6 +134,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return fallback.no_such_code(state)
     if anything:
         return fallback.answers_a_card(session, person, state)
+    answers = offer.meant(words) if offering.offers_of(session, person.id) else None
+    if answers is not None:
+        return talk.begin(session, person, state, offer.OFFER, answers)
     return fallback.unknown(session, person, state, words)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -67,15 +67,15 @@ def set_meeting(session: Session, stint_id: str, at: datetime, by: str) -> Stint
     stint, _served = _theirs(session, stint_id, by)
     if at <= now_of(session):
         raise StintError("day")
-    stint.meets_at = at
+    stint.meets_at = at.astimezone(UTC)
     session.add(stint)
     session.flush()
     audit.note(session, by, "pairing.meeting", stint.id)
     unsay(session, servers(session, stint), [f"meeting:{stint.id}:"], why="set anew")
     made = now_of(session)
     for one in servers(session, stint):
-        key = f"meeting:{stint.id}:{at.isoformat()}:{made.isoformat()}:{one}"
-        params = {"stint": stint.id, "at": at.isoformat()}
+        key = f"meeting:{stint.id}:{stint.meets_at.isoformat()}:{made.isoformat()}:{one}"
+        params = {"stint": stint.id, "at": stint.meets_at.isoformat()}
         enqueue(session, one, "notice.meeting", params, unique_key=key, priority=REPLY, expires_at=at)
     return stint
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, Column, insert
 from sqlmodel import Field, Session, SQLModel, select
 
 from models.database import now_of
@@ -27,6 +28,15 @@ class AuditEntry(SQLModel, table=True):
 def note(session: Session, actor: str, action: str, subject: str, **details: str | int | bool | None) -> None:
     """Add a line; `details` hold opaque ids, codes and versions only."""
     session.add(AuditEntry(at=now_of(session), actor=actor, action=action, subject=subject, details=details))
+
+
+def note_all(
+    session: Session, actor: str, action: str, subjects: Sequence[str], **details: str | int | bool | None
+) -> None:
+    """The same line about each of these, in one statement."""
+    told = {"at": now_of(session), "actor": actor, "action": action, "details": details}
+    if subjects:
+        session.execute(insert(AuditEntry), [told | {"id": new_id(), "subject": subject} for subject in subjects])
 
 
 def noted(session: Session, action: str, subject: str, **details: str) -> bool:

@@ -2,12 +2,13 @@
 
 What matching and reports read in sets stands plainly: county, town, sex, birth date, kind of residence, needs, status.
 Names, numbers, disability, address, phones and guardian are sealed together. Nobody reads a dossier but through
-`dossier_of`, which takes the viewer and logs each look at a minor's.
+`dossier_of`, or the names of several through `names_of`: they take the viewer and log each look at a minor's.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -172,6 +173,19 @@ def may_see(session: Session, viewer: str, county: str) -> bool:
     return viewer == MACHINE or role.covers_county(session, viewer, county)
 
 
+def set_called(session: Session, beneficiary_id: str, words: str, by: str) -> None:
+    """The form of address that volunteers see. Raises BeneficiaryError."""
+    somebody = locked(session, beneficiary_id)
+    if somebody is None or not may_see(session, by, somebody.county):
+        raise BeneficiaryError("scope")
+    vault = vault_of(session)
+    record = replace(record_of(vault, somebody), called=words)
+    somebody.record_sealed = as_columns(vault, somebody.id, record)["record_sealed"]
+    somebody.changed_at = now_of(session)
+    session.add(somebody)
+    audit.note(session, by, "beneficiary.called", beneficiary_id)
+
+
 def dossier_of(session: Session, beneficiary: Beneficiary, viewer: str, *, why: str) -> Record:
     """The whole record, for whoever answers for the county; a look at a minor's is logged with `why` (a code). Raises
     BeneficiaryError."""
@@ -182,8 +196,22 @@ def dossier_of(session: Session, beneficiary: Beneficiary, viewer: str, *, why: 
     return record_of(vault_of(session), beneficiary)
 
 
-def is_minor(beneficiary: Beneficiary, day: date) -> bool:
-    """Whether the person is below 18, or may be: without a birth date nobody is taken for grown up."""
+def names_of(session: Session, ids: Sequence[str], viewer: str, *, why: str) -> dict[str, str]:
+    """The names of these, by id, for whoever answers for their counties, and nothing else of their records; each look
+    at a minor's is logged with `why` (a code), all in one statement. Raises BeneficiaryError."""
+    table: Any = SQLModel.metadata.tables["beneficiary"]
+    columns = (table.c.id, table.c.county, table.c.birth_date, table.c.record_sealed)
+    found = session.execute(table.select().with_only_columns(*columns).where(table.c.id.in_(list(ids)))).all()
+    if not all(may_see(session, viewer, county) for county in {row.county for row in found}):
+        raise BeneficiaryError("scope")
+    today = now_of(session).date()
+    audit.note_all(session, viewer, "beneficiary.read", [row.id for row in found if is_minor(row, today)], why=why)
+    vault = vault_of(session)
+    return {row.id: name_in(vault, row) for row in found}
+
+
+def is_minor(beneficiary: Any, day: date) -> bool:
+    """Whether the person of a row is below 18, or may be: without a birth date nobody is taken for grown up."""
     return beneficiary.birth_date is None or age_on(beneficiary.birth_date, day) < ADULT
 
 

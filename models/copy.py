@@ -15,7 +15,10 @@ from models.alert import Alert
 from models.guardianship import Guardianship
 from models.person import Door, Person, address_form, doors
 from models.role import grants
+from models.team import Team, by_team_number
+from models.team_member import team_rows
 from models.volunteer import (
+    Volunteer,
     name_of,
     official_number_of,
     phone_of,
@@ -66,6 +69,7 @@ STATUSES = {
     "deleted": N_("已删除"),
 }
 MEMBERSHIPS = {"none": N_("都不是"), "league": N_("团员"), "party": N_("党员"), "untold": N_("不说")}
+SEXES = {"female": N_("女"), "male": N_("男")}
 ROLES = {"specialist": N_("项目专员"), "organiser": N_("管理员")}
 
 
@@ -83,6 +87,7 @@ def copy_of(session: Session, person_id: str) -> list[Section]:
         Section(N_("写给专员的话"), tuple(_contacts(session, person))),
         Section(N_("求助记录"), tuple(_alerts(session, person))),
         Section(N_("职责"), tuple(_roles(session, person))),
+        Section(N_("团队"), tuple(_teams(session, person))),
     )
     return [section for section in sections if section.rows]
 
@@ -108,13 +113,25 @@ def _registration(session: Session, person: Person) -> list[Row]:
         (N_("愿意提供的服务"), tuple(labels("service", row.services or []))),
         (N_("空闲时间"), tuple(labels("free_time", row.free_times or []))),
         (N_("愿意走多远（公里）"), str(row.travel_km) if row.travel_km else None),
+        (N_("常在哪里"), row.town),
+        (N_("常在的位置（纬度，经度，约 1 公里）"), _position(row)),
         (N_("i志愿编号"), official_number_of(session, row)),
         (N_("会说的语言"), tuple(labels("language", row.languages or []))),
+        (N_("培训日期"), row.trained_on.isoformat() if row.trained_on else None),
+        (N_("无犯罪记录查询有效期至"), row.cleared_until.isoformat() if row.cleared_until else None),
     ]
     rows = [Row(label, value, is_place=label == PLACE) for label, value in told if value]
     if row.membership:
         rows.append(Row(N_("团员或党员"), MEMBERSHIPS[row.membership], is_message=True))
+    if row.sex:
+        rows.append(Row(N_("性别"), SEXES[row.sex], is_message=True))
     return [Row(N_("状态"), STATUSES[row.status], is_message=True), *rows]
+
+
+def _position(row: Volunteer) -> str | None:
+    if row.latitude is None or row.longitude is None:
+        return None
+    return f"{row.latitude:.2f}, {row.longitude:.2f}"
 
 
 def _guardians(session: Session, person: Person) -> list[Row]:
@@ -196,5 +213,17 @@ def _alerts(session: Session, person: Person) -> list[Row]:
 def _roles(session: Session, person: Person) -> list[Row]:
     rows = []
     for grant in grants(session, person.id):
-        rows.append(Row(ROLES[grant.role], grant.scope, is_place=grant.scope_kind == "region"))
+        team = by_team_number(session, grant.scope) if grant.scope_kind == "team" else None
+        scope = team.name if team is not None else grant.scope
+        rows.append(Row(ROLES[grant.role], scope, is_place=grant.scope_kind == "region"))
+    return rows
+
+
+def _teams(session: Session, person: Person) -> list[Row]:
+    rows = []
+    for held in team_rows(session, person.id):
+        rows.append(Row(N_("团队"), session.get_one(Team, held.team_id).name))
+        rows.append(Row(N_("加入的时间"), _when(person, held.joined_at)))
+        if held.left_at is not None:
+            rows.append(Row(N_("离开的时间"), _when(person, held.left_at)))
     return rows

@@ -12,6 +12,7 @@ from models import (
     audit,
     consent,
     contact,
+    family_doors,
     guardian,
     keepings,
     recognition,
@@ -31,6 +32,7 @@ from models.outbox import enqueue, withdraw
 from models.page import Page, close_pages
 from models.person import Door, Person, close_door, doors, family, set_address_form
 from models.role import RoleGrant, organisers
+from models.team_member import forget_member
 
 
 class LastOrganiser(Exception):
@@ -110,8 +112,10 @@ def _forget(session: Session, person_id: str) -> None:
     for kind in {row.kind for row in consent.standing(session, person_id)}:
         consent.withdraw(session, person_id, kind)
     volunteer.erase(session, person_id)
+    forget_member(session, person_id)
     contact.forget_words(session, person_id)
     recognition.forget_requests(session, person_id)
+    family_doors.leave(session, person_id)
     _forget_as_guardian(session, person_id)
     withdraw(session, person_id, why="deleted")
     session.execute(

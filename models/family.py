@@ -8,9 +8,10 @@ from config.catalogue import rules
 from models import audit, objecting
 from models.beneficiary import GONE, is_minor, locked, may_see
 from models.database import now_of
-from models.family_consent import CHAT, GUARDIAN, PAIRING, FamilyConsent, agreed
+from models.family_consent import CHAT, GUARDIAN, FamilyConsent, agreed, holds_door
 from models.family_consent import GIVERS as GIVERS
 from models.family_consent import KINDS as KINDS
+from models.family_consent import PAIRING as PAIRING
 from models.family_consent import PAPER as PAPER
 from models.family_consent import PHONE as PHONE
 from models.family_consent import PHOTOS as PHOTOS
@@ -19,6 +20,7 @@ from models.family_consent import SELF as SELF
 from models.family_consent import SPOKEN as SPOKEN
 from models.family_consent import VISITS as VISITS
 from models.family_consent import WAYS as WAYS
+from models.family_consent import FamilyDoor as FamilyDoor
 from models.person import family
 from models.stints import today_of
 
@@ -69,7 +71,8 @@ def take_back(session: Session, beneficiary_id: str, kind: str, by: str) -> bool
     person = locked(session, beneficiary_id)
     if person is None:
         raise FamilyError("gone")
-    if person.person_id not in family(session, by) and not may_see(session, by, person.county):
+    theirs = person.person_id in family(session, by) or holds_door(session, beneficiary_id, by)
+    if not theirs and not may_see(session, by, person.county):
         raise FamilyError("scope")
     standing = agreed(session, beneficiary_id, kind)
     if standing is None:

@@ -52,3 +52,40 @@ def agreed(session: Session, beneficiary_id: str, kind: str) -> FamilyConsent | 
         col(FamilyConsent.withdrawn_at).is_(None),
     )
     return session.exec(query).first()
+
+
+class FamilyDoor(SQLModel, table=True):
+    """A phone of a served person or of the guardian, which is optional. `person_id` is empty until the code was typed;
+    codes are kept as blind digests only. Times of the code are the machine's, the others programme time."""
+
+    __tablename__ = "family_door"
+    __table_args__ = (
+        CheckConstraint(f"holder IN {GIVERS}", name="holder"),
+        Index(
+            "uq_family_door_standing",
+            "beneficiary_id",
+            "person_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    beneficiary_id: str = Field(foreign_key="beneficiary.id")
+    holder: str
+    issued_by: str
+    issued_at: datetime
+    expires_at: datetime
+    person_id: str | None = Field(default=None, foreign_key="person.id", index=True)
+    bound_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+def holds_door(session: Session, beneficiary_id: str, person_id: str) -> bool:
+    """Whether this is the family's own phone."""
+    query = select(FamilyDoor.id).where(
+        FamilyDoor.beneficiary_id == beneficiary_id,
+        FamilyDoor.person_id == person_id,
+        col(FamilyDoor.ended_at).is_(None),
+    )
+    return session.exec(query).first() is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, Column, Index, UniqueConstraint, text, true
 from sqlmodel import Field, SQLModel
 
 from models.ids import new_id
@@ -31,8 +31,9 @@ BUSY = "ledger"
 
 class LedgerBatch(SQLModel, table=True):
     """One import. `region` = whose ledger the file is (a code of four or six digits), `part` = the file is a part of
-    it, so that nobody counts as gone; `file_digest` = SHA-256 of the file, in hex. `made_by` and `taken_by` are ids of
-    persons, or "machine". `counts` are rows by kind, with "gone" and "problems" (bad cells of rows that are taken).
+    it, so that nobody counts as gone; `file_digest` = SHA-256 of the file, in hex. `made_by`, `taken_by` and
+    `undone_by` are ids of persons, or "machine". `counts` are rows by kind, with "gone" and "problems" (bad cells of
+    rows that are taken).
 
     "checking": the check has not come to its end; "taking" and "undoing" have begun and go on after a crash; `busy` is
     BUSY while they are under way: one at a time changes ledgers, and what a row finds there does not change under it.
@@ -55,11 +56,13 @@ class LedgerBatch(SQLModel, table=True):
     undone_at: datetime | None = None
     forgotten_at: datetime | None = None
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    undone_by: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
 
 
 class LedgerBatchRow(SQLModel, table=True):
     """One row of the file, `number` as Excel shows it. `why` says why it is doubtful, or could not be undone. What is
-    sealed is forgotten after some time (rules.toml, ledger.undo_days). `decided` = doubtful, and to be taken.
+    sealed is forgotten after some time (rules.toml, ledger.undo_days). `decided` = doubtful, and to be taken; `faulty`
+    = some of its cells may be bad.
 
     `row_sealed` = the record, and for rows with problems their cells and problems; `before_sealed` = what stood in the
     ledger before it was taken, so that it can be put back; `other_id` = whom it may be instead.
@@ -89,6 +92,8 @@ class LedgerBatchRow(SQLModel, table=True):
     other_id: str | None = None
     row_sealed: bytes | None = None
     before_sealed: bytes | None = None
+    # True for what was checked before this was written down: it has to be looked at.
+    faulty: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
 
 
 class LedgerQuestion(SQLModel, table=True):

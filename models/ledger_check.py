@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import and_, func, insert, or_, select
 from sqlmodel import Session, SQLModel
 
 from models import ledger_questions
@@ -123,6 +123,7 @@ def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) ->
         "why": standing.why,
         "done": standing.kind == REFUSED,
         "decided": False,
+        "faulty": bool(row.problems),
         "beneficiary_id": standing.row.id if standing.row is not None else None,
         "other_id": standing.other,
         "row_sealed": vault_of(session).seal_json("ledger_batch_row.row_sealed", key, kept),
@@ -133,14 +134,18 @@ def _as_row(session: Session, batch: str, row: LedgerRow, standing: Standing) ->
 def stand(session: Session, batch: LedgerBatch, records: list[Record], *, locked: bool = False) -> dict[str, Standing]:
     """How each of these stands to the ledger, by its number. `locked` = who stands there is kept from others until the
     transaction ends."""
-    here, elsewhere = _known(session, records, locked=locked)
-    alike = _alike(session, batch, [record for record in records if (record.id_number, record.county) not in here])
+    here, elsewhere, merged = _known(session, records, locked=locked)
+    known = here.keys() | merged.keys()
+    alike = _alike(session, batch, [record for record in records if (record.id_number, record.county) not in known])
     found = {}
     for record in records:
         row = here.get((record.id_number, record.county))
         old = record_of(vault_of(session), row) if row is not None else None
         if record.county is None or not record.county.startswith(batch.region):
             found[record.id_number] = Standing(REFUSED, "region")
+        elif row is None and (record.id_number, record.county) in merged:
+            # Somebody said that this is a person of another ledger, or under another number: that row counts.
+            found[record.id_number] = Standing(SAME, "merged", merged[record.id_number, record.county])
         elif row is None or old is None:
             other = alike.get((record.county, record.name, record.birth_date))
             moved = elsewhere.get(record.id_number)
@@ -157,8 +162,9 @@ def stand(session: Session, batch: LedgerBatch, records: list[Record], *, locked
 
 def _known(
     session: Session, records: list[Record], *, locked: bool
-) -> tuple[dict[tuple[str, str | None], Any], dict[str, str]]:
-    """Who stands in a ledger with these numbers: rows by number and county, and the ids of those of other counties."""
+) -> tuple[dict[tuple[str, str | None], Any], dict[str, str], dict[tuple[str, str | None], Any]]:
+    """Who stands in a ledger with these numbers: rows by number and county, the ids of those of other counties, and
+    rows that were set aside when two became one."""
     vault = vault_of(session)
     numbers = {digest: r.id_number for r in records for digest in vault.digests(ID_NUMBER, r.id_number).values()}
     counties = {record.id_number: record.county for record in records}
@@ -167,16 +173,20 @@ def _known(
     found = select(_I.c.row_id, _I.c.digest).where(_I.c.digest.in_(list(numbers)))
     number_of = {row.row_id: numbers[row.digest] for row in session.execute(found)}
     here: dict[tuple[str, str | None], Any] = {}
+    merged: dict[tuple[str, str | None], Any] = {}
     elsewhere: dict[str, str] = {}
-    query = select(_B).where(_B.c.id.in_(list(number_of)), _B.c.merged_into.is_(None)).order_by(_B.c.id)
+    query = select(_B).where(_B.c.id.in_(list(number_of))).order_by(_B.c.id)
     if locked:
         query = query.with_for_update()
     for row in session.execute(query) if number_of else ():
         number = number_of[row.id]
+        if row.merged_into is not None:
+            merged.setdefault((number, row.county), row)
+            continue
         here.setdefault((number, row.county), row)
         if row.county != counties[number] and row.status == LISTED:
             elsewhere.setdefault(number, row.id)
-    return here, elsewhere
+    return here, elsewhere, merged
 
 
 def _alike(session: Session, batch: LedgerBatch, strangers: list[Record]) -> dict[tuple[str | None, str, Any], str]:
@@ -191,10 +201,20 @@ def _alike(session: Session, batch: LedgerBatch, strangers: list[Record]) -> dic
     return found
 
 
-def problems_of(session: Session, batch: LedgerBatch) -> Iterator[LedgerRow]:
-    """The rows of a batch that have problems or are doubtful, with their cells, as the file had them."""
+def _bad(batch: LedgerBatch) -> Any:
+    return and_(_R.c.batch_id == batch.id, or_(_R.c.faulty, _R.c.kind.in_((REFUSED, DOUBTFUL))))
+
+
+def count_problems(session: Session, batch: LedgerBatch) -> int:
+    """How many rows have problems or are doubtful."""
+    return int(session.execute(select(func.count()).select_from(_R).where(_bad(batch))).scalar_one())
+
+
+def problems_of(session: Session, batch: LedgerBatch, limit: int | None = None) -> Iterator[LedgerRow]:
+    """The rows of a batch that have problems or are doubtful, with their cells, as the file had them; the first of
+    them, if there is a limit."""
     vault = vault_of(session)
-    for row in session.execute(select(_R).where(_R.c.batch_id == batch.id).order_by(_R.c.number)):
+    for row in session.execute(select(_R).where(_bad(batch)).order_by(_R.c.number).limit(limit)):
         kept = vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed) if row.row_sealed else {}
         found = tuple(Problem(**problem) for problem in kept.get("problems", ()))
         if row.kind == DOUBTFUL or (row.kind == REFUSED and row.why):

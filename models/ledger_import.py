@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, insert, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
 from models import audit, beneficiary, ledger_questions
-from models.beneficiary import LISTED, from_json, to_json
+from models.beneficiary import LISTED, MACHINE, from_json, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import (
@@ -28,10 +28,12 @@ from models.ledger_batch import (
     NEW,
     TAKEN,
     TAKING,
+    UNDOING,
     LedgerBatch,
 )
 from models.ledger_cells import Record
 from models.ledger_check import SLICE, Standing, Told, nobody_hears, stand
+from models.outbox import enqueue
 
 # More than so many missing, and more than this part of the ledger: the file may be a part of it only.
 MANY_GONE, GONE_SHARE = 20, 0.2
@@ -115,27 +117,49 @@ def _mark_decided(session: Session, batch: LedgerBatch, doubtful: Collection[int
 def _begin(database: Database, batch_id: str, by: str, *, doubtful: Collection[int], many_gone: bool) -> int:
     with database.read() as session:
         gone = _gone_now(session, batch_id)
+    with database.write() as session:
+        return begin(session, batch_id, by, doubtful=doubtful, many_gone=many_gone, gone=gone)
+
+
+def begin(
+    session: Session,
+    batch_id: str,
+    by: str,
+    *,
+    doubtful: Collection[int] = (),
+    many_gone: bool = False,
+    gone: int | None = None,
+) -> int:
+    """From now on it is being taken: `take` goes on with it, wherever it is called. `gone` = how many are missing from
+    the file by now; None = as many as when it was checked. Returns how many rows it has. Raises BatchError."""
+    batch = locked(session, batch_id)
+    if batch.forgotten_at is not None and batch.state != TAKEN:
+        raise BatchError("old")
+    if batch.state == CHECKED:
+        if is_overtaken(session, batch):
+            raise BatchError("overtaken")
+        batch.counts = {**batch.counts, "gone": batch.counts.get("gone", 0) if gone is None else gone}
+        if not many_gone and is_many_gone(session, batch):
+            raise BatchError("many_gone")
+        _mark_decided(session, batch, doubtful)
+        batch.taken_by = by
+        occupy(session, batch, TAKING)
+    elif batch.state == CHECKING:
+        raise BatchError("unfinished")
+    elif batch.state not in (TAKING, TAKEN):
+        raise BatchError("state")
+    elif doubtful:
+        raise BatchError("too_late")
+    return batch.total
+
+
+def occupy(session: Session, batch: LedgerBatch, state: str) -> None:
+    """The batch comes into a state in which it alone changes ledgers. Raises BatchError."""
+    batch.state, batch.busy = state, BUSY
     try:
-        with database.write() as session:
-            batch = locked(session, batch_id)
-            if batch.forgotten_at is not None and batch.state != TAKEN:
-                raise BatchError("old")
-            if batch.state == CHECKED:
-                if is_overtaken(session, batch):
-                    raise BatchError("overtaken")
-                batch.counts = {**batch.counts, "gone": gone}
-                if not many_gone and is_many_gone(session, batch):
-                    raise BatchError("many_gone")
-                _mark_decided(session, batch, doubtful)
-                batch.state, batch.busy, batch.taken_by = TAKING, BUSY, by
-                session.add(batch)
-            elif batch.state == CHECKING:
-                raise BatchError("unfinished")
-            elif batch.state not in (TAKING, TAKEN):
-                raise BatchError("state")
-            elif doubtful:
-                raise BatchError("too_late")
-            return batch.total
+        with session.begin_nested():
+            session.add(batch)
+            session.flush()
     except IntegrityError:
         raise BatchError("busy") from None
 
@@ -240,7 +264,23 @@ def _end(session: Session, batch: LedgerBatch) -> None:
     batch.state, batch.busy, batch.taken_at = TAKEN, None, now_of(session)
     session.add(batch)
     ledger_questions.tell(session, batch)
+    tell_result(session, batch, batch.taken_by)
     audit.note(session, batch.taken_by, "ledger.taken", batch.id, region=batch.region, **batch.counts)
+
+
+def tell_result(session: Session, batch: LedgerBatch, person: str) -> None:
+    """Tell whoever asked for it by chat or page that it stands as its state says; the machine sees it itself."""
+    if person not in ("", MACHINE):
+        key = f"import:{batch.id}:{batch.state}"
+        enqueue(session, person, "notice.import", {"batch": batch.id, "state": batch.state}, unique_key=key)
+
+
+def under_way(session: Session) -> list[LedgerBatch]:
+    """What was begun by chat or page and has not come to its end; what the machine began is gone on with there."""
+    begun = or_(
+        and_(_L.c.state == TAKING, _L.c.taken_by != MACHINE), and_(_L.c.state == UNDOING, _L.c.undone_by != MACHINE)
+    )
+    return list(session.execute(select(LedgerBatch).where(_L.c.busy.is_not(None), begun)).scalars())
 
 
 def batches(session: Session, limit: int = 20) -> list[LedgerBatch]:
@@ -256,6 +296,18 @@ def forget_unfinished(session: Session, batch_id: str) -> None:
         raise BatchError("state")
     session.execute(_R.delete().where(_R.c.batch_id == batch.id))
     session.delete(batch)
+
+
+def give_up(session: Session, batch_id: str, by: str) -> None:
+    """Nobody can take it any more; what its rows said is forgotten by the next round of `forget_rows`. Raises
+    BatchError."""
+    batch = locked(session, batch_id)
+    if batch.state != CHECKED:
+        raise BatchError("state")
+    if batch.forgotten_at is None:
+        batch.forgotten_at = now_of(session)
+        session.add(batch)
+        audit.note(session, by, "ledger.given_up", batch.id, region=batch.region)
 
 
 def forget_rows(session: Session, older_than: timedelta, limit: int = 500) -> int:

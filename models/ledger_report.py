@@ -57,6 +57,21 @@ def corrected(rows: Iterable[LedgerRow], headings: Sequence[str], words: Callabl
     return file.getvalue()
 
 
+def workbook(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """An .xlsx of these rows; every cell is text, so that nothing is a formula."""
+    file = io.BytesIO()
+    with Workbook(file, _OPTIONS) as book:
+        text = book.add_format({"num_format": _TEXT})
+        heading = book.add_format({"num_format": _TEXT, "bold": True, "bottom": 1})
+        sheet = book.add_worksheet(title)
+        for number, row in enumerate((headings, *rows)):
+            for column, cell in enumerate(row):
+                _write(sheet, number, column, cell, text if number else heading)
+        sheet.freeze_panes(1, 0)
+        sheet.set_column(0, len(headings) - 1, 18, text)
+    return file.getvalue()
+
+
 def _write(sheet: Worksheet, row: int, column: int, text: str, shape: Format) -> None:
     if text:
         sheet.write_string(row, column, text[:_LONGEST], shape)

@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import and_, delete, or_, select, union_all, update
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel
 
-from models import audit, family_consent, offer, pairing, proposal  # noqa: F401 for their tables
-from models.beneficiary import LISTED, forget_index, from_json, laid_over, record_of
+from models import audit
+from models.beneficiary import LISTED, Beneficiary, forget_index, from_json, laid_over, record_of
 from models.database import Database, now_of, vault_of
-from models.ledger_batch import BUSY, CHANGED, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
+from models.ledger_batch import CHANGED, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
 from models.ledger_check import SLICE, Told, nobody_hears
-from models.ledger_import import BatchError, locked
+from models.ledger_import import BatchError, locked, occupy, tell_result
 from models.ledger_questions import ask_absent, change
 
 _B: Any = SQLModel.metadata.tables["beneficiary"]
@@ -25,16 +24,15 @@ _R: Any = SQLModel.metadata.tables["ledger_batch_row"]
 _Q: Any = SQLModel.metadata.tables["ledger_question"]
 
 _P: Any = SQLModel.metadata.tables["proposal"]
-_HUNG: tuple[Any, ...] = tuple(
-    SQLModel.metadata.tables[name] for name in ("family_consent", "offer", "stint", "keeping")
-)
 
 LATER = "later"  # and so not taken back
 
 
 def undo(database: Database, batch_id: str, *, by: str, told: Told = nobody_hears) -> LedgerBatch:
     """Take it back, and go on with it after a crash. Raises BatchError."""
-    total, last, done = _begin(database, batch_id, by), 0, 0
+    last, done = 0, 0
+    with database.write() as session:
+        total = begin(session, batch_id, by)
     while True:
         with database.write() as session:
             ended = locked(session, batch_id).state == UNDONE
@@ -60,8 +58,14 @@ def undo(database: Database, batch_id: str, *, by: str, told: Told = nobody_hear
             batch.state, batch.busy, batch.undone_at = UNDONE, None, now_of(session)
             session.add(batch)
             audit.note(
-                session, by, "ledger.undone", batch.id, region=batch.region, kept=len(refused(session, batch.id))
+                session,
+                batch.undone_by or by,
+                "ledger.undone",
+                batch.id,
+                region=batch.region,
+                kept=len(refused(session, batch.id)),
             )
+            tell_result(session, batch, batch.undone_by)
     return batch
 
 
@@ -79,27 +83,32 @@ def _ask_again(database: Database, undone: LedgerBatch) -> None:
                 return
 
 
+def kept_people(session: Session, batch_id: str, limit: int) -> list[tuple[int, Beneficiary | None]]:
+    """The first rows that could not be taken back, with whom they are about, by number."""
+    query = select(_R.c.number, Beneficiary).outerjoin(Beneficiary, _B.c.id == _R.c.beneficiary_id)
+    query = query.where(_R.c.batch_id == batch_id, _R.c.why == LATER, _R.c.done).order_by(_R.c.number).limit(limit)
+    return [(number, person) for number, person in session.execute(query)]
+
+
 def refused(session: Session, batch_id: str) -> list[int]:
     """The numbers of the rows that could not be taken back."""
     query = select(_R.c.number).where(_R.c.batch_id == batch_id, _R.c.why == LATER, _R.c.done).order_by(_R.c.number)
     return list(session.execute(query).scalars())
 
 
-def _begin(database: Database, batch_id: str, by: str) -> int:
-    try:
-        with database.write() as session:
-            batch = locked(session, batch_id)
-            if batch.forgotten_at is not None and batch.state != UNDONE:
-                raise BatchError("old")
-            if batch.state == TAKEN:
-                batch.state, batch.busy = UNDOING, BUSY
-                session.add(batch)
-                audit.note(session, by, "ledger.undo", batch.id, region=batch.region)
-            elif batch.state not in (UNDOING, UNDONE):
-                raise BatchError("state")
-            return batch.total
-    except IntegrityError:
-        raise BatchError("busy") from None
+def begin(session: Session, batch_id: str, by: str) -> int:
+    """From now on it is being taken back: `undo` goes on with it, wherever it is called. Returns how many rows it has.
+    Raises BatchError."""
+    batch = locked(session, batch_id)
+    if batch.forgotten_at is not None and batch.state != UNDONE:
+        raise BatchError("old")
+    if batch.state == TAKEN:
+        batch.undone_by = by
+        occupy(session, batch, UNDOING)
+        audit.note(session, by, "ledger.undo", batch.id, region=batch.region)
+    elif batch.state not in (UNDOING, UNDONE):
+        raise BatchError("state")
+    return batch.total
 
 
 def _put_back(session: Session, rows: Sequence[Any]) -> None:
@@ -132,13 +141,16 @@ def _put_back(session: Session, rows: Sequence[Any]) -> None:
 
 
 def _hung_on(session: Session, people: list[str]) -> set[str]:
-    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge, a
-    family's consent, a pairing or what led to it."""
+    """Those of them on whom something hangs that is not this import's: a door, an answer, a merge, a pairing …"""
     doors = select(_B.c.id).where(_B.c.id.in_(people), _B.c.person_id.is_not(None))
     answers = select(_Q.c.beneficiary_id).where(_Q.c.beneficiary_id.in_(people), _Q.c.answer.is_not(None))
-    merged = select(_B.c.merged_into).where(_B.c.merged_into.in_(people))
-    hung = [select(table.c.beneficiary_id).where(table.c.beneficiary_id.in_(people)) for table in _HUNG]
-    return set(session.execute(union_all(doors, answers, merged, *hung)).scalars())
+    hanging = [
+        select(key.parent).where(key.parent.in_(people))
+        for table in SQLModel.metadata.sorted_tables
+        for key in table.foreign_keys
+        if key.column is _B.c.id and table is not _Q and table is not _P  # proposals go with the row
+    ]
+    return set(session.execute(union_all(doors, answers, *hanging)).scalars())
 
 
 def _confirmed(session: Session, batch: str, people: list[str]) -> set[str]:

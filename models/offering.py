@@ -47,7 +47,8 @@ from models.stints import StintError, end_stint, lead_of, today_of
 
 class OfferError(Exception):
     """Nobody can be asked, or not this one. `reason`: "scope", "gone" — no one of the ledger; "consent" — the family
-    has not agreed; "paired" — somebody serves them already; "asked" — somebody is being asked; "many" — more than a
+    has not agreed; "paired" — somebody serves them already; "asked" — somebody is being asked; "invited" — this
+    one is already; "many" — more than a
     round takes; or why this one may not serve, as `obstacle` says."""
 
     def __init__(self, reason: str) -> None:
@@ -104,7 +105,7 @@ def _check(session: Session, somebody: Beneficiary, candidate: Candidate) -> Non
         raise OfferError(against)
     query = select(Offer.id).where(Offer.beneficiary_id == somebody.id, Offer.person_id == candidate.person_id)
     if session.exec(query.where(col(Offer.state).in_(ANSWERABLE))).first() is not None:
-        raise OfferError("asked")
+        raise OfferError("invited")
 
 
 def _offer(session: Session, somebody: Beneficiary, candidate: Candidate, by: str) -> Offer:
@@ -294,8 +295,12 @@ def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
         return None
     query = select(Proposal).where(Proposal.beneficiary_id == somebody.id, Proposal.state == NEW)
     query = query.where(col(Proposal.person_id).is_not(None)).order_by(col(Proposal.cost), col(Proposal.id))
+    before = _asked_before(session, somebody.id)
     for found in session.exec(query).all():
         candidate = Candidate(str(found.person_id), found.team_id, found.id)
+        if found.person_id in before:
+            _decide_proposal(session, found.id, PROPOSAL_REFUSED, "programme")
+            continue
         try:
             _check(session, somebody, candidate)
             return _offer(session, somebody, candidate, by)
@@ -306,6 +311,12 @@ def go_on(session: Session, somebody: Beneficiary, by: str) -> Offer | None:
     key, params = f"nobody:{somebody.id}:{day}", {"served": somebody.id}
     tell_responsible(session, somebody, "notice.nobody_left", params, key, by, priority=REMINDER)
     return None
+
+
+def _asked_before(session: Session, beneficiary_id: str) -> set[str]:
+    """Who has been asked for this person and did not say yes, or took it back: nobody is pressed."""
+    query = select(Offer.person_id).where(Offer.beneficiary_id == beneficiary_id)
+    return set(session.exec(query.where(col(Offer.state).not_in((TAKEN, WITHDRAWN)))))
 
 
 def overdue(session: Session) -> list[str]:

@@ -22,8 +22,9 @@ class Page(SQLModel, table=True):
     """The token itself is not kept, only its SHA-256. Times are the machine's.
 
     `answer`: a sensitive question is answered there, once, or the platform asks there for a permission (`allow` in the
-    facts). `data`: something to read until it expires: a person's own copy, or one thing about somebody else
-    (`message`, `alert`, `recognition` or `call` in the facts). `guardian`: what a guardian is asked to agree to, with
+    facts). `data`: something to read until it expires: a person's own copy, one thing about somebody else
+    (`message`, `alert`, `recognition`, `call`, `address` or `relay_note` in the facts), or a list of people
+    (`households`); or a ledger is handed in there (`import`). `guardian`: what a guardian is asked to agree to, with
     the way into the guardian's own chat.
     """
 
@@ -91,6 +92,20 @@ def open_page(session: Session, token: str) -> OpenPage | None:
         return None
     facts = vault_of(session).open_json("page.facts_sealed", row.id, row.facts_sealed)
     return OpenPage(row.id, row.kind, row.person_id, row.door_id, facts)
+
+
+def facts_of(session: Session, page_id: str, *, locked: bool = False) -> dict[str, Any] | None:
+    """What a page says, even when its time is over; None when it is forgotten. `locked` = nobody else writes it until
+    the transaction ends."""
+    query = select(Page).where(Page.id == page_id)
+    row = session.exec(query.with_for_update() if locked else query).one_or_none()
+    return dict(vault_of(session).open_json("page.facts_sealed", row.id, row.facts_sealed)) if row else None
+
+
+def write_facts(session: Session, page_id: str, facts: dict[str, Any]) -> None:
+    """What the page says from now on."""
+    sealed = vault_of(session).seal_json("page.facts_sealed", page_id, facts)
+    session.execute(update(Page).where(col(Page.id) == page_id).values(facts_sealed=sealed))
 
 
 def use_page(session: Session, page_id: str) -> bool:

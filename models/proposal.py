@@ -14,7 +14,8 @@ NEW, OFFERED, REFUSED, STALE = STATES = ("new", "offered", "refused", "stale")
 
 
 class MatchingRun(SQLModel, table=True):
-    """One run over everybody waiting in a region. `counts`: waiting, matched, left."""
+    """One run over everybody waiting in a region. `counts`: waiting, matched, left. `asked` = it was asked for in a
+    chat, and a job does it until `done_at`."""
 
     __tablename__ = "matching_run"
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -22,6 +23,8 @@ class MatchingRun(SQLModel, table=True):
     made_by: str
     made_at: datetime
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    asked: bool = False
+    done_at: datetime | None = None
 
 
 class Proposal(SQLModel, table=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, Index, column, table, text
+from sqlalchemy import select as sql_select
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from config import regions
@@ -15,6 +16,8 @@ from models.outbox import enqueue
 
 ROLES = ("specialist", "organiser")
 SCOPES = ("region", "system", "team")
+# models/team.py, which stands on this file, has it in full.
+_TEAM = table("team", column("number"), column("region"), column("ended_at"))
 
 
 class GrantError(Exception):
@@ -97,6 +100,17 @@ def responsible(session: Session, county: str) -> list[str]:
     return []
 
 
+def holding(session: Session, role: str, scope_kind: str, scope: str) -> list[RoleGrant]:
+    """The grants in force of this role for exactly this scope, the oldest in front."""
+    query = select(RoleGrant).where(
+        RoleGrant.role == role,
+        RoleGrant.scope_kind == scope_kind,
+        RoleGrant.scope == scope,
+        col(RoleGrant.ended_at).is_(None),
+    )
+    return list(session.exec(query.order_by(col(RoleGrant.granted_at), RoleGrant.id)))
+
+
 def organisers(session: Session) -> set[str]:
     """Everybody who is an organiser anywhere."""
     query = select(RoleGrant.person_id).where(RoleGrant.role == "organiser", col(RoleGrant.ended_at).is_(None))
@@ -162,8 +176,22 @@ def end_grant(session: Session, grant_id: str, by: str, *, operator: bool = Fals
     ).all()
     if row.role == "organiser" and not others:
         raise GrantError("this is the last organiser; grant another one first")
+    _end(session, row, by)
+
+
+def end_scope(session: Session, scope_kind: str, scope: str, by: str) -> None:
+    """End every role for a scope that is no more, and tell their people; but never that of the last organiser. Whether
+    `by` may do so is for the caller to know."""
+    query = select(RoleGrant).where(RoleGrant.scope_kind == scope_kind, RoleGrant.scope == scope)
+    for row in session.exec(query.where(col(RoleGrant.ended_at).is_(None))).all():
+        if row.role != "organiser" or organisers(session) != {row.person_id}:
+            _end(session, row, by)
+
+
+def _end(session: Session, row: RoleGrant, by: str) -> None:
     row.ended_at = now_of(session)
     session.add(row)
+    session.flush()
     audit.note(session, by, "role.ended", row.person_id, role=row.role, scope_kind=row.scope_kind, scope=row.scope)
     _tell(session, row, "ended")
 
@@ -196,11 +224,19 @@ def _check_signatures(
 
 
 def _covers(session: Session, organiser: str, scope_kind: str, scope: str) -> bool:
-    """Whether an organiser's own scope reaches so far: a region within theirs, or the very system or team."""
+    """Whether an organiser's own scope reaches so far: a region within theirs, a team at home in it, or the very system
+    or team."""
     mine = [held for held in grants(session, organiser) if held.role == "organiser"]
-    if scope_kind == "region":
-        return any(held.scope_kind == "region" and regions.within(scope, held.scope) for held in mine)
+    place = scope if scope_kind == "region" else _home_of(session, scope) if scope_kind == "team" else ""
+    if place and any(held.scope_kind == "region" and regions.within(place, held.scope) for held in mine):
+        return True
     return any((held.scope_kind, held.scope) == (scope_kind, scope) for held in mine)
+
+
+def _home_of(session: Session, team: str) -> str:
+    """The home region of the standing team of this number; empty when there is none."""
+    query = sql_select(_TEAM.c.region).where(_TEAM.c.number == team, _TEAM.c.ended_at.is_(None))
+    return str(session.execute(query).scalar() or "")
 
 
 def _check_may_grant(session: Session, by: str, scope_kind: str, scope: str, *, operator: bool) -> None:

@@ -26,10 +26,13 @@ from models import (
     handover,
     inbox,
     keepings,
+    lease,
     ledger_import,
+    ledger_undo,
     offering,
     outbox,
     page,
+    proposing,
     recognition,
     relay_days,
     resting,
@@ -37,6 +40,8 @@ from models import (
     volunteer_gone,
 )
 from models.database import Database, DatabaseAway
+from models.ids import new_id
+from models.ledger_batch import TAKING
 
 log = structlog.get_logger(__name__)
 
@@ -207,12 +212,50 @@ def begin_for_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
+def match_asked(database: Database) -> int:
+    """Whole counties that were to be matched at once; somebody asked for it in a chat."""
+    return proposing.run_asked(database)
+
+
+def finish_imports(database: Database) -> int:
+    """Imports that somebody took, or took back, in chat or on a page: the rows are done here, and gone on with after a
+    crash. One process at a time has them."""
+    with database.read() as session:
+        found = [(batch.id, batch.state) for batch in ledger_import.under_way(session)]
+    return sum(_finish_import(database, batch, state) for batch, state in found)
+
+
+def _finish_import(database: Database, batch: str, state: str) -> int:
+    holder = new_id()
+
+    def keep(_done: int = 0, _total: int = 0) -> None:
+        with database.write() as session:
+            if lease.hold(session, "imports", holder) is None:
+                raise _Elsewhere
+        time.sleep(_PAUSE)
+
+    try:
+        keep()
+        ended = (ledger_import.take if state == TAKING else ledger_undo.undo)(database, batch, by="", told=keep)
+    except (_Elsewhere, ledger_import.BatchError):
+        return 0  # somebody else goes on with it, or has ended it
+    finally:
+        with database.write() as session:
+            lease.let_go(session, "imports", holder)
+    return ended.total
+
+
+class _Elsewhere(Exception):
+    """Another process has the imports."""
+
+
 # Name, seconds between two runs, the job.
 JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
     ("expire_messages", 60, expire_messages),
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
+    ("finish_imports", 3, finish_imports),
     ("forget_imports", 3_600, forget_imports),
     ("forget_ended", 3_600, forget_ended),
     ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
@@ -221,6 +264,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("expire_searches", 3_600, expire_searches),
     ("come_of_age", 3_600, come_of_age),
     ("pass_offers_on", 60, pass_offers_on),
+    ("match_asked", 5, match_asked),
     ("remind_unfinished", 3_600, remind_unfinished),
     ("begin_relays", 3_600, begin_relays),
     ("end_last_days", 300, end_last_days),

@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from sqlmodel import select
+from sqlmodel import Session, select
 from stdnum import luhn
 
 from models.beneficiary import MACHINE
 from models.ledger_cells import read_ledger
 from models.ledger_check import check
 from models.ledger_import import take
-from models.person import door_of
+from models.person import Person, door_of
 from models.role import RoleGrant
-from models.volunteer import Volunteer
+from models.team import by_team_number
+from models.volunteer import Registered, Volunteer, register
 from scheduler.ticker import Ticker
+from tests import directions_households
 from tests.conftest import StoppedClock
-from tests.ledger_files import as_csv, person
+from tests.ledger_files import as_csv
+from tests.ledger_files import person as row_of
+from tests.paired_stage import DIRECTIONS
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
@@ -95,6 +100,7 @@ class Play:
         self.last: dict[tuple[str, str], tuple[str, Any]] = {}
         self.codes: list[str] = []
         self.numbers: list[str] = []
+        self.teams: list[str] = []
         clock.at = script.start
 
     async def run(self) -> list[str]:
@@ -274,15 +280,25 @@ class Play:
         if verb == "台账":
             self._ledger(*rest.split())
             return []
+        if verb in directions_households.VERBS:
+            directions_households.direct(self, verb, *rest.split())
+            return []
+        if verb in DIRECTIONS:
+            with self.stage.database.write() as session:
+                DIRECTIONS[verb](self, session, *rest.split())
+            return []
+        if verb == "登记":
+            self._volunteer(*rest.split())
+            return []
+        if verb == "注册":
+            self._register(*rest.split())
+            return []
         assert verb == "授权", f"{self.script.path.name}: no stage direction {verb}"
         name, role, scope = rest.split()
         with self.stage.database.write() as session:
-            sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
-            door = door_of(session, self.platform, "test", sender)
-            assert door is not None, f"{name} has no door yet"
             session.add(
                 RoleGrant(
-                    person_id=door.person_id,
+                    person_id=self.person_id(session, name),
                     role=role,
                     scope_kind="region",
                     scope=scope,
@@ -292,10 +308,34 @@ class Play:
             )
         return []
 
+    def _volunteer(self, name: str, county: str, town: str = "", sex: str = "") -> None:
+        """Somebody who has a door is registered, grown up and active."""
+        with self.stage.database.write() as session:
+            person = session.get_one(Person, self.person_id(session, name))
+            phone = f"+861380013{int(crc32(name.encode())) % 10_000:04d}"
+            row = register(session, person, Registered(f"测{name}", phone, date(1999, 5, 4), county))
+            row.town, row.sex = town or None, sex or None
+            session.add(row)
+            self.numbers.append(row.number)
+
+    def _register(self, name: str, born: str, county: str) -> None:
+        """They have registered before; who is a minor waits for a guardian."""
+        with self.stage.database.write() as session:
+            person = session.get_one(Person, self.person_id(session, name))
+            phone = f"+861380013{len(self.names):04}"
+            register(session, person, Registered(f"测{name}", phone, date.fromisoformat(born), county))
+
+    def person_id(self, session: Session, name: str) -> str:
+        """Who this name is, at the door of the platform that is played."""
+        sender = openid(name) if self.platform == "wechat" else str(chat_id(name))
+        door = door_of(session, self.platform, "test", sender)
+        assert door is not None, f"{name} has no door yet"
+        return door.person_id
+
     def _ledger(self, region: str, numbers: str) -> None:
         """Somebody at the machine brings a ledger of these people, each of a town of its own."""
         towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
-        rows = [person(int(number), 乡镇街道=towns[int(number)]) for number in numbers.split(",")]
+        rows = [row_of(int(number), 乡镇街道=towns[int(number)]) for number in numbers.split(",")]
         data = as_csv(rows)
         ledger = read_ledger(data, "台账.csv", county=region, today=self.clock.now().date())
         batch = check(self.stage.database, ledger, data, region=region, by=MACHINE, part=False)
@@ -309,22 +349,30 @@ class Play:
 
     def _hide(self, line: str) -> str:
         line = re.sub(r"/p/[\w-]{22}", "/p/〈网页〉", line)
-        line = re.sub(r"(档案|檔案|Case) [0-9A-F]{6}\b", r"\1 〈记号〉", line)
+        line = re.sub(r"(档案|檔案|Case) [0-9A-F]{6}(?![0-9A-Za-z])", r"\1 〈记号〉", line)
         for code in _CODE.findall(line):
             if not code.isdecimal() and any(c.isdigit() for c in code) and code not in self.codes:
                 self.codes.append(code)
         for number in _NUMBER.findall(line):
             if luhn.is_valid(number) and number not in self.numbers and self._is_volunteer(number):
                 self.numbers.append(number)
+            if number not in self.teams and self._is_team(number):
+                self.teams.append(number)
         for at, code in enumerate(self.codes, 1):
             line = line.replace(code, f"〈码{at}〉")
         for at, number in enumerate(self.numbers, 1):
             line = line.replace(number, f"〈号{at}〉")
+        for at, number in enumerate(self.teams, 1):
+            line = line.replace(number, f"〈队{at}〉")
         return line
 
     def _is_volunteer(self, number: str) -> bool:
         with self.stage.database.read() as session:
             return session.exec(select(Volunteer).where(Volunteer.number == number)).first() is not None
+
+    def _is_team(self, number: str) -> bool:
+        with self.stage.database.read() as session:
+            return by_team_number(session, number) is not None
 
     def _fill(self, words: str) -> str:
         for at, code in enumerate(self.codes, 1):

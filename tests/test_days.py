@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.texts import speaking
-from handlers.days import day_ahead, meant, months_on, with_weekday
+from handlers.days import day_ahead, day_until, meant, months_on, past_day, with_weekday
 from handlers.dialogue import Invalid
 from tests.test_hours import numerals
 
@@ -176,3 +176,48 @@ def test_months_end_with_the_month() -> None:
 def test_a_day_is_said_with_its_weekday(language: str, said: str) -> None:
     with speaking(language):
         assert with_weekday(WEDNESDAY) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("今天", "2026-11-25"),
+        ("昨天", "2026-11-24"),
+        ("噚日", "2026-11-24"),
+        ("yesterday", "2026-11-24"),
+        ("前天", "2026-11-23"),
+        ("11月1日", "2026-11-01"),
+        ("12月1日", "2025-12-01"),  # the last such day
+        ("1 Dec", "2025-12-01"),
+        ("2025-12-01", "2025-12-01"),
+        ("2016年11月25日", "2016-11-25"),
+    ],
+)
+def test_a_day_behind_is_understood(words: str, day: str) -> None:
+    assert past_day(WEDNESDAY, 10)(words) == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("words", ["明天", "下周一", "2026-11-26", "2016-11-24", "2026-02-30", "很久以前"])
+def test_what_is_no_day_behind_is_refused(words: str) -> None:
+    with pytest.raises(Invalid, match="昨天"):
+        past_day(WEDNESDAY, 10)(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "day"),
+    [
+        ("今天", "2026-11-25"),
+        ("一年后", "2027-11-25"),
+        ("in 2 years", "2028-11-25"),
+        ("3月1日", "2027-03-01"),
+        ("2031-11-25", "2031-11-25"),
+    ],
+)
+def test_a_day_until_which_something_is_good_is_understood(words: str, day: str) -> None:
+    assert day_until(WEDNESDAY, 5)(words) == date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("words", ["昨天", "2026-11-24", "2031-11-26", "2027-02-29", "永远"])
+def test_what_is_no_such_day_is_refused(words: str) -> None:
+    with pytest.raises(Invalid, match="一年后"):
+        day_until(WEDNESDAY, 5)(words)

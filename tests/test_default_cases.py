@@ -23,6 +23,10 @@ from models.inbox import InboxMessage
 from models.person import open_door
 from models.role import RoleGrant
 from tests.chatting import Chat
+from tests.ledger_files import people
+from tests.pairings import pair, somebody
+from tests.people import two_on_duty
+from tests.test_ledger_import import brought
 
 # Words that answer a typed question, tried in order until one fits.
 ANSWERS = ("王小明", "13800138000", "2005-08-13", "广州天河", "22:00-08:00", "2026-12-24", "小明", "3", "ABCD2345")
@@ -96,13 +100,15 @@ def ways() -> dict[str, Way]:
     }
     found["tell_more"] = Way(by_danger)
     for name in found:
-        found[name] = Way(found[name].begin, name not in ("registration", "recognition", "guardian"), "record" in name)
+        strangers = name in ("registration", "recognition", "guardian")
+        found[name] = Way(found[name].begin, not strangers, name in BY_ORGANISERS)
     return found
 
 
+BY_ORGANISERS = ("guardian_record", "hand_over_team", "specialist", "team_new", "volunteer_dates")
 WAYS = ways()
-# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account lead
-# there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
+# Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account and the transcripts
+# teams*.chat lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
     "alert_phone",
     "alert_take",
@@ -111,11 +117,24 @@ ELSEWHERE = {
     "calls",
     "contact_answer",
     "contact_undo",
+    "hand_overs",
+    "handover",
+    "household",
+    "households",
     "ledger",
     "ledger_answer",
     "messages",
+    "nudge",
     "recognition_check",
     "recognition_code",
+    "team",
+    "teams",
+    "relay_give",
+    "relay_go_on",
+    "relay_note",
+    "relay_term",
+    "stand_in",
+    "substitute",
 }
 
 
@@ -152,6 +171,11 @@ def ready(database: Database, receiver: Receiver, name: str) -> Heard:
                     granted_at=database.clock.now(),
                 )
             )
+    if name == "hand_over":
+        two_on_duty(database)
+        brought(database, people(1))
+        with database.write() as session:
+            pair(session, chat.person().id, somebody(session, 0))
     if name in ("unbind", "preferred_door"):
         with database.write() as session:
             door, _stranger = open_door(session, "telegram", "test", "77", "zh_CN", zone="Asia/Shanghai")

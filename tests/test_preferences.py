@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time
 import pytest
 
 from config import texts
+from handlers.checks import form_of_address
 from handlers.dialogue import Invalid
-from handlers.preferences import form_of_address
 from models.database import Database
 from models.person import Person, address_form, is_paused, is_quiet
 from tests.chatting import Chat

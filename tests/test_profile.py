@@ -26,9 +26,11 @@ ANSWERS = {
     "services": "支教助学、文体活动",
     "free_times": "周末白天",
     "travel_km": "5 公里以内",
+    "spot": "五山街道",
     "official_number": "440106123456789",
     "membership": "共青团员",
     "languages": "普通话 粤语 手语",
+    "sex": "女",
 }
 
 

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from bot.commands.shared import Problem, configured, local, note, opened, progress_bar, say, time_head, told, zone_of
+from bot.commands import merging
+from bot.commands.shared import (
+    Problem,
+    configured,
+    local,
+    note,
+    opened,
+    progress_bar,
+    save,
+    say,
+    time_head,
+    told,
+    zone_of,
+)
 from config import regions
 from config.texts import _
 from handlers.ledger_words import question_words, sheet_words, standing_words
@@ -56,6 +69,7 @@ def add(app: typer.Typer) -> None:
     group.command(help=_("撤回一个批次：新加的删去，改过的改回；之后又有变化的行留着，并列出行号。"))(undo)
     group.command(help=_("丢掉一个没有收下的批次。"))(drop)
     group.command(help=_("台账留下的疑问：新台账里没有了的人，两个区县都有的人；用 --answer 答复。"))(questions)
+    merging.add(group)
     app.add_typer(group, name="import")
 
 
@@ -257,7 +271,7 @@ def _tell(database: Database, batch: LedgerBatch, problems: Path | None) -> None
     if kinds and problems is None:
         say(_("加 --problems 文件.xlsx 把有问题的行另存一份，改好加 --part 再导入。"))
     if problems is not None:
-        _save(problems, corrected(rows, batch.headings, standing_words))
+        save(problems, corrected(rows, batch.headings, standing_words))
         say(_("有问题的 {count} 行已存到 {file}。").format(count=len(rows), file=problems))
     if many:
         say(_("注意：新台账里没有的人很多。文件只是一部分就加 --part 重新检查；确实是整本台账，收下时加 --many-gone。"))
@@ -265,18 +279,6 @@ def _tell(database: Database, batch: LedgerBatch, problems: Path | None) -> None
 
 def _words(row: LedgerRow) -> str:
     return " ".join(standing_words(problem) for problem in row.problems)
-
-
-def _save(path: Path, data: bytes) -> None:
-    try:
-        with path.open("xb") as file:
-            file.write(data)
-        path.chmod(0o600)  # personal data
-    except FileExistsError:
-        raise Problem(_("文件 {file} 已经在那里：换一个名字。").format(file=path)) from None
-    except OSError as error:
-        why = type(error).__name__
-        raise Problem(_("文件 {file} 写不进去（{why}）：换一个位置。").format(file=path, why=why)) from None
 
 
 def _counts(batch: LedgerBatch) -> str:

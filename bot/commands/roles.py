@@ -13,6 +13,7 @@ from config.texts import _
 from models import audit, role
 from models.handover import HandedOver, hand_over
 from models.role import GrantError, RoleGrant
+from models.team import by_team_number
 from models.volunteer import volunteer_of
 
 OPERATOR = "machine"
@@ -29,7 +30,7 @@ def grant(
     role_name: Annotated[str, typer.Argument(metavar="ROLE", help="specialist | organiser")] = "",
     region: Annotated[str, typer.Option(metavar="CODE", help=_("行政区划代码，2、4 或 6 位"))] = "",
     system: Annotated[str, typer.Option(metavar="CODE", help=_("系统，如铁道、民航"))] = "",
-    team: Annotated[str, typer.Option(metavar="CODE", help=_("团队"))] = "",
+    team: Annotated[str, typer.Option(metavar="CODE", help=_("团队编号，见 nuanyang team list"))] = "",
     first: Annotated[bool, typer.Option("--first", help=_("第一位管理员，只能用一次"))] = False,
     by: Annotated[str, typer.Option(metavar="NUMBER", help=_("谁授予或结束：管理员的编号"))] = "",
     second: Annotated[str, typer.Option(metavar="NUMBER", help=_("第二位同意的管理员的编号"))] = "",
@@ -107,8 +108,9 @@ def grants() -> None:
         if rows:
             say("\t".join([_("编号"), _("志愿者"), _("角色"), _("范围"), _("开始")]))
         for row in rows:
+            scope = _shown(session, row)
             since = f"{row.granted_at.astimezone(zone):%Y-%m-%d}"
-            say("\t".join([row.id, _number(session, row.person_id), row.role, _shown(row), since]))
+            say("\t".join([row.id, _number(session, row.person_id), row.role, scope, since]))
     if not rows:
         say(_("还没有任何角色：第一位管理员用 nuanyang grant 编号 organiser --region 代码 --first 设定。"))
 
@@ -118,8 +120,10 @@ def _number(session: Session, person_id: str) -> str:
     return found.number if found else "-"
 
 
-def _shown(row: RoleGrant) -> str:
+def _shown(session: Session, row: RoleGrant) -> str:
     place = regions.place_words(row.scope) if row.scope_kind == "region" else ""
+    team = by_team_number(session, row.scope) if row.scope_kind == "team" else None
+    place = team.name if team is not None else place
     return f"{row.scope_kind}:{row.scope} {place}".rstrip()
 
 

@@ -197,6 +197,19 @@ def say(text: str) -> None:
     typer.echo(text)
 
 
+def save(path: Path, data: bytes) -> None:
+    """A new file for its owner alone; raises Problem."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+        path.chmod(0o600)  # personal data
+    except FileExistsError:
+        raise Problem(_("文件 {file} 已经在那里：换一个名字。").format(file=path)) from None
+    except OSError as error:
+        why = type(error).__name__
+        raise Problem(_("文件 {file} 写不进去（{why}）：换一个位置。").format(file=path, why=why)) from None
+
+
 def note(text: str) -> None:
     """A line beside the result, on standard error."""
     typer.echo(text, err=True)

@@ -136,3 +136,30 @@ def test_worksheets_and_columns_that_are_not_read_are_named_and_nobody_is_asked_
     said = capsys.readouterr()
     assert "乙镇" in said.err and "没有用上的列：备忘栏" in said.err
     assert "不变 1" in said.out and "新台账里没有 0" in said.out
+
+
+def test_two_records_of_one_person_are_found_made_one_and_made_two_again(here: Path, capsys: Out) -> None:
+    for region in ("440106", "440105"):
+        run(["import", "ledger", handed_in(here, [person(1)]), "--region", region, "--take"])
+    capsys.readouterr()
+    assert run(["import", "merge"]) == 0
+    said = capsys.readouterr().out
+    assert "相同的证件号" in said and person(1)["姓名"] not in said
+    kept, _place, gone = said.splitlines()[1].split("\t")[:3]
+    assert run(["import", "merge", kept]) == 1
+    assert run(["import", "merge", kept, kept]) == 1
+    capsys.readouterr()
+    assert run(["import", "merge", kept, gone]) == 0
+    merge = capsys.readouterr().out.split()[-1]
+    assert run(["import", "merge", kept, gone]) == 1
+    assert run(["import", "merge"]) == 0
+    said = capsys.readouterr().out
+    assert "没有找到可能重复的人" in said and merge in said and "已合并" in said
+    assert run(["import", "unmerge", merge]) == 0
+    assert run(["import", "unmerge", merge]) == 1
+    like = person(1, 残疾人证号=id_number(40) + "42", 性别="女")
+    run(["import", "ledger", handed_in(here, [like]), "--region", "440106", "--part"])
+    assert run(["import", "take", batch_of(capsys.readouterr().out), "--doubtful", "2"]) == 0
+    capsys.readouterr()
+    assert run(["import", "merge", "--county", "440106"]) == 0
+    assert "姓名和出生日期相同" in capsys.readouterr().out

@@ -1,0 +1,137 @@
+"""What whoever answers for a county is told of relays, and of those whom they keep meanwhile."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from config.texts import _
+from handlers.days import with_weekday
+from handlers.late import asked
+from handlers.message import Option, Reply
+from handlers.relay_ways import HANDOVER, RelayFacts
+from handlers.served_words import by_name, reason, responsible, volunteer
+from models import relaying_lists
+from models.beneficiary import GONE, Beneficiary, may_see
+from models.pairing import LEAD, OPEN, Stint
+from models.person import Person, local_now
+from models.relay import CANCELLED, STANDING, Relay
+
+
+def _list_option() -> Option:
+    return Option("m:hand_overs", _("交接清单"))
+
+
+def _unpaired() -> Option:
+    return Option("m:unpaired", _("待结对"))
+
+
+def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """A relay was begun. None once it is settled, to whoever began it, and of a batch to each but once."""
+    found = relaying_lists.standing(session, str(params["relay"]))
+    if found is None or found.relay.begun_by == person.id or not may_see(session, person.id, found.somebody.county):
+        return None
+    row = found.relay
+    together = _told_together(session, person.id, row)
+    if not together or together[0] != row.id:
+        return None
+    day, why, who = with_weekday(row.last_day), reason(row.reason), responsible(session, person, found)
+    if len(together) > 1:
+        said = _("有 {count} 个结对要交接（{why}），最早的最后一天：{day}。过了最后一天还没有人接，就由负责人照看。")
+        return Reply(said.format(count=len(together), why=why, day=day) + _asks(row), (_list_option(),))
+    lines = [
+        _("有一个结对要找接的人：{who}。").format(who=by_name(session, person, found.somebody)),
+        _("现在的志愿者：{who}").format(who=volunteer(session, found.stint.person_id)),
+        _("原因：{why}").format(why=why),
+        _("最后一天：{day}").format(day=day),
+        _("负责人：{who}。过了最后一天还没有人接，就由负责人照看。").format(who=who) + _asks(row),
+    ]
+    facts = RelayFacts(relay=row.id, today=local_now(session, person).date().isoformat())
+    options = asked(session, person.id, HANDOVER, "what", facts, [("open", _("打开看"))])
+    return Reply("\n".join(lines), (*options, _list_option()))
+
+
+def _asks(row: Relay) -> str:
+    return "\n" + _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
+
+
+def _told_together(session: Session, person_id: str, row: Relay) -> list[str]:
+    """The relays that are told of in one message, what is due first in front: those of a batch, and the terms that one
+    run of the job found. Whoever looks after forty families does not get forty messages at once."""
+    query = select(Relay.id).where(col(Relay.state).in_(STANDING), Relay.reason == row.reason)
+    if row.batch:
+        query = query.where(Relay.batch == row.batch)
+    elif row.reason == "term" and row.begun_by == "programme":
+        hour = row.begun_at.replace(minute=0, second=0, microsecond=0)
+        query = query.where(Relay.begun_by == "programme", col(Relay.begun_at) >= hour)
+        query = query.where(col(Relay.begun_at) < hour + timedelta(hours=1))
+    else:
+        return [row.id]
+    found = (
+        relaying_lists.standing(session, key)
+        for key in session.exec(query.order_by(col(Relay.last_day), col(Relay.id)))
+    )
+    return [each.relay.id for each in found if each and may_see(session, person_id, each.somebody.county)]
+
+
+def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """They go on after all. None where it was begun anew, or where another term follows, which is told by itself."""
+    found = relaying_lists.handing(session, str(params["relay"]))
+    if found is None or found.relay.state != CANCELLED or found.stint.state != OPEN:
+        return None
+    again = select(Relay.id).where(Relay.stint_id == found.stint.id, col(Relay.state).in_(STANDING))
+    if session.exec(again).first() is not None or not may_see(session, person.id, found.somebody.county):
+        return None
+    said = _("不用找接的人了：{volunteer}又能继续，{who}的结对照旧。")
+    called = volunteer(session, found.stint.person_id)
+    return Reply(said.format(who=by_name(session, person, found.somebody), volunteer=called), (_list_option(),))
+
+
+def _renewed(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """The same two go on for another term."""
+    found = _stint(session, person, str(params["stint"]))
+    if found is None or found[0].state != OPEN or found[0].part != LEAD:
+        return None
+    stint, somebody = found
+    said = _("好消息：{volunteer}和{who}又续了一期，到 {day}。")
+    day = stint.ends_on.isoformat() if stint.ends_on else ""
+    called = volunteer(session, stint.person_id)
+    return Reply(said.format(who=by_name(session, person, somebody), volunteer=called, day=day))
+
+
+def _stint(session: Session, person: Person, stint_id: str) -> tuple[Stint, Beneficiary] | None:
+    stint = session.get(Stint, stint_id)
+    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
+    if stint is None or somebody is None or somebody.status in GONE or somebody.merged_into is not None:
+        return None
+    return (stint, somebody) if may_see(session, person.id, somebody.county) else None
+
+
+def _keeping(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """To the keeper: from now on it is they. None once it is somebody else."""
+    found = relaying_lists.keeping(session, str(params["keeping"]))
+    if found is None or found[0].person_id != person.id:
+        return None
+    row, somebody = found
+    lines = [_("从现在起，由你照看{who}，直到有人接上。").format(who=by_name(session, person, somebody))]
+    lines.append(_("原因：上一个结对结束了（{why}）。").format(why=_ended(row.why)))
+    lines.append(_("请尽快联系一次，并找接的人。"))
+    return Reply("\n".join(lines), (_unpaired(), _list_option()))
+
+
+def _ended(why: str) -> str:
+    return {
+        "relayed": _("换团队"),
+        "objected": _("家里或本人不同意"),
+        "taken_back": _("没有谈成"),
+    }.get(why) or reason(why)
+
+
+NOTICES = {
+    "notice.relay": _relay,
+    "notice.relay_cancelled": _cancelled,
+    "notice.renewed": _renewed,
+    "notice.keeping": _keeping,
+}

@@ -1,0 +1,221 @@
+"""邀请: a volunteer is asked whether they would serve somebody, and answers 接受, 不方便, 晚点问我 or a typed sentence.
+
+An invitation says nothing by which the person could be known. A yes pressed by mistake can be taken back for a day.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from config.catalogue import rules
+from config.texts import _
+from handlers.band_words import invitation_words
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
+from handlers.late import asked
+from handlers.message import Option, Reply
+from models import offering
+from models.offer import ANSWERABLE, OVERDUE, Offer
+from models.person import Person, family
+
+# A sentence that means one of the answers. A bare 收到, 好的 or ok is none (programme §13).
+_NO = re.compile(
+    "不方便|没空|沒空|没时间|沒時間|不得闲|唔得閒|唔得闲|去不了|接不了|太忙|算了吧|不接了|不行"
+    "|can't|cannot|no time|not able",
+    re.IGNORECASE,
+)
+_LATER = re.compile(
+    "晚点|晚點|晚些|过几天|過幾天|迟啲|遲啲|下个?個?(礼拜|禮拜|星期|周|週).*问|再问我|再問我|考虑|考慮|想想"
+    "|ask me later|let me think",
+    re.IGNORECASE,
+)
+_YES = re.compile(
+    "^(我?(很|十分|非常)?(愿意|願意)|我?接受|我来|我來|算我一个|可以的?，?我(去|来|接)"
+    "|yes,? i|i('d| would) (love|like|be glad))",
+    re.IGNORECASE,
+)
+
+
+class OfferFacts(BaseModel):
+    """Which invitation, and what it says; without one there is none to answer."""
+
+    offer: str = ""
+    bands: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """`what`: "accepted", "declined" with a reason of models.offer.DECLINES, or "later". Without an offer there is
+    nothing to say."""
+
+    offer: str = ""
+    what: str = ""
+    reason: str = "other"
+
+
+def _facts(session: Session, person: Person) -> OfferFacts:
+    found = next(iter(offering.offers_of(session, person.id)), None)
+    return OfferFacts(offer=found.id, bands=found.bands) if found else OfferFacts()
+
+
+def _choices() -> tuple[Choice, ...]:
+    return (
+        Choice(
+            "accepted", _("接受"), words=("我接受", "愿意", "我愿意", "願意", "我願意", "我来", "我來", "yes i will")
+        ),
+        Choice("declined", _("不方便"), words=("没空", "沒空", "去不了", "唔得閒", "不接受", "no thanks")),
+        Choice("later", _("晚点问我"), words=("晚点", "過幾日再問", "过几天再问我", "ask me later", "later")),
+    )
+
+
+def _talk(facts: OfferFacts) -> Talk:
+    if not facts.offer:
+        return Say()
+    what = yield Ask("answer", _invited(facts.bands), choices=_choices(), check=_sentence)
+    if what != "declined":
+        return Say(facts.offer, what)
+    text = _("没关系，谢谢你告诉我们。方便说说原因吗？这样下次邀请更合适。")
+    reasons = (
+        Choice("busy", _("最近没时间")),
+        Choice("far", _("太远了")),
+        Choice("unsure", _("怕做不好")),
+        Choice("full", _("已经有结对了")),
+        Choice("other", _("不想说")),
+    )
+    return Say(facts.offer, what, (yield Ask("reason", text, choices=reasons)))
+
+
+def _sentence(words: str) -> str:
+    """A typed sentence as one of the answers."""
+    for pattern, said in ((_LATER, "later"), (_NO, "declined"), (_YES, "accepted")):
+        if pattern.search(words):
+            return said
+    raise Invalid(_("没看懂是接受还是不方便。请选下面的一项，或者直接说“接受”“不方便”“晚点问我”。"))
+
+
+def _invited(bands: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            _("想邀请你和一位服务对象结对："),
+            invitation_words(bands) + _("。"),
+            _("接受以后，专员先陪你见第一面，再定协议；当天按错了也可以撤回。"),
+        ]
+    )
+
+
+def _perform(session: Session, person: Person, command: Say) -> Reply:
+    if not command.offer:
+        return Reply(_("现在没有等你回答的邀请。有合适的会告诉你。"), (Option("m:pairings", _("我的结对")),))
+    done = offering.answer(session, command.offer, person.id, command.what, command.reason)
+    if done is None:
+        return Reply(_("这个邀请不是发给这个账号的，没有改动。"))
+    if done.what == "accepted" and done.stint is not None:
+        lines = [
+            _("谢谢你！专员会联系你，约第一次见面；见过面、定好协议以后才算正式结对。"),
+            _("按错了？{hours} 小时内可以撤回。").format(hours=rules().pairing.take_back_hours),
+        ]
+        undo = asked(session, person.id, UNDO.name, "undo", UndoFacts(stint=done.stint.id), [("undo", _undo().label)])
+        return Reply("\n".join(lines), (*undo, Option("m:pairings", _("我的结对"))))
+    return Reply(_answered(done.what))
+
+
+def _answered(what: str) -> str:
+    return {
+        "declined": _("记下了，谢谢你。以后有合适的再邀请你，不想再收邀请可以回复“联系专员”。"),
+        "later": _("好的，过一天再问你；在那之前也可以随时回来回答。"),
+        "taken": _("已有人接上，谢谢你！"),
+        "withdrawn": _("这一位现在不用找人了，谢谢你！"),
+        "before": _("这个邀请已经回答过了。"),
+        "passed_by": _("这个邀请现在不能接受了，谢谢你！"),
+        "full": _("你现在的结对已经满了，这一位会请别人，谢谢你！要调整现有的结对，请回复“联系专员”。"),
+        "minor": _("未满 18 岁不能单独结对，可以和团队一起去。请回复“联系专员”问一问。"),
+        "clearance": _("和未成年人结对要先登记无犯罪记录查询，或者你登记的已经到期。请回复“联系专员”。"),
+        "volunteer": _("你的注册现在不能接新的结对。请看“我的资料”，或回复“联系专员”。"),
+    }.get(what, _("这一位的要求和你的登记对不上，会请别人，谢谢你！"))
+
+
+OFFER = Dialogue("offer", OfferFacts, _facts, _talk, _perform)
+
+
+class UndoFacts(BaseModel):
+    """Which yes."""
+
+    stint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """It was pressed by mistake."""
+
+    stint: str
+
+
+def _undo() -> Choice:
+    return Choice("undo", _("按错了，撤回"), words=("撤回", "按错了", "按錯了", "take back"))
+
+
+def _undo_facts(session: Session, person: Person) -> UndoFacts:
+    return UndoFacts()
+
+
+def _undo_talk(facts: UndoFacts) -> Talk:
+    if not facts.stint:
+        return None
+    yield Ask("undo", _("要撤回刚才的接受吗？"), choices=(_undo(),))
+    return Undo(facts.stint)
+
+
+def _undone(session: Session, person: Person, command: Undo) -> Reply:
+    if offering.take_back(session, command.stint, person.id):
+        return Reply(_("已撤回，会请别的志愿者。谢谢你想过要帮忙！"))
+    return Reply(_("已经过了可以撤回的时间，或者已经定了协议。不能继续的话，请回复“请假交接”或“联系专员”。"))
+
+
+UNDO = Dialogue("offer_undo", UndoFacts, _undo_facts, _undo_talk, _undone, repeats=True)
+
+
+def meant(words: str) -> dict[str, Any] | None:
+    """What a typed sentence answers an invitation with, as the answers to begin the talk with: a no and “later” are
+    taken at their word, a yes is shown once more and pressed. None = the sentence is about something else."""
+    if _LATER.search(words):
+        return {"answer": {"c": "later"}}
+    if _NO.search(words):
+        return {"answer": {"c": "declined"}}
+    return {} if _YES.search(words) else None
+
+
+# --- what goes out ---
+
+
+def _offer_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    row = session.get(Offer, str(params["offer"]))
+    if row is None or row.state not in ANSWERABLE or row.state == OVERDUE or row.person_id not in _me(session, person):
+        return None
+    until = row.holds_until.astimezone(ZoneInfo(person.zone))
+    lines = [_("之前请你考虑的邀请：")] if params.get("again") else []
+    lines += [_invited(row.bands), _("这是邀请，不是任务：不方便可以直接说。请在 {until} 前回答。")]
+    text = "\n".join(lines).format(
+        until=_("{month}月{day}日 {time}").format(month=until.month, day=until.day, time=f"{until:%H:%M}")
+    )
+    facts = OfferFacts(offer=row.id, bands=row.bands)
+    labels = [(choice.value, choice.label) for choice in _choices()]
+    return Reply(text, asked(session, person.id, OFFER.name, "answer", facts, labels))
+
+
+def _me(session: Session, person: Person) -> list[str]:
+    return family(session, person.id)
+
+
+def _taken_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    row = session.get(Offer, str(params["offer"]))
+    if row is None or row.state not in ("taken", "withdrawn"):
+        return None
+    return Reply(_("之前邀请你的那一位：") + _answered(row.state))
+
+
+NOTICES = {"notice.offer": _offer_notice, "notice.offer_taken": _taken_notice}

@@ -1,0 +1,282 @@
+"""What a specialist does for somebody who waits: the family's word, whom to ask, the first meeting, the agreement.
+
+One talk with a branch for each step; the rules are in models/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from config.catalogue import rules
+from config.services import entries
+from config.texts import _
+from handlers.band_words import often_words, service_words
+from handlers.checks import form_of_address, volunteer_number
+from handlers.days import meant
+from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.message import Reply
+from handlers.served_facts import STEP, StepFacts, step_options, steps
+from handlers.step_words import back, family_words, invited, offer_words, stint_words
+from models import agreement, family, family_doors, offering, waiting
+from models.agreement import LEAST_ACTIVITIES, MOST_ACTIVITIES, MOST_MONTHS, Terms
+from models.beneficiary import BeneficiaryError, set_called
+from models.family import FamilyError
+from models.offering import Candidate, OfferError
+from models.pairing import AGREEING
+from models.person import Person, local_now
+from models.stints import StintError, lead_of
+from models.volunteer import by_number
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What was decided."""
+
+    served: str
+    what: str
+    answers: dict[str, Any]
+
+
+def _facts(session: Session, person: Person) -> StepFacts:
+    return StepFacts()
+
+
+def _talk(facts: StepFacts) -> Talk:
+    if not facts.served:
+        return None
+    what = yield Ask("step", _("做哪一步？"), choices=steps(facts.state))
+    answers = yield from _ASKS[what](facts)
+    return Step(facts.served, what, answers) if answers is not None else None
+
+
+def _agreed_asks(facts: StepFacts) -> Talk:
+    text = _("谁同意的？结对要本人同意；未成年人，或本人不能表示的，由监护人同意（家属不等于监护人）。")
+    giver = yield Ask("giver", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人"))))
+    ways = (Choice("paper", _("书面")), Choice("spoken", _("当面说的")), Choice("phone", _("电话里说的")))
+    way = yield Ask("way", _("怎么同意的？"), ways)
+    return {"giver": giver, "way": way}
+
+
+def _invite_asks(facts: StepFacts) -> Talk:
+    number = yield Ask("number", _("请写志愿者的编号（10 位数字）。"), check=volunteer_number)
+    return {"number": number}
+
+
+def _sure_asks(text: Callable[[], str]) -> Callable[[StepFacts], Talk]:
+    def ask(facts: StepFacts) -> Talk:
+        sure = yield Ask("sure", text(), (Choice("yes", _("确定")), Choice("no", _("先不"))))
+        return {} if sure == "yes" else None
+
+    return ask
+
+
+def _meet_asks(facts: StepFacts) -> Talk:
+    today = date.fromisoformat(facts.today)
+    text = _("第一次见面约在什么时候？写日期和时间，例如 {example} 14:30。你或村里的专职委员要陪着去。")
+    example = (today + timedelta(days=7)).isoformat()
+    at = yield Ask("at", text.format(example=example), check=_moment(today))
+    return {"at": at}
+
+
+def _called_asks(facts: StepFacts) -> Talk:
+    text = _("志愿者怎么称呼这一位？写本人喜欢的称呼，例如“小明”“陈姐”；不要写姓名全称。")
+    words = yield Ask("called", text, check=form_of_address, told=True)
+    return {"called": words}
+
+
+def _write_asks(facts: StepFacts) -> Talk:
+    family_said = yield Ask(
+        "family",
+        _("见过面以后，家里（监护人）同意和这位志愿者结对吗？"),
+        (Choice("yes", _("同意")), Choice("no", _("不同意"))),
+    )
+    if family_said == "no":
+        return {"family": "no"}
+    offered = tuple(Choice(key, entry.label, words=entry.spellings) for key, entry in entries("service").items())
+    services = yield Ask("services", _("约定做什么？"), offered, many=True)
+    text = _("一年几次？写数字，最少 {least} 次（两次探访）。一般 {usual} 次。")
+    usual = rules().pairing.activities_a_year
+    text = text.format(least=LEAST_ACTIVITIES, usual=usual)
+    count = yield Ask("activities", text, check=_between(LEAST_ACTIVITIES, MOST_ACTIVITIES), numeric=True)
+    months = yield Ask(
+        "months",
+        _("约定几个月？一般 {usual} 个月。").format(usual=rules().pairing.term_months),
+        check=_between(1, MOST_MONTHS),
+        numeric=True,
+    )
+    echo = _("协议：{services}；一年 {count} 次（{often}）；{months} 个月。发给志愿者确认吗？").format(
+        services=service_words(list(services)), count=count, often=often_words(count), months=months
+    )
+    sure = yield Ask("sure", echo, (Choice("yes", _("发给志愿者")), Choice("no", _("先不发"))))
+    terms = {"services": list(services), "activities": count, "months": months}
+    return {"family": "yes", **terms} if sure == "yes" else None
+
+
+def _door_asks(facts: StepFacts) -> Talk:
+    text = _("码给谁用？家里用自己的手机可以看是谁结对、确认、说说怎么样；不用手机也可以，由你代为记录。")
+    return {"holder": (yield Ask("holder", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人")))))}
+
+
+_ASKS: dict[str, Callable[[StepFacts], Talk]] = {
+    "agreed": _agreed_asks,
+    "invite": _invite_asks,
+    "again": _invite_asks,
+    "took_back": _sure_asks(lambda: _("确定记下：家里不同意结对了吗？正在等的邀请会收回。")),
+    "called": _called_asks,
+    "door": _door_asks,
+    "meet": _meet_asks,
+    "write": _write_asks,
+    "off": _sure_asks(lambda: _("确定没有谈成吗？会谢谢这位志愿者，再邀请下一位。")),
+}
+
+
+_TIME = re.compile(
+    r"(凌晨|早上|早晨|上午|中午|下午|晚上|am|pm)?\s*(\d{1,2})\s*(?:[:：点點時时]\s*(半|\d{1,2})?\s*分?|(?=am|pm))\s*(am|pm)?$",
+    re.IGNORECASE,
+)
+
+
+def _moment(today: date) -> Callable[[str], str]:
+    """A check for a day and a time, “2026-12-05 14:30” or “下周六下午2点半”, as local “2026-12-05T14:30”."""
+
+    def check(words: str) -> str:
+        found = _TIME.search(words.strip())
+        try:
+            day = meant(words.strip()[: found.start()], today) if found else None
+            if found is None or day is None:
+                raise ValueError(words)
+            half = ((found[1] or "") + (found[4] or "")).casefold()
+            hour, minute = int(found[2]), 30 if found[3] == "半" else int(found[3] or 0)
+            if half in ("下午", "晚上", "pm") and hour < 12:
+                hour += 12
+            return datetime.combine(day, time(hour, minute)).isoformat(timespec="minutes")
+        except ValueError:
+            text = _("请写日期和时间，例如 {example} 14:30，或“下周六下午2点半”。")
+            raise Invalid(text.format(example=(today + timedelta(days=7)).isoformat())) from None
+
+    return check
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def check(words: str) -> int:
+        plain = words.strip().removesuffix("次").removesuffix("个月")
+        if not plain.isdecimal() or not least <= int(plain) <= most:
+            raise Invalid(_("请写 {least} 到 {most} 之间的数字。").format(least=least, most=most))
+        return int(plain)
+
+    return check
+
+
+# --- what is done ---
+
+
+def _perform(session: Session, person: Person, command: Step) -> Reply:
+    try:
+        return _DO[command.what](session, person, command)
+    except FamilyError as error:
+        raise Refused("giver", family_words(error.reason)) from None
+    except OfferError as error:
+        return Reply(offer_words(error.reason), (back(),))
+    except BeneficiaryError as error:
+        return Reply(offer_words(error.reason), (back(),))
+    except StintError as error:
+        return Reply(stint_words(error.reason), (back(),))
+
+
+def _agreed(session: Session, person: Person, command: Step) -> Reply:
+    given = command.answers
+    family.record(session, command.served, family.PAIRING, given["giver"], given["way"], person.id)
+    return _then(session, person, command.served, _("记下了：家里同意结对。"))
+
+
+def _then(session: Session, person: Person, served: str, done: str) -> Reply:
+    """What was done, and the next step of the same person."""
+    each = waiting.one(session, person.id, served)
+    if each is None:
+        return Reply(done, (back(),))
+    return Reply(done, (*step_options(session, person, served, each.state), back()))
+
+
+def _invite(session: Session, person: Person, command: Step) -> Reply:
+    row = by_number(session, command.answers["number"])
+    if row is None:
+        raise Refused("number", _("没有这个编号的志愿者，请核对一下。"))
+    around = command.what == "again"
+    made = offering.offer(session, command.served, [Candidate(row.person_id)], person.id, around=around)
+    return Reply(invited(session, made), (back(),))
+
+
+def _took_back(session: Session, person: Person, command: Step) -> Reply:
+    family.take_back(session, command.served, family.PAIRING, person.id)
+    return Reply(_("记下了，不再为这一位找人；等着的邀请都收回了。"), (back(),))
+
+
+def _called(session: Session, person: Person, command: Step) -> Reply:
+    set_called(session, command.served, command.answers["called"], person.id)
+    text = _("记下了，志愿者看到的称呼是“{called}”（Telegram 上只显示档案编号）。")
+    return _then(session, person, command.served, text.format(called=command.answers["called"]))
+
+
+def _door(session: Session, person: Person, command: Step) -> Reply:
+    try:
+        code = family_doors.issue(session, command.served, command.answers["holder"], person.id)
+    except FamilyError as error:
+        raise Refused("holder", family_words(error.reason)) from None
+    text = _("码：{code}\n请当面告诉家里，在暖阳里直接输入这 8 位。{days} 天内有效，只能用一次，不要发到群里。")
+    days = rules().registration.guardian_link_days
+    return _then(session, person, command.served, text.format(code=code, days=days))
+
+
+def _agreeing(session: Session, served: str) -> str:
+    stint = lead_of(session, served, AGREEING)
+    if stint is None:
+        raise StintError("gone")
+    return stint.id
+
+
+def _meet(session: Session, person: Person, command: Step) -> Reply:
+    at = datetime.fromisoformat(command.answers["at"]).replace(tzinfo=ZoneInfo(person.zone))
+    if at <= local_now(session, person):
+        raise Refused("at", _("这个时间已经过了，请写以后的时间。"))
+    agreement.set_meeting(session, _agreeing(session, command.served), at, person.id)
+    text = _("记下了，正在告诉志愿者。见面前后 24 小时内，志愿者可以看地址和电话；见过面以后，回来写协议。")
+    return _then(session, person, command.served, text)
+
+
+def _write(session: Session, person: Person, command: Step) -> Reply:
+    stint = _agreeing(session, command.served)
+    given = command.answers
+    if given["family"] == "no":
+        agreement.call_off(session, stint, person.id)
+        return Reply(_("记下了，会谢谢这位志愿者，再邀请下一位。"), (back(),))
+    terms = Terms(tuple(given["services"]), given["activities"], given["months"])
+    agreement.write(session, stint, terms, person.id)
+    return Reply(_("协议发给志愿者了；接受以后结对就成立，会告诉你。"), (back(),))
+
+
+def _off(session: Session, person: Person, command: Step) -> Reply:
+    agreement.call_off(session, _agreeing(session, command.served), person.id)
+    return Reply(_("记下了，会谢谢这位志愿者，再邀请下一位。"), (back(),))
+
+
+_DO: dict[str, Callable[[Session, Person, Step], Reply]] = {
+    "agreed": _agreed,
+    "invite": _invite,
+    "again": _invite,
+    "took_back": _took_back,
+    "called": _called,
+    "door": _door,
+    "meet": _meet,
+    "write": _write,
+    "off": _off,
+}
+
+
+SERVED_STEP = Dialogue(STEP, StepFacts, _facts, _talk, _perform, repeats=True)

@@ -1,0 +1,187 @@
+"""A phone of the family's own: joined by a code that a specialist hands over, and left as easily (programme §5).
+
+It is optional. Through it a served person, or the guardian, confirms, objects, says how it goes, and asks who looked at
+the address.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sqlmodel import Session, col, select
+
+from config.catalogue import rules
+from models import audit, sealed
+from models import family as consents
+from models.beneficiary import GONE, Beneficiary, locked, may_see
+from models.code import normal
+from models.database import machine_now_of, now_of
+from models.family import SELF, FamilyDoor, FamilyError
+from models.ids import new_code, new_id
+from models.outbox import REPLY, enqueue
+from models.pairing import Stint
+from models.person import family
+from models.stints import STANDING, answering
+from models.volunteer import age_on
+
+KIND = "family"  # in the blind index
+YOUNGEST = 14  # years: below, a door is the guardian's only
+OPINIONS = ("good", "so_so", "change")
+
+Verdict = Literal["good", "wrong", "used", "expired", "own"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of a typed code."""
+
+    verdict: Verdict
+    door: FamilyDoor | None = None
+
+
+def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
+    """A code for the family's phone, good for guardian_link_days of rules.toml. Raises FamilyError ("scope", "gone",
+    "guardian" = too young for a door of their own)."""
+    somebody = locked(session, beneficiary_id)
+    if somebody is None or somebody.status in GONE or somebody.merged_into is not None:
+        raise FamilyError("gone")
+    if not may_see(session, by, somebody.county):
+        raise FamilyError("scope")
+    born = somebody.birth_date
+    if holder == SELF and (born is None or age_on(born, now_of(session).date()) < YOUNGEST):
+        raise FamilyError("guardian")
+    now = machine_now_of(session)
+    lasts = timedelta(days=rules().registration.guardian_link_days)
+    row = FamilyDoor(
+        id=new_id(), beneficiary_id=beneficiary_id, holder=holder, issued_by=by, issued_at=now, expires_at=now + lasts
+    )
+    session.add(row)
+    session.flush()
+    code = new_code()
+    sealed.index(session, "code", row.id, code, scope=KIND)
+    audit.note(session, by, "family.code", beneficiary_id, holder=holder)
+    return code
+
+
+def look(session: Session, typed: str, by: str) -> Found | None:
+    """Look at a typed code without using it; None when it is no code of a family."""
+    rows = sealed.find(session, "code", normal(typed), scope=KIND)
+    door = session.get(FamilyDoor, rows[0]) if rows else None
+    if door is None:
+        return None
+    if door.person_id is not None:
+        return Found("used", door)
+    if door.expires_at <= machine_now_of(session):
+        return Found("expired", door)
+    if by == door.issued_by or _serves(session, by, door.beneficiary_id):
+        return Found("own", door)
+    return Found("good", door)
+
+
+def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
+    query = select(Stint.id).where(Stint.beneficiary_id == beneficiary_id, col(Stint.state).in_(STANDING))
+    return session.exec(query.where(col(Stint.person_id).in_(family(session, person_id)))).first() is not None
+
+
+def join(session: Session, door_id: str, person_id: str) -> Beneficiary | None:
+    """From now on this person's phone is the family's; None when the code does not count any more."""
+    row = session.get(FamilyDoor, door_id)
+    somebody = locked(session, row.beneficiary_id) if row else None
+    if row is None or somebody is None:
+        return None
+    session.refresh(row)
+    now = now_of(session)
+    if row.person_id is not None or row.expires_at <= machine_now_of(session) or somebody.status in GONE:
+        return None
+    for other, _about in mine(session, person_id):
+        if other.beneficiary_id == row.beneficiary_id:
+            other.ended_at = now
+            session.add(other)
+            session.flush()
+    row.person_id, row.bound_at = person_id, now
+    session.add(row)
+    if row.holder == SELF:
+        somebody.person_id = person_id
+        session.add(somebody)
+    session.flush()
+    audit.note(session, person_id, "family.joined", somebody.id, holder=row.holder)
+    return somebody
+
+
+def mine(session: Session, person_id: str) -> list[tuple[FamilyDoor, Beneficiary]]:
+    """Whose family this person is, among those of the ledger."""
+    query = select(FamilyDoor, Beneficiary).join(Beneficiary, col(Beneficiary.id) == FamilyDoor.beneficiary_id)
+    query = query.where(FamilyDoor.person_id == person_id, col(FamilyDoor.ended_at).is_(None))
+    rows = session.exec(query.order_by(col(FamilyDoor.bound_at), col(FamilyDoor.id))).all()
+    return [(door, about) for door, about in rows if about.merged_into is None and about.status not in GONE]
+
+
+def doors_of(session: Session, beneficiary_id: str) -> list[FamilyDoor]:
+    """The family's phones that are joined now."""
+    query = select(FamilyDoor).where(FamilyDoor.beneficiary_id == beneficiary_id, col(FamilyDoor.ended_at).is_(None))
+    return list(session.exec(query.where(col(FamilyDoor.person_id).is_not(None)).order_by(col(FamilyDoor.id))))
+
+
+def leave(session: Session, person_id: str, beneficiary_id: str | None = None) -> int:
+    """This phone is the family's no more; of one person, or of all. Returns how many."""
+    done = 0
+    query = select(FamilyDoor).where(FamilyDoor.person_id == person_id, col(FamilyDoor.ended_at).is_(None))
+    if beneficiary_id is not None:
+        query = query.where(FamilyDoor.beneficiary_id == beneficiary_id)
+    for row in session.exec(query).all():
+        row.ended_at = now_of(session)
+        session.add(row)
+        somebody = session.get(Beneficiary, row.beneficiary_id)
+        if somebody is not None and somebody.person_id == person_id:
+            somebody.person_id = None
+            session.add(somebody)
+        audit.note(session, person_id, "family.left", row.beneficiary_id)
+        done += 1
+    session.flush()
+    return done
+
+
+def object_to(session: Session, person_id: str, beneficiary_id: str) -> bool:
+    """They want no pairing any more: what stood ends at once, and whoever answers for the county is told. False when
+    it is not theirs to say, or nothing stood."""
+    if beneficiary_id not in {about.id for _door, about in mine(session, person_id)}:
+        return False
+    if not consents.take_back(session, beneficiary_id, consents.PAIRING, person_id):
+        return False
+    _tell(session, beneficiary_id, "object")
+    return True
+
+
+def say(session: Session, person_id: str, beneficiary_id: str, opinion: str) -> bool:
+    """How it goes, in one tap; whoever answers for the county is told, and nobody else. False when it is not theirs to
+    say."""
+    if opinion not in OPINIONS or beneficiary_id not in {about.id for _door, about in mine(session, person_id)}:
+        return False
+    audit.note(session, person_id, "family.said", beneficiary_id, opinion=opinion)
+    _tell(session, beneficiary_id, opinion)
+    return True
+
+
+def _tell(session: Session, beneficiary_id: str, opinion: str) -> None:
+    somebody = session.get_one(Beneficiary, beneficiary_id)
+    day = now_of(session).date().isoformat()
+    params = {"served": beneficiary_id, "opinion": opinion}
+    for one in answering(session, somebody.county):
+        key = f"family:{beneficiary_id}:{opinion}:{day}:{one}"
+        enqueue(session, one, "notice.family_said", params, unique_key=key, priority=REPLY)
+
+
+def confirm(session: Session, person_id: str, stint_id: str) -> bool:
+    """The family confirms a pairing on its own phone; False when it is not theirs, or has ended."""
+    stint = session.get(Stint, stint_id)
+    about = {somebody.id for _door, somebody in mine(session, person_id)}
+    if stint is None or stint.beneficiary_id not in about or stint.state not in STANDING:
+        return False
+    if stint.family_at is None:
+        stint.family_at = now_of(session)
+        session.add(stint)
+        session.flush()
+        audit.note(session, person_id, "family.confirmed", stint.id)
+    return True

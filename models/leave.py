@@ -1,0 +1,95 @@
+"""Leaves (请假): a volunteer cannot come for a few weeks; whoever answers for the county finds a substitute
+(models/substituting.py). A leave stands in the audit trail, and is over with its last day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlmodel import Session, col, select
+
+from models import audit
+from models.audit import AuditEntry
+from models.beneficiary import Beneficiary, may_see
+from models.database import now_of
+from models.offering import tell_responsible
+from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
+from models.person import family
+from models.stints import STANDING, StintError, locked_stint
+from models.substituting import LONGEST_DAYS
+
+ASKED, SETTLED = "leave.asked", "leave.settled"  # in the audit trail
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """A leave that nobody stands in for yet; `until` = its last day."""
+
+    stint: Stint
+    until: date
+    asked_at: datetime
+
+
+def ask(session: Session, stint_id: str, until: date, by: str) -> int:
+    """A volunteer is away until `until`; whoever answers for the county is told; returns how many. Raises StintError
+    ("gone", "scope", "day")."""
+    stint = locked_stint(session, stint_id)
+    if stint is None or stint.state != OPEN or stint.part != LEAD or stint.beneficiary_id is None:
+        raise StintError("gone")
+    if stint.person_id not in family(session, by):
+        raise StintError("scope")
+    today = now_of(session).date()
+    if not today <= until <= today + timedelta(days=LONGEST_DAYS):
+        raise StintError("day")
+    audit.note(session, by, ASKED, stint.id, until=until.isoformat())
+    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
+    params = {"stint": stint.id, "until": until.isoformat()}
+    return tell_responsible(
+        session, somebody, "notice.leave", params, f"leave:{stint.id}:{now_of(session).isoformat()}"
+    )
+
+
+def leave_of(session: Session, stint_id: str) -> Leave | None:
+    """The leave that was asked for last for this stint, as long as it lasts and nobody dealt with it."""
+    stint = session.get(Stint, stint_id)
+    return next(iter(_standing(session, [stint])), None) if stint is not None else None
+
+
+def leaves_of(session: Session, stints: Iterable[Stint]) -> list[Leave]:
+    """The leaves of these stints that nobody dealt with; the first to be over in front."""
+    return sorted(_standing(session, stints), key=lambda leave: (leave.until, leave.stint.id))
+
+
+def _standing(session: Session, stints: Iterable[Stint]) -> list[Leave]:
+    known = {stint.id: stint for stint in stints if stint.state == OPEN and stint.part == LEAD}
+    query = select(AuditEntry).where(col(AuditEntry.subject).in_(known), col(AuditEntry.action).in_((ASKED, SETTLED)))
+    last: dict[str, AuditEntry] = {}
+    for entry in session.exec(query.order_by(col(AuditEntry.at), col(AuditEntry.action))):
+        last[entry.subject] = entry
+    helped = select(Stint.follows_id).where(
+        col(Stint.follows_id).in_(last), Stint.part == SUBSTITUTE, col(Stint.state).in_(STANDING)
+    )
+    covered = set(session.exec(helped))
+    found = []
+    for stint_id, entry in last.items():
+        if entry.action == SETTLED or stint_id in covered:
+            continue
+        until = date.fromisoformat(str(entry.details["until"]))
+        if until >= now_of(session).date():
+            found.append(Leave(known[stint_id], until, entry.at))
+    return found
+
+
+def settle(session: Session, stint_id: str, by: str) -> bool:
+    """No substitute is needed, or the volunteer is back; False when there was nothing to settle. Raises StintError."""
+    stint = locked_stint(session, stint_id)
+    if stint is None or stint.beneficiary_id is None:
+        raise StintError("gone")
+    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
+    if stint.person_id not in family(session, by) and not may_see(session, by, somebody.county):
+        raise StintError("scope")
+    if leave_of(session, stint_id) is None:
+        return False
+    audit.note(session, by, SETTLED, stint.id)
+    return True

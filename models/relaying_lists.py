@@ -1,0 +1,142 @@
+"""Relays as people look at them: those of one's own, those of one's region, who answers for one today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlmodel import Session, col, or_, select
+
+from models import role
+from models.beneficiary import GONE, Beneficiary, may_see
+from models.database import now_of
+from models.leave import Leave, leaves_of
+from models.outbox import REMINDER, enqueue
+from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
+from models.person import family
+from models.relay import DONE, SEEKING, STANDING, Relay
+from models.stints import StintError, answering, lead_of
+
+AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """A relay with its two, as they stand today. `stint` = of the one who goes; `successor` = of who said yes."""
+
+    relay: Relay
+    stint: Stint
+    somebody: Beneficiary
+    successor: Stint | None
+
+
+def handing(session: Session, relay_id: str) -> Handing | None:
+    """A relay, whatever became of it; None when there is none, or the served person is no more in the ledger."""
+    row = session.get(Relay, relay_id)
+    stint = session.get(Stint, row.stint_id) if row else None
+    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
+    if row is None or stint is None or somebody is None:
+        return None
+    if somebody.status in GONE or somebody.merged_into is not None:
+        return None
+    return Handing(row, stint, somebody, session.get(Stint, row.successor_id) if row.successor_id else None)
+
+
+def standing(session: Session, relay_id: str) -> Handing | None:
+    """A relay that still matters: somebody is sought, or handing over waits. One whose last day is over stays as long
+    as nobody has the lead."""
+    found = handing(session, relay_id)
+    if found is None or found.relay.state not in STANDING:
+        return None
+    if found.stint.state != OPEN and lead_of(session, found.somebody.id) is not None:
+        return None
+    return found
+
+
+def mine(session: Session, person_id: str) -> list[Stint]:
+    """The open lead stints with somebody served that this person holds; the oldest first."""
+    query = select(Stint).where(
+        col(Stint.person_id).in_(family(session, person_id)),
+        Stint.part == LEAD,
+        Stint.state == OPEN,
+        col(Stint.beneficiary_id).is_not(None),
+    )
+    return list(session.exec(query.order_by(col(Stint.opened_at), col(Stint.id))))
+
+
+def begun_of(session: Session, person_id: str) -> list[Handing]:
+    """The relays of this person's open stints."""
+    ids = [stint.id for stint in mine(session, person_id)]
+    query = select(Relay.id).where(col(Relay.stint_id).in_(ids), col(Relay.state).in_(STANDING))
+    found = (standing(session, key) for key in session.exec(query.order_by(col(Relay.begun_at), col(Relay.id))))
+    return [each for each in found if each is not None]
+
+
+def taken_by(session: Session, person_id: str) -> list[Handing]:
+    """The relays in which this person is the successor and still is what they became; with a note to read."""
+    query = (
+        select(Relay.id)
+        .join(Stint, col(Stint.id) == Relay.successor_id)
+        .where(col(Stint.person_id).in_(family(session, person_id)), col(Stint.state).in_((AGREEING, OPEN)))
+        .where(col(Relay.state).in_((*STANDING, DONE)), col(Relay.note_sealed).is_not(None))
+    )
+    found = (handing(session, key) for key in session.exec(query.order_by(col(Relay.begun_at), col(Relay.id))))
+    return [each for each in found if each is not None]
+
+
+def may_read_note(session: Session, found: Handing, reader: str) -> bool:
+    """Whether `relaying.note_of` shows this reader the note."""
+    holders = {each.person_id for each in (found.stint, found.successor) if each is not None}
+    return bool(holders & set(family(session, reader))) or may_see(session, reader, found.somebody.county)
+
+
+def scopes(session: Session, person_id: str) -> tuple[str, ...]:
+    """The regions for whose people this person answers."""
+    return tuple(sorted({held.scope for held in role.grants(session, person_id) if held.scope_kind == "region"}))
+
+
+def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]]:
+    """The relays and leaves of the regions that the viewer (a person's id, or "machine") answers for, what is due first
+    in front."""
+    places = None if viewer == "machine" else scopes(session, viewer)
+    if places == ():
+        return [], []
+    within = [] if places is None else [or_(*(col(Beneficiary.county).startswith(place) for place in places))]
+    open_stints = select(Stint).join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id).where(*within)
+    relays = (
+        select(Relay.id)
+        .join(Stint, col(Stint.id) == Relay.stint_id)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .where(col(Relay.state).in_(STANDING), *within)
+    )
+    found = (standing(session, key) for key in session.exec(relays.order_by(col(Relay.last_day), col(Relay.id))))
+    leads = session.exec(open_stints.where(Stint.state == OPEN, Stint.part == LEAD)).all()
+    return [each for each in found if each is not None], leaves_of(session, leads)
+
+
+def responsible_for(session: Session, found: Handing) -> str | None:
+    """Who is responsible for a relay today: who was named, as long as they answer for the county, else whoever does."""
+    if role.covers_county(session, found.relay.specialist_id, found.somebody.county):
+        return found.relay.specialist_id
+    return next(iter(answering(session, found.somebody.county)), None)
+
+
+def keeping(session: Session, key: str) -> tuple[Keeping, Beneficiary] | None:
+    """A keeping that stands, and whom it is about."""
+    row = session.get(Keeping, key)
+    somebody = session.get(Beneficiary, row.beneficiary_id) if row else None
+    if row is None or somebody is None or row.until is not None or somebody.status in GONE:
+        return None
+    return row, somebody
+
+
+def ask_later(session: Session, relay_id: str, person_id: str) -> None:
+    """The question about another term comes again, once, before the last day. Raises StintError."""
+    found = standing(session, relay_id)
+    if found is None or found.relay.state != SEEKING or found.stint.person_id not in family(session, person_id):
+        raise StintError("gone")
+    due = now_of(session) + timedelta(days=AGAIN_DAYS)
+    if due.date() < found.relay.last_day:
+        params = {"relay": relay_id, "again": True}
+        key = f"relay:{relay_id}:holder:again"
+        enqueue(session, person_id, "notice.relay_begun", params, unique_key=key, priority=REMINDER, due_at=due)
