@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from models import account, agreement, family, institution_pairing, offering, relaying, stints, substituting
 from models.account import CannotJoin, Join
@@ -61,9 +61,9 @@ class Machine(RuleBasedStateMachine):
     database: Database
     clock: StoppedClock
 
-    @initialize()
-    def begin(self) -> None:
-        """A county with some people in it, who know nothing of each other."""
+    @initialize(paired=st.integers(0, 3))
+    def begin(self, paired: int) -> None:
+        """A county with some people in it, of whom so many are paired already; of the first one the volunteer goes."""
         clear(self.database)
         self.clock.at = START
         self.world = World(self.database)
@@ -75,6 +75,10 @@ class Machine(RuleBasedStateMachine):
         self.team = self.world.team(self.people[2], members=(self.people[3],), capacity=2)
         self.institution = self.world.institution()
         self.served = [self.world.beneficiary() for _ in range(3)]
+        for at in range(paired):
+            self.world.paired(self.served[at], self.people[at + 1], self.specialists[0])
+        if paired:
+            self.begins_a_relay(0, 0, 14, None)
         self.ended: dict[str, dict[str, Any]] = {}
         self.loads: Counter[str] = Counter()
         self.gone: dict[str, list[tuple[datetime, datetime | None]]] = {one: [] for one in self.served}
@@ -143,6 +147,23 @@ class Machine(RuleBasedStateMachine):
 
         self.tries(act)
 
+    @rule(served=PICK, pick=PICK, office=PICK, opens=st.booleans())
+    def are_paired(self, served: int, pick: int, office: int, opens: bool) -> None:
+        """All at once, where it can be: also the successor of a relay, who is ready then."""
+
+        def act(session: Session) -> None:
+            who, person = self.served[served % 3], self.somebody(session, pick)
+            standing = offering.holding(session, who)
+            by = self.office(office)
+            offer = standing[0] if standing else offering.offer(session, who, [Candidate(person)], by)[0]
+            answered = offering.answer(session, offer.id, offer.person_id, "accepted")
+            if answered is not None and answered.stint is not None and opens:
+                row = agreement.write(session, answered.stint.id, TERMS, by)
+                assert row.confirmed_at is not None
+                agreement.accept(session, row.id, str(row.person_id), row.confirmed_at)
+
+        self.tries(act)
+
     # Agreements
 
     @rule(pick=PICK, office=PICK, accepts=st.booleans())
@@ -199,6 +220,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(pick=PICK, by=PICK, days=st.sampled_from([-1, 0, 1, 14]), keeper=st.none() | PICK)
     def begins_a_relay(self, pick: int, by: int, days: int, keeper: int | None) -> None:
+        """By whoever serves, or by the office."""
+
         def act(session: Session) -> None:
             stint = self.stint(session, pick, OPEN)
             if stint is not None:
@@ -326,8 +349,13 @@ class Machine(RuleBasedStateMachine):
         self.clock.pass_time(timedelta(hours=hours))
         for each in JOBS if job is None else (job,):
             each(self.database)
-            if job is None:
-                assert each(self.database) == 0, f"{each.__name__} did something twice"
+            said = self._said()
+            each(self.database)
+            assert self._said() == said, f"{each.__name__} said something twice"
+
+    def _said(self) -> int:
+        with self.database.read() as session:
+            return session.exec(select(func.count()).select_from(OutboxMessage)).one()
 
     # What must hold at every moment
 

@@ -14,16 +14,20 @@ from models.beneficiary import Beneficiary
 from models.database import Database, now_of
 from models.erasure import delete_person
 from models.ledger_batch import LedgerQuestion
+from models.ledger_undo import refused, undo
 from models.offer import Offer
 from models.pairing import Keeping, Stint
 from models.person import Person
+from models.proposal import MatchingRun, Proposal
 from models.relay import Relay
 from models.stints import StintError
 from models.team import TeamMember
 from scheduler import jobs
 from tests.conftest import StoppedClock
+from tests.ledger_files import people
 from tests.pairing_world import TIANHE, YUEXIU, World, unbroken
 from tests.sheets import id_number
+from tests.test_ledger_import import brought, told
 
 LAST = date(2026, 12, 31)
 DAY = timedelta(days=1)
@@ -95,9 +99,9 @@ def test_the_database_refuses_what_cannot_be(world: World) -> None:
             "ended_at": world.one(Person, person).created_at - DAY,
         },
     ]
-    for told in impossible:
+    for each in impossible:
         with pytest.raises(IntegrityError):
-            insert(world, row(world, **told))
+            insert(world, row(world, **each))
 
 
 def test_the_database_keeps_one_keeper_at_a_time(world: World) -> None:
@@ -218,6 +222,25 @@ def test_a_death_in_another_countys_ledger_stops_what_is_being_said_here(world: 
     with world.database.read() as session:
         question = session.exec(select(LedgerQuestion).where(LedgerQuestion.beneficiary_id == here)).one()
     assert world.do(ledger_questions.answer, question.id, "died", boss)
+
+
+def test_an_import_that_is_taken_back_leaves_whoever_is_served_or_asked_for(world: World) -> None:
+    batch = brought(world.database, people(4))
+    keys = [told(world.database, number).id for number in range(4)]
+    person, boss = world.volunteer(), world.specialist()
+    world.consent(keys[0])
+    world.consent(keys[1])
+    stint = world.paired(keys[1], person, boss)
+    with world.database.write() as session:
+        run = MatchingRun(region=TIANHE, made_by="machine", made_at=now_of(session))
+        session.add(run)
+        session.flush()
+        session.add(Proposal(run_id=run.id, beneficiary_id=keys[2], person_id=person, made_at=run.made_at))
+    undo(world.database, batch.id, by="machine")
+    with world.database.read() as session:
+        assert set(session.exec(select(Beneficiary.id))) == {keys[0], keys[1]}
+        assert len(refused(session, batch.id)) == 2
+    assert world.stint(stint).state == "open"
 
 
 # Accounts that become one, or part
