@@ -17,7 +17,7 @@ from handlers.days import day_until, with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.here import here
 from handlers.late import asked
-from handlers.menu_words import JOINS, LEAVES
+from handlers.menu_words import JOINS, LEAVES, MYSELF, OTHERS
 from handlers.message import Option, Reply
 from handlers.relay_ways import ask_notes, go_on_option, note_option
 from handlers.served_words import responsible, served
@@ -405,7 +405,7 @@ HAND_OVER = Dialogue("hand_over", RelayFacts, _prepare, _talk, _perform)
 
 def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer]] | None:
     """A wish that says what it is (“我六月毕业去深圳小宇咋办”): the talk, and that answer."""
-    if JOINS.search(words):
+    if JOINS.search(words) or (OTHERS.search(words) and not MYSELF.search(words)):
         return None
     what = next((what for pattern, what in LEAVES if pattern.search(words)), None)
     return (HAND_OVER, {"what": {"c": what}}) if what is not None else None
