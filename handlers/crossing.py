@@ -23,7 +23,7 @@ from models.conversation import Notice, Run, State
 from models.database import machine_now_of
 from models.person import Person
 
-NAMING = frozenset({"hand_over", "hand_overs", "ledger"})  # dialogues whose choices are names of people
+NAMING = frozenset({"hand_over", "hand_overs", "ledger", "relay_note"})  # dialogues whose choices are names of people
 
 CROSSED = timedelta(seconds=10)  # so soon after a message came, what is typed may have been meant for what was above it
 

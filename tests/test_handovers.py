@@ -552,6 +552,15 @@ def test_later_asks_once_more_before_the_last_day(
     assert [one for one in deliver(database, paired) if one.kind == "notice.relay_begun"]
 
 
+def test_who_can_come_after_all_takes_the_leave_back(database: Database, paired: Chat, specialist: Chat) -> None:
+    paired.say("想请假", "两周后")
+    paired.press("请假")
+    assert "请假 1 件" in specialist.say("交接清单")
+    assert "请假取消了" in paired.say("我又能继续了")
+    assert "没有人请假" in specialist.say("交接清单")
+    assert [one.text for one in deliver(database, specialist) if one.kind == "notice.leave"] == [""]
+
+
 def test_a_leave_is_over_with_its_last_day_or_once_it_is_settled(
     database: Database, paired: Chat, clock: StoppedClock
 ) -> None:
