@@ -458,7 +458,7 @@ def all_notices(database: Database, paired: Chat, specialist: Chat, platform: st
 
 def everything(database: Database, paired: Chat, specialist: Chat) -> list[tuple[Chat, str, dict[str, object]]]:
     """Every notice of relays, with what it is about, as true as can be all at once."""
-    successor, helper = (
+    successor, stands_in = (
         other_volunteer(database, "aqing", "13800138001"),
         other_volunteer(database, "amu", "13800138002"),
     )
@@ -470,10 +470,10 @@ def everything(database: Database, paired: Chat, specialist: Chat) -> list[tuple
         (specialist, "notice.leave", {"stint": stint.id, "until": until.isoformat()})
     ]
     with database.write() as session:
-        asked = substituting.ask(session, stint.id, helper.person().id, until, specialist.person().id)
-    assert worded(database, helper, "notice.stand_in", {"stint": asked.id}) is not None
+        asked = substituting.ask(session, stint.id, stands_in.person().id, until, specialist.person().id)
+    assert worded(database, stands_in, "notice.stand_in", {"stint": asked.id}) is not None
     with database.write() as session:
-        substituting.answer(session, asked.id, helper.person().id, yes=True)
+        substituting.answer(session, asked.id, stands_in.person().id, yes=True)
     key = begin(database, paired, note="喜欢下棋")
     assert worded(database, specialist, "notice.relay", {"relay": key}) is not None
     with database.write() as session:
