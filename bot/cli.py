@@ -77,7 +77,7 @@ def run(arguments: list[str]) -> int:
 
 def build() -> typer.Typer:
     """The application; help texts are made here, in the terminal's language."""
-    from bot.commands import chat, db, doctor, duty, imports, inbox, keys, roles, serve, why
+    from bot.commands import chat, db, demo, doctor, duty, imports, inbox, keys, roles, serve, why
 
     app = typer.Typer(
         name="nuanyang",
@@ -89,7 +89,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,
     )
     app.callback()(_root)
-    for group in (serve, db, keys, roles, imports, duty, inbox, why, doctor, chat):
+    for group in (serve, db, keys, roles, imports, duty, inbox, why, doctor, chat, demo):
         group.add(app)
     return app
 

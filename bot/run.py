@@ -36,7 +36,7 @@ STEP = timedelta(hours=1)
 
 async def run(settings: Settings, *, host: str | None, port: int | None, data: Path | None) -> None:
     """Until Ctrl-C. Raises Problem or UnsafeSetting before anything is served."""
-    with _alone(_database_url(settings, data)):
+    with alone(database_url(settings, data)):
         sock = server.listen(host or settings.host, settings.port if port is None else port)
         name, number = server.address(sock)
         base = f"http://{name}:{number}"
@@ -49,7 +49,7 @@ async def run(settings: Settings, *, host: str | None, port: int | None, data: P
 
 
 @contextmanager
-def _alone(url: str) -> Iterator[None]:
+def alone(url: str) -> Iterator[None]:
     """One `run` a database file: two would play the same accounts with secrets of their own. The system takes the lock
     away with the process, however it ends; the file stays. Raises Problem."""
     name = make_url(url).database if url.startswith("sqlite:") else None
@@ -81,8 +81,8 @@ def _alone(url: str) -> Iterator[None]:
 async def _app(settings: Settings, base: str, host: str, data: Path | None) -> App:
     """The whole of it: database, both platforms as they are played, the clock that can be moved."""
     folder = (data or Path()) / KEY_FILE.parent
-    mine = _own_settings(settings, base, folder, data)
-    database = await asyncio.to_thread(_open, mine, folder)
+    mine = own_settings(settings, base, folder, data)
+    database = await asyncio.to_thread(open_played, mine, folder)
     clock = _Clock(database)
     app = App(mine, database, spool=mine.spool, public_url=base)
     clock.app = app
@@ -119,7 +119,7 @@ def _add(application: web.Application, sandbox: Sandbox) -> None:
     application.on_cleanup.append(stop)
 
 
-def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None) -> Settings:
+def own_settings(settings: Settings, base: str, folder: Path, data: Path | None) -> Settings:
     """The configuration with the sandbox's accounts in place of any real ones; they are made anew at each start."""
     wechat = WeChatAccount(
         appid="wx73616e64626f7831",
@@ -138,7 +138,7 @@ def _own_settings(settings: Settings, base: str, folder: Path, data: Path | None
         api_base=f"{base}/sandbox/telegram-api",
     )
     changed: dict[str, object] = {"wechat": {ACCOUNT: wechat}, "telegram": {ACCOUNT: telegram}, "public_url": base}
-    changed["database_url"] = SecretStr(_database_url(settings, data))
+    changed["database_url"] = SecretStr(database_url(settings, data))
     if data is not None or "spool" not in settings.model_fields_set:
         changed["spool"] = folder / "spool"
     return with_played_operator(settings.model_copy(update=changed))
@@ -150,11 +150,11 @@ def _played_templates(kind: str) -> dict[str, Template]:
     return {card: Template(f"{kind}_{card}", fields) for card in CARDS}
 
 
-def _database_url(settings: Settings, data: Path | None) -> str:
+def database_url(settings: Settings, data: Path | None) -> str:
     return settings.database_url.get_secret_value() if data is None else f"sqlite:///{data / 'nuanyang.db'}"
 
 
-def _open(settings: Settings, folder: Path) -> Database:
+def open_played(settings: Settings, folder: Path) -> Database:
     """Folder, keys and database, made where they are not there yet."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

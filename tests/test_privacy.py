@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import SQLModel, select
 
-from bot.run import _own_settings
+from bot.run import own_settings
 from config.services import entries
 from config.settings import Settings
 from config.texts import speaking
@@ -106,10 +106,10 @@ def test_what_nobody_wrote_down_is_said_honestly(
 
 
 def test_the_sandbox_names_a_body_that_is_plainly_made_up_unless_one_is_set(tmp_path: Path) -> None:
-    sandbox = _own_settings(Settings(), "http://127.0.0.1:1", tmp_path, None)
+    sandbox = own_settings(Settings(), "http://127.0.0.1:1", tmp_path, None)
     assert "虚构" in sandbox.operator_name
     assert sandbox.operator_contact.endswith(".invalid")
-    own = _own_settings(Settings(operator_name="某县志愿者协会"), "http://127.0.0.1:1", tmp_path, None)
+    own = own_settings(Settings(operator_name="某县志愿者协会"), "http://127.0.0.1:1", tmp_path, None)
     assert (own.operator_name, own.operator_contact) == ("某县志愿者协会", "")
 
 

@@ -32,7 +32,7 @@ from bot.sandbox.memory import (
 )
 
 KEPT_MESSAGES = 500  # per chat
-MOST_PEOPLE = 200
+MOST_PEOPLE = 300  # the invented city of `nuanyang demo-data` has 200, and there is room beside it
 WRITE_DELAY = 0.2  # seconds between a change and the file
 SEQ_GAP = 1000  # a restart jumps the event numbers, so that every page notices and reads the state anew
 
