@@ -19,7 +19,7 @@ from models import consent, demo_people, ledger_check, ledger_import, role, volu
 from models.beneficiary import LISTED, MACHINE, Beneficiary, name_in
 from models.database import Database, now_of, vault_of
 from models.demo_people import CITY, Invented, Size, as_file
-from models.family import FamilyConsent
+from models.family_consent import FamilyConsent
 from models.ids import new_number
 from models.installed import Installed, is_installed, remember
 from models.institution import KINDS, Institution

@@ -18,9 +18,22 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import Session, SQLModel
 
-from models import agreement, audit, demo, family, offering, relaying, role, stints, substituting
+from models import (
+    agreement,
+    audit,
+    demo,
+    family,
+    family_consent,
+    keepings,
+    offering,
+    relay_days,
+    relaying,
+    role,
+    stints,
+    substituting,
+)
 from models.agreement import Terms
-from models.beneficiary import DIED, MOVED, Beneficiary, is_minor
+from models.beneficiary import Beneficiary, is_minor
 from models.clock import Clock
 from models.database import Database, now_of
 from models.demo import City, Doors, Home, Somebody, Told
@@ -205,11 +218,6 @@ class Story:
         for county, rows in self._city.ledgers.items():
             about = [row | {"状态": went.get(self._city.ids[row["姓名"]], row["状态"])} for row in rows]
             demo.take_ledger(database, county, about)
-        with database.write() as session:
-            for home in self._gone:
-                if session.get_one(Beneficiary, home.beneficiary_id).status in (DIED, MOVED):
-                    stints.served_left(session, home.beneficiary_id)
-                    offering.withdraw_offers(session, home.beneficiary_id, "programme")
 
     # --- acts ---
 
@@ -218,12 +226,12 @@ class Story:
 
     def _consent(self, home: Home, session: Session) -> None:
         somebody = session.get_one(Beneficiary, home.beneficiary_id)
-        giver = family.GUARDIAN if is_minor(somebody, now_of(session).date()) else family.SELF
-        way = self._chance.choice((family.PAPER, family.PHONE, family.SPOKEN))
-        family.record(session, home.beneficiary_id, family.PAIRING, giver, way, self._by(home))
+        giver = family_consent.GUARDIAN if is_minor(somebody, now_of(session).date()) else family_consent.SELF
+        way = self._chance.choice((family_consent.PAPER, family_consent.PHONE, family_consent.SPOKEN))
+        family.record(session, home.beneficiary_id, family_consent.PAIRING, giver, way, self._by(home))
 
     def _take_back(self, home: Home, session: Session) -> None:
-        family.take_back(session, home.beneficiary_id, family.PAIRING, self._by(home))
+        family.take_back(session, home.beneficiary_id, family_consent.PAIRING, self._by(home))
 
     def _near(self, home: Home, *, in_team: bool) -> list[Candidate]:
         """Whom to ask, the best first: the player where it is for them, a leader for the team, else neighbours."""
@@ -326,7 +334,8 @@ class Story:
 def _time_passes(session: Session) -> None:
     """What the jobs do (scheduler/jobs.py), once a day."""
     offering.pass_on(session, offering.overdue(session))
-    relaying.leave_last_days(session, relaying.ending(session))
+    relay_days.leave_last_days(session, relay_days.ending(session))
     substituting.end_over(session, substituting.over(session))
-    relaying.begin_for_terms(session, relaying.terms_ending(session))
-    stints.rekeep(session, stints.lost_keepers(session))
+    relay_days.begin_for_terms(session, relay_days.terms_ending(session))
+    keepings.rekeep(session, keepings.lost_keepers(session))
+    keepings.name_anew(session, keepings.lost_specialists(session))
