@@ -24,6 +24,7 @@ from models import (
     demo,
     family,
     family_consent,
+    institution_pairing,
     keepings,
     offering,
     relay_days,
@@ -149,6 +150,8 @@ class Story:
                 begin[fate](home, number)
         for home in homes:
             self._at(self._chance.randint(5, 60), partial(self._consent, home))
+        for number, county in enumerate(self._city.institutions):
+            self._at(150 if number != 1 else 3, partial(self._team_agrees, county, number != 1))
         for number, one in enumerate(self._leaving):
             self._at(20 - number, partial(self._specialist_leaves, one))
 
@@ -325,6 +328,20 @@ class Story:
     def _says_yes(self, stint: str, person: str, session: Session) -> None:
         with suppress(StintError):
             substituting.answer(session, stint, person, yes=True)
+
+    def _team_agrees(self, county: str, accepted: bool, session: Session) -> None:
+        """The last team of a county agrees with its institution; of the second county it has not accepted yet."""
+        leader, by = self._city.of("leader", county)[-1].person_id, self._city.of("specialist", county)[0].person_id
+        terms = Terms(("culture", "inclusion"), 12, 12)
+        team = self._city.teams[leader]
+        stint = institution_pairing.agree(session, self._city.institutions[county], team, terms, by)
+        if accepted:
+            self._when(now_of(session) + timedelta(days=1), partial(self._accepts_for_team, stint.id, leader))
+
+    def _accepts_for_team(self, stint: str, leader: str, session: Session) -> None:
+        row = session.get_one(Stint, stint)
+        if row.confirmed_at is not None:
+            agreement.accept(session, stint, leader, row.confirmed_at)
 
     def _specialist_leaves(self, one: Somebody, session: Session) -> None:
         for held in role.grants(session, one.person_id):
