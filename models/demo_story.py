@@ -49,6 +49,7 @@ NEWER_LEDGER = 14  # days ago
 FRESH = timedelta(days=2)  # what was told before that has been read long ago
 NEAREST = 6  # of these one is asked
 PER_VOLUNTEER = 2
+LEFT_TO_KEEPER = 24  # days that somebody stays who then leaves the family to a keeper; others stay longer
 
 # Of a hundred served people so many have come so far; the others' families agreed, and nobody has been asked yet.
 FATES = (("paired", 60), ("family", 10), ("asked", 8), ("agreeing", 5), ("kept", 5), ("gone", 3))
@@ -190,7 +191,7 @@ class Story:
 
     def _kept(self, home: Home, _number: int) -> None:
         self._begin(home, self._chance.randint(200, 300), "open")
-        self._at(90, partial(self._leave, home, "stopped", 25))
+        self._at(90, partial(self._leave, home, "stopped", LEFT_TO_KEEPER))
 
     def _goes(self, home: Home, number: int) -> None:
         self._gone.append(home)
@@ -312,7 +313,9 @@ class Story:
         keeper = next((one.person_id for one in self._leaving if one.who.county == home.county), None)
         last = now_of(session).date() + timedelta(days=days)
         note = "样例交接说明：周六上午方便，喜欢画画。"
-        relaying.begin(session, row.id, reason, last, row.person_id, note=note, keeper=keeper if days == 25 else None)
+        relaying.begin(
+            session, row.id, reason, last, row.person_id, note=note, keeper=keeper if days == LEFT_TO_KEEPER else None
+        )
 
     def _stand_in(self, home: Home, session: Session) -> None:
         row = stints.lead_of(session, home.beneficiary_id)
