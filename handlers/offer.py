@@ -99,9 +99,11 @@ def _sentence(words: str) -> str:
 
 
 def _invited(bands: dict[str, Any]) -> str:
+    team = str(bands.get("team", ""))
+    whom = _("想邀请你带的团队“{team}”和一位服务对象结对，队员轮流去：").format(team=team)
     return "\n".join(
         [
-            _("想邀请你和一位服务对象结对："),
+            whom if team else _("想邀请你和一位服务对象结对："),
             invitation_words(bands) + _("。"),
             _("接受以后，专员先陪你见第一面，再定协议；当天按错了也可以撤回。"),
         ]

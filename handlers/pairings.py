@@ -26,15 +26,17 @@ from handlers.served_words import mark, served
 from models import agreement, looking, offering
 from models.beneficiary import GONE, Beneficiary, record_of
 from models.database import vault_of
+from models.institution import Institution
 from models.page import issue_page
 from models.pairing import AGREEING, ENDED, OPEN, Stint
 from models.person import Person, family
+from models.served import served_of, servers
 from models.stints import StintError, standing_of
 
 
 def overview(session: Session, person: Person) -> Reply:
     """我的结对."""
-    stints = [stint for stint in standing_of(session, person.id) if stint.beneficiary_id]
+    stints = standing_of(session, person.id)
     waiting = offering.offers_of(session, person.id)
     options: list[Option] = []
     lines = []
@@ -56,8 +58,7 @@ def overview(session: Session, person: Person) -> Reply:
 
 
 def _line(session: Session, person: Person, stint: Stint) -> str:
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    parts = [served(session, person, somebody), service_words(stint.services), often_words(stint.activities)]
+    parts = [_called(session, person, stint), service_words(stint.services), often_words(stint.activities)]
     if stint.state == OPEN and stint.ends_on is not None:
         parts.append(_("约定到 {day}").format(day=stint.ends_on.isoformat()))
     elif stint.confirmed_at is not None and stint.accepted_at is None:
@@ -73,9 +74,24 @@ def _line(session: Session, person: Person, stint: Stint) -> str:
     return _("{item}：{value}").format(item=parts[0], value=_("，").join(parts[1:]))
 
 
+def _called(session: Session, person: Person, stint: Stint) -> str:
+    """Whom it is about: a form of address, or the institution's name."""
+    about = served_of(session, stint)
+    return about.name if isinstance(about, Institution) else served(session, person, about)
+
+
+def _mark(session: Session, stint: Stint) -> str:
+    about = served_of(session, stint)
+    return about.name if isinstance(about, Institution) else mark(about)
+
+
+def _is_gone(session: Session, stint: Stint) -> bool:
+    about = served_of(session, stint)
+    return isinstance(about, Beneficiary) and about.status in GONE
+
+
 def _actions(session: Session, person: Person, stint: Stint, *, several: bool) -> list[Option]:
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    whose = served(session, person, somebody) + " " if several else ""
+    whose = _called(session, person, stint) + " " if several else ""
     found: list[Option] = []
     if stint.state == AGREEING and stint.confirmed_at is not None and stint.accepted_at is None:
         found += _agreement_options(session, person, stint, whose + _("看协议"))
@@ -251,47 +267,45 @@ LOOK = Dialogue("address_look", LookFacts, _look_facts, _look_talk, _look, repea
 # --- what goes out ---
 
 
-def _mine(session: Session, person: Person, params: dict[str, Any], *states: str) -> tuple[Stint, Beneficiary] | None:
+def _mine(session: Session, person: Person, params: dict[str, Any], *states: str) -> Stint | None:
     stint = session.get(Stint, str(params["stint"]))
-    if stint is None or stint.state not in states or stint.person_id not in family(session, person.id):
+    if stint is None or stint.state not in states:
         return None
-    return stint, session.get_one(Beneficiary, str(stint.beneficiary_id))
+    return stint if set(servers(session, stint)).intersection(family(session, person.id)) else None
 
 
 def _meeting(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     found = _mine(session, person, params, AGREEING)
-    if found is None or found[0].meets_at is None or found[0].meets_at.isoformat() != params["at"]:
+    if found is None or found.meets_at is None or found.meets_at.isoformat() != params["at"]:
         return None
     text = _("第一次见面约在 {time}，专员会陪你去，见的是{called}。见面前后 24 小时内，“我的结对”里可以看地址。")
-    said = text.format(time=when(person, found[0].meets_at), called=served(session, person, found[1]))
+    said = text.format(time=when(person, found.meets_at), called=_called(session, person, found))
     lines = [said, _("去不了请尽早回复“联系专员”。")]
     return Reply("\n".join(lines), (Option("m:pairings", _("我的结对")), Option("m:contact", _("联系专员"))))
 
 
 def _agreement_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     found = _mine(session, person, params, AGREEING)
-    if found is None or _version(found[0]) != params["at"] or found[0].accepted_at is not None:
+    if found is None or _version(found) != params["at"] or found.accepted_at is not None:
         return None
-    text = _("专员写好了你和{called}的结对协议，请看一看，合适就接受。").format(
-        called=served(session, person, found[1])
-    )
-    return Reply(text, _agreement_options(session, person, found[0], _("看协议")))
+    text = _("专员写好了你和{called}的结对协议，请看一看，合适就接受。").format(called=_called(session, person, found))
+    return Reply(text, _agreement_options(session, person, found, _("看协议")))
 
 
 def _opened_for_you(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     found = _mine(session, person, params, OPEN)
     if found is None:
         return None
-    text = _("已经交接给你：从现在起由你和{called}结对，谢谢你接上！").format(called=served(session, person, found[1]))
+    text = _("已经交接给你：从现在起由你和{called}结对，谢谢你接上！").format(called=_called(session, person, found))
     return Reply(text, (Option("m:pairings", _("我的结对")),))
 
 
 def _called_off(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     found = _mine(session, person, params, ENDED)
-    if found is None or found[1].status in GONE:
+    if found is None or _is_gone(session, found):
         return None
     text = _("和{called}的结对这次没有定下来，不是你的错。谢谢你，有合适的会再邀请你。")
-    return Reply(text.format(called=served(session, person, found[1])))
+    return Reply(text.format(called=_called(session, person, found)))
 
 
 def _served_left(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -300,7 +314,7 @@ def _served_left(session: Session, person: Person, params: dict[str, Any]) -> Re
         return None
     # No word of what happened: a family tells that itself.
     text = _("你的一个结对已经结束（{mark}），不用再去探访了。谢谢你一直以来的陪伴；想聊聊，回复“联系专员”。")
-    return Reply(text.format(mark=mark(found[1])), (Option("m:contact", _("联系专员")),))
+    return Reply(text.format(mark=_mark(session, found)), (Option("m:contact", _("联系专员")),))
 
 
 def _objected(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -308,7 +322,7 @@ def _objected(session: Session, person: Person, params: dict[str, Any]) -> Reply
     if found is None:
         return None
     text = _("家里决定先不结对了（{mark}），不是你的错，谢谢你做过的一切。想聊聊，回复“联系专员”。")
-    return Reply(text.format(mark=mark(found[1])), (Option("m:contact", _("联系专员")),))
+    return Reply(text.format(mark=_mark(session, found)), (Option("m:contact", _("联系专员")),))
 
 
 NOTICES = {

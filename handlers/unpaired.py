@@ -25,9 +25,12 @@ from handlers.served_facts import step_options, when
 from handlers.served_words import by_name, mark
 from models import ledger_questions, offering, waiting
 from models.beneficiary import Beneficiary
+from models.institution import Institution
 from models.pairing import AGREEING, OPEN, Stint
 from models.person import Person
+from models.served import served_of
 from models.stints import lead_of, responsible_today
+from models.team import Team
 
 ALL = "~all"
 
@@ -231,9 +234,11 @@ def _opened_notice(session: Session, person: Person, params: dict[str, Any]) -> 
     stint = session.get(Stint, str(params["stint"]))
     if stint is None or stint.state != OPEN:
         return None
-    somebody = session.get_one(Beneficiary, str(stint.beneficiary_id))
-    who = volunteer_words(session, str(stint.person_id))
-    return Reply(_("{called}：结对成立，从现在起由{who}负责。").format(called=mark(somebody), who=who))
+    about = served_of(session, stint)
+    name = about.name if isinstance(about, Institution) else mark(about)
+    team = session.get(Team, stint.team_id) if stint.team_id else None
+    who = _("团队“{team}”").format(team=team.name) if team else volunteer_words(session, str(stint.person_id))
+    return Reply(_("{called}：结对成立，从现在起由{who}负责。").format(called=name, who=who))
 
 
 NOTICES = {

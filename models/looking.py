@@ -26,7 +26,7 @@ class Looked:
 
 def may_look(session: Session, stint: Stint) -> bool:
     """Whether the address may be seen now: from a day before the meeting that was agreed until a day after it."""
-    if stint.state not in (AGREEING, OPEN) or stint.meets_at is None:
+    if stint.state not in (AGREEING, OPEN) or stint.meets_at is None or stint.beneficiary_id is None:
         return False
     return abs(now_of(session) - stint.meets_at) <= AROUND
 

@@ -127,11 +127,14 @@ _AGES = ((6, "small"), (9, "primary_low"), (12, "primary_high"), (15, "junior"),
 
 def bands(session: Session, somebody: Beneficiary, candidate: Candidate, today: date) -> dict[str, Any]:
     """What an invitation may say: nothing by which somebody could be known (programme §5). "age" is a band, "needs" are
-    keys of services.toml, "near": "walk" (1.6 km), "5", "10", "15" … (km), "town", "county" or "away"."""
+    keys of services.toml, "near": "walk" (1.6 km), "5", "10", "15" … (km), "town", "county" or "away"; "team" = the
+    name of the team that is asked, empty for one volunteer."""
     age = age_on(somebody.birth_date, today) if somebody.birth_date else None
     band = "" if age is None else next((name for below, name in _AGES if age < below), "grown" if age < 60 else "old")
     volunteer = volunteer_of(session, candidate.person_id)
+    team = session.get(Team, candidate.team_id) if candidate.team_id else None
     return {
+        "team": team.name if team is not None else "",
         "age": band,
         "needs": list(somebody.needs)[:4],
         "near": _near(session, somebody, volunteer) if volunteer else "",
