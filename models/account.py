@@ -26,7 +26,6 @@ from models.outbox import readdress, release_held
 from models.page import close_pages
 from models.person import Door, Person, doors, local_now, survivor
 from models.role import RoleGrant, grants
-from models.team import TeamMember, leave, memberships
 from models.volunteer import phone_of, volunteer_of
 
 HOW = ("bind", "recognition", "specialist")
@@ -35,7 +34,6 @@ HOW = ("bind", "recognition", "specialist")
 _REFERENCES: tuple[tuple[Any, str], ...] = (
     (Door, "person_id"),
     (RoleGrant, "person_id"),
-    (TeamMember, "person_id"),
     (Consent, "person_id"),
     (Prompt, "person_id"),
     (ContactMessage, "asker_id"),
@@ -172,8 +170,8 @@ def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
 
 
 def _stands_twice(session: Session, row: Any, stays: Person) -> bool:
-    """A consent, role or place in a team that whoever stays has too: it stands once. The consent is left where it is
-    (`_undo` looks at it again), the others end: a role may give nobody a second voice."""
+    """A consent or role in force that whoever stays has too: it stands once. The consent is left where it is (`_undo`
+    looks at it again), the role ends, since it may give nobody a second voice."""
     if isinstance(row, Consent):
         return row.withdrawn_at is None and stands(session, stays.id, row.kind)
     if isinstance(row, RoleGrant) and row.ended_at is None:
@@ -181,10 +179,6 @@ def _stands_twice(session: Session, row: Any, stays: Person) -> bool:
         if same in {(held.role, held.scope_kind, held.scope) for held in grants(session, stays.id)}:
             row.ended_at = now_of(session)
             session.add(row)
-    if isinstance(row, TeamMember) and row.left_at is None:
-        belongs = {held.team_id for held in memberships(session, stays.id)}
-        if row.team_id in belongs:
-            leave(session, stays.id, row, "")
     return False
 
 

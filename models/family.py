@@ -8,7 +8,7 @@ from config.catalogue import rules
 from models import audit, objecting
 from models.beneficiary import GONE, is_minor, locked, may_see
 from models.database import now_of
-from models.family_consent import CHAT, GUARDIAN, FamilyConsent, agreed, holds_door
+from models.family_consent import CHAT, GUARDIAN, agreed, holds_door
 from models.family_consent import GIVERS as GIVERS
 from models.family_consent import KINDS as KINDS
 from models.family_consent import PAIRING as PAIRING
@@ -20,6 +20,7 @@ from models.family_consent import SELF as SELF
 from models.family_consent import SPOKEN as SPOKEN
 from models.family_consent import VISITS as VISITS
 from models.family_consent import WAYS as WAYS
+from models.family_consent import FamilyConsent as FamilyConsent
 from models.family_consent import FamilyDoor as FamilyDoor
 from models.person import family
 from models.stints import today_of

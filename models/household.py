@@ -93,7 +93,7 @@ def of(session: Session, viewer: str, ids: Sequence[str]) -> list[Household]:
     if not found:
         return []
     kept = [row.id for row in found]
-    leaders = _leaders(session, {row.lead_team for row in found if row.lead_team and not row.lead_person})
+    leaders = _leaders(session, {row.lead_team for row in found if row.lead_team})
     known: dict[str, tuple[str, ...]] = {}
     covers = coverage(session)
     by_row = {row.id: _who(session, row, leaders, known, covers) for row in found}
@@ -145,10 +145,12 @@ def _who(
     if row.lead is not None:
         if row.substitute is not None:
             return "substitute", (row.substitute,)
-        if row.lead_person is not None:
-            return "team" if row.lead_team else "volunteer", (row.lead_person,)
-        return "team", leaders.get(row.lead_team, ())
-    if row.keeper is not None and covers(row.keeper, row.county):
+        if row.lead_team is None:
+            return "volunteer", (row.lead_person,)
+        leading = leaders.get(row.lead_team, ())
+        if leading:
+            return "team", (row.lead_person,) if row.lead_person in leading else leading
+    elif row.keeper is not None and covers(row.keeper, row.county):
         return "keeper", (row.keeper,)
     if row.county not in known:
         known[row.county] = tuple(answering(session, row.county))

@@ -111,19 +111,23 @@ def _answers(session: Session, everybody: Any, person: str, prefixes: Sequence[s
     """For whom somebody answers today, as models/stints.responsible_today has it."""
     row = everybody.c
     members: Any = SQLModel.metadata.tables["team_member"]
-    leads = select(members.c.team_id).where(
-        members.c.person_id == person, members.c.left_at.is_(None), members.c.part == "leader"
-    )
+    leading = select(members.c.team_id).where(members.c.left_at.is_(None), members.c.part == "leader")
     own = row.substitute == person
-    holds = and_(row.substitute.is_(None), row.lead_person == person)
-    team = and_(row.substitute.is_(None), row.lead_person.is_(None), row.lead_team.in_(leads))
+    alone = row.substitute.is_(None)
+    holds = and_(alone, row.lead_team.is_(None), row.lead_person == person)
+    # Of a team whoever said yes for it answers, as long as they lead it, else its leaders, else the county.
+    named = leading.where(members.c.team_id == row.lead_team, members.c.person_id == row.lead_person).exists()
+    leads = row.lead_team.in_(leading.where(members.c.person_id == person))
+    team = and_(alone, leads, or_(row.lead_person == person, ~named))
     pairs, covers = _keepers(session, prefixes), coverage(session)
     lost = [and_(row.keeper == one, row.county == county) for one, county in pairs if not covers(one, county)]
     kept = and_(row.keeper == person, *(~one for one in lost))
     unpaired = row.lead.is_(None)
     counties = {county for county in _counties(session, prefixes) if person in answering(session, county)}
-    theirs = and_(or_(row.keeper.is_(None), *lost), row.county.in_(sorted(counties)))
-    return or_(own, holds, team, and_(unpaired, or_(kept, theirs)))
+    here = row.county.in_(sorted(counties))
+    theirs = and_(or_(row.keeper.is_(None), *lost), here)
+    leaderless = and_(alone, row.lead_team.is_not(None), row.lead_team.not_in(leading), here)
+    return or_(own, holds, team, leaderless, and_(unpaired, or_(kept, theirs)))
 
 
 def _keepers(session: Session, prefixes: Sequence[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 from models.about import unsay
 from models.beneficiary import Beneficiary, locked
 from models.database import now_of
+from models.family_consent import FamilyDoor
 from models.obstacles import standing_relay
 from models.offer import ANSWERABLE, WITHDRAWN, Offer
 from models.offering import go_on, undone
@@ -35,6 +36,7 @@ _MOVED: tuple[tuple[str, Any, str], ...] = (
     ("relay_keeper", Relay, "keeper_id"),
     ("proposal", Proposal, "person_id"),
     ("beneficiary", Beneficiary, "person_id"),
+    ("family_door", FamilyDoor, "person_id"),
 )
 _TWICE = "team_member_twice"
 
@@ -43,6 +45,7 @@ def move(session: Session, from_person: str, to_person: str) -> dict[str, list[s
     """What stands under `from_person` is `to_person`'s from now on. Returns what changed hands, by name."""
     _lock_served(session, (from_person, to_person))
     _drop_twice_offered(session, from_person, to_person)
+    _end_second_door(session, from_person, to_person)
     twice = _end_twice(session, from_person, to_person)
     moved: dict[str, list[str]] = {}
     for name, table, owner in _MOVED:
@@ -65,6 +68,7 @@ def _standing(table: type[SQLModel]) -> Any:
         Keeping: col(Keeping.until).is_(None),
         Relay: col(Relay.state).in_(RELAYS),
         Proposal: Proposal.state == NEW,
+        FamilyDoor: col(FamilyDoor.ended_at).is_(None),
     }
     query = select(table).order_by(table.id)  # type: ignore[attr-defined]
     query = query.where(stands[table]) if table in stands else query
@@ -97,6 +101,18 @@ def _withdraw(session: Session, row: Offer) -> None:
     session.add(row)
     session.flush()
     unsay(session, [row.person_id], [f"offer:{row.id}"], why="withdrawn")
+
+
+def _end_second_door(session: Session, from_person: str, to_person: str) -> None:
+    """Both are the phone of one family: it is one phone."""
+    theirs = select(FamilyDoor.beneficiary_id).where(
+        FamilyDoor.person_id == to_person, col(FamilyDoor.ended_at).is_(None)
+    )
+    mine = _standing(FamilyDoor).where(FamilyDoor.person_id == from_person)
+    for row in session.exec(mine.where(col(FamilyDoor.beneficiary_id).in_(theirs))).all():
+        row.ended_at = now_of(session)
+        session.add(row)
+    session.flush()
 
 
 def _end_twice(session: Session, from_person: str, to_person: str) -> list[str]:

@@ -7,15 +7,12 @@ from sqlmodel import Session, col, select
 
 from models.about import unsay
 from models.beneficiary import GONE, LISTED, Beneficiary, locked
-from models.database import now_of
 from models.offer import Offer
 from models.offering import drop_proposals, withdraw_offers
-from models.outbox import REMINDER, enqueue
-from models.pairing import GONE as SERVED_GONE
 from models.pairing import Keeping, Stint
 from models.relay import Relay
 from models.served import answering, servers
-from models.stints import end_all, history, keep_by, keeping_of, lead_of, stop_keeping
+from models.stints import history, keep_by, keeping_of, lead_of, served_left
 
 # How the keys of messages about a stint begin.
 _OF_STINTS = ("meeting", "agreement", "accepted", "unfinished", "opened", "renewed", "substitute", "stint")
@@ -34,12 +31,7 @@ def left(session: Session, beneficiary_id: str) -> None:
     if somebody is None:
         return
     hush(session, somebody)
-    for stint, people in end_all(session, beneficiary_id, SERVED_GONE, "programme"):
-        for one in people:
-            key = f"stint:{stint.id}:gone:{one}"
-            enqueue(session, one, "notice.served_left", {"stint": stint.id}, unique_key=key, priority=REMINDER)
-    stop_keeping(session, beneficiary_id, now_of(session))
-    session.flush()
+    served_left(session, beneficiary_id)
 
 
 def hush(session: Session, somebody: Beneficiary) -> None:

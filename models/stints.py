@@ -22,6 +22,7 @@ from models.beneficiary import GONE, Beneficiary
 from models.database import now_of
 from models.outbox import REMINDER, enqueue
 from models.pairing import AGREEING, BACK, ENDED, LEAD, OPEN, RELAYED, SUBSTITUTE, TAKEN_BACK, TERM, Keeping, Stint
+from models.pairing import GONE as SERVED_GONE
 from models.person import Person, local_now
 from models.relay import DONE, SEEKING, Relay
 from models.relay import STANDING as RELAYS
@@ -242,6 +243,17 @@ def end_all(session: Session, beneficiary_id: str, why: str, by: str) -> list[tu
         if row.state in STANDING:
             end_stint(session, row, why, by)
     return ended
+
+
+def served_left(session: Session, beneficiary_id: str) -> None:
+    """Somebody served has died or moved away: every stint ends, whoever served them is told gently, and nobody keeps
+    them any more. What else speaks of them is ended by models/served_gone.py, which calls this."""
+    for stint, people in end_all(session, beneficiary_id, SERVED_GONE, "programme"):
+        for one in people:
+            key = f"stint:{stint.id}:gone:{one}"
+            enqueue(session, one, "notice.served_left", {"stint": stint.id}, unique_key=key, priority=REMINDER)
+    stop_keeping(session, beneficiary_id, now_of(session))
+    session.flush()
 
 
 def _ended(session: Session, stint: Stint, why: str, by: str, at: datetime) -> None:

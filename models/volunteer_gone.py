@@ -11,6 +11,7 @@ from sqlmodel import Session, col, exists, select
 from config.catalogue import rules
 from models.beneficiary import Beneficiary, locked
 from models.database import now_of
+from models.family_consent import FamilyDoor
 from models.obstacles import standing_relay
 from models.offer import ANSWERABLE, WITHDRAWN, Offer
 from models.offering import go_on, undone
@@ -150,6 +151,10 @@ def leaves(session: Session, people: Sequence[str]) -> None:
         stint = locked_stint(session, stint_id)
         if stint is not None and stint.state in STINTS and not _others_lead(session, stint, people):
             _end(session, stint)
+    doors = select(FamilyDoor).where(col(FamilyDoor.person_id).in_(people), col(FamilyDoor.ended_at).is_(None))
+    for door in session.exec(doors).all():
+        door.ended_at = now
+        session.add(door)
     for key in own:
         somebody = rows[key]
         if somebody is not None:

@@ -16,7 +16,7 @@ from handlers.menu import Begun, Entry
 from handlers.message import Option, Reply
 from handlers.relay_answers import note_page
 from handlers.relay_ways import has_long_number
-from models import leave, relaying, relaying_lists, relaying_teams, substituting
+from models import leave, relay_days, relaying, relaying_lists, relaying_teams, substituting
 from models.audit import AuditEntry
 from models.beneficiary import DIED
 from models.database import Database, now_of
@@ -532,7 +532,7 @@ def test_a_term_is_renewed_by_its_button_and_whoever_answers_hears_one_thing(
 ) -> None:
     clock.at += timedelta(days=310)
     with database.write() as session:
-        assert relaying.begin_for_terms(session, relaying.terms_ending(session)) == 1
+        assert relay_days.begin_for_terms(session, relay_days.terms_ending(session)) == 1
     deliver(database, paired)
     assert "又续了一期" in paired.press("再续一期")
     told = [one for one in deliver(database, specialist) if one.text]
@@ -544,7 +544,7 @@ def test_later_asks_once_more_before_the_last_day(
 ) -> None:
     clock.at += timedelta(days=310)
     with database.write() as session:
-        relaying.begin_for_terms(session, relaying.terms_ending(session))
+        relay_days.begin_for_terms(session, relay_days.terms_ending(session))
     deliver(database, paired)
     assert "过两周再问你" in paired.press("晚点说")
     assert [one for one in deliver(database, paired) if one.kind == "notice.relay_begun"] == []

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,10 +17,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlmodel import Session, col, func, select
 
-from models import account, agreement, family, institution_pairing, offering, relaying, stints, substituting
+from models import (
+    account,
+    agreement,
+    beneficiary_merging,
+    family,
+    institution_pairing,
+    offering,
+    relaying,
+    stints,
+    substituting,
+)
 from models.account import CannotJoin, Join
 from models.audit import AuditEntry
 from models.beneficiary import GONE, Beneficiary
+from models.beneficiary_merging import BeneficiaryMerge, MergeError
 from models.database import Database, now_of, vault_of
 from models.erasure import LastOrganiser, delete_person
 from models.family import FamilyError
@@ -52,7 +62,7 @@ JOBS: tuple[jobs.Job, ...] = (
     jobs.rekeep,
     jobs.keep_unkept,
 )
-_REFUSED = (OfferError, StintError, FamilyError, CannotJoin, LastOrganiser)
+_REFUSED = (OfferError, StintError, FamilyError, CannotJoin, LastOrganiser, MergeError)
 
 
 class Machine(RuleBasedStateMachine):
@@ -83,7 +93,7 @@ class Machine(RuleBasedStateMachine):
         self.loads: Counter[str] = Counter()
         self.gone: dict[str, list[tuple[datetime, datetime | None]]] = {one: [] for one in self.served}
         self.seen: set[str] = set()
-        self.joined = self.parted = False
+        self.joined = self.parted = self.merged = False
 
     def tries(self, act: Callable[[Session], Any]) -> Any:
         """An act, committed also where it was refused."""
@@ -281,13 +291,26 @@ class Machine(RuleBasedStateMachine):
         who = self.served[served % 3]
         with self.database.read() as session:
             before = session.get_one(Beneficiary, who).status
-        if before == status:
-            return
+            if before == status or session.get_one(Beneficiary, who).merged_into is not None:
+                return
         self.world.becomes(who, status)
         if status in GONE and before not in GONE:
             self.gone[who].append((self.clock.at, None))
         elif status not in GONE and before in GONE:
             self.gone[who][-1] = (self.gone[who][-1][0], self.clock.at)
+
+    @rule(office=PICK, undone=st.booleans())
+    def two_rows_of_the_ledger_become_one_or_two_again(self, office: int, undone: bool) -> None:
+        def act(session: Session) -> None:
+            if not undone:
+                self.merged = True
+                beneficiary_merging.ask(session, self.served[0], self.served[1], self.boss)
+                return
+            merge = self.row(session, BeneficiaryMerge, office, BeneficiaryMerge.state == "merged")
+            if merge is not None:
+                beneficiary_merging.undo(session, merge.id, self.boss)
+
+        self.tries(act)
 
     @rule(pick=PICK)
     def a_specialist_loses_the_role_or_has_it_again(self, pick: int) -> None:
@@ -412,18 +435,26 @@ class Machine(RuleBasedStateMachine):
 
     def _somebody_answers(self, session: Session, served: Beneficiary) -> None:
         held = stints.history(session, served.id)
+        if served.merged_into is not None:
+            where = col(Stint.beneficiary_id) == served.id, col(Stint.state) != ENDED
+            assert session.exec(select(Stint.id).where(*where)).first() is None, "served under a row that was set aside"
+            return
         if served.status in GONE:
             assert all(one.until is not None for one in held)
         else:
             found = stints.responsible_today(session, served)
             assert found.people, "on nobody's list"
             assert all(session.get_one(Person, one).merged_into is None for one in found.people)
-            assert not held or held[-1].until is None, "nobody answers now"
-        for before, after in pairwise(held):
-            gap = before.until, after.since
-            assert before.until == after.since or self._was_gone(served.id, *gap), ("a moment without", gap)
+            assert not held or any(one.until is None for one in held), "nobody answers now"
+        # Two rows that became one may tell of the same days twice; until then each begins when the one before ended.
+        known = held[0].since if held else START
+        for one in held:
+            gap = known, one.since
+            assert one.since <= known or self._was_gone(served.id, *gap), ("a moment without", gap)
+            assert self.merged or one.since >= known, ("two at the same moment", gap)
+            known = max(known, one.until or self.clock.at)
 
-    def _was_gone(self, served: str, since: datetime | None, until: datetime) -> bool:
+    def _was_gone(self, served: str, since: datetime, until: datetime) -> bool:
         """Whether the ledger had lost them the whole time."""
         return any(gone == since and back is not None and back <= until for gone, back in self.gone[served])
 

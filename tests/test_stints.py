@@ -13,6 +13,7 @@ from models import account, agreement, keepings, ledger_questions, offering, rel
 from models.beneficiary import Beneficiary
 from models.database import Database, now_of
 from models.erasure import delete_person
+from models.family_consent import FamilyDoor, holds_door
 from models.ledger_batch import LedgerQuestion
 from models.ledger_undo import refused, undo
 from models.offer import Offer
@@ -288,6 +289,25 @@ def test_what_ends_while_they_are_one_comes_back_all_the_same(world: World) -> N
     world.do(agreement.end, stint, "specialist", boss)
     part(world, gone, stays)
     assert world.stint(stint).person_id == gone
+
+
+def test_a_familys_phone_goes_along_and_is_one_phone(world: World) -> None:
+    gone, stays, both, one = world.person(), world.person(), world.beneficiary(), world.beneficiary()
+    since = world.one(Person, gone).created_at
+    for person, served in ((gone, both), (stays, both), (gone, one)):
+        told = {"holder": "guardian", "issued_by": "machine", "issued_at": since, "expires_at": since}
+        insert(world, FamilyDoor(beneficiary_id=served, person_id=person, bound_at=since, **told))
+    join(world, gone, stays)
+    with world.database.read() as session:
+        assert [holds_door(session, served, stays) for served in (both, one)] == [True, True]
+    part(world, gone, stays)
+    with world.database.read() as session:
+        assert holds_door(session, one, gone) and not holds_door(session, one, stays)
+        assert holds_door(session, both, stays)
+    world.specialist("44", "organiser")
+    delete(world, stays)
+    with world.database.read() as session:
+        assert not holds_door(session, both, stays)
 
 
 def test_who_was_asked_twice_is_asked_once(world: World) -> None:
