@@ -37,12 +37,13 @@ WHOLE_SECONDS = 600.0  # 64 MiB by a slow telephone; a body that drips for longe
 DRAINED = (
     2 * MOST_BYTES
 )  # of what is too large so much is read and dropped, since a browser that is cut off says why not
+BEAT_SECONDS = 15.0  # between two signs of life of checks that wait or read (ledger_upload.SILENT is several)
 TOLD_SECONDS = 2.0  # between two looks at how far a check is
 _CHUNK = 256 * 1024
 
 
 class NotRead(Exception):
-    """`reason`: "too_large", "no_file", "bad" (no upload of a browser) or "slow"."""
+    """`reason`: "too_large", "no_file", "bad" (no upload of a browser), "slow" or "room" (the disk takes no more)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -63,6 +64,8 @@ class Uploads:
         self._checks = ThreadPoolExecutor(1, "ledger check")
         self._ways = asyncio.Semaphore(MOST_AT_ONCE)
         self._stopping = threading.Event()
+        self._alive: dict[str, tuple[OpenPage, Upload]] = {}
+        self._beating: threading.Thread | None = None
 
     @property
     def is_full(self) -> bool:
@@ -85,6 +88,10 @@ class Uploads:
 
     def start(self, page: OpenPage, mine: Upload, file: IO[bytes]) -> None:
         """Check it, when those before it are done. The file is closed in any case."""
+        self._alive[page.id] = page, mine
+        if self._beating is None:
+            self._beating = threading.Thread(target=self._beat, name="ledger checks alive", daemon=True)
+            self._beating.start()
         try:
             self._checks.submit(self._check, page, mine, file)
         except RuntimeError:  # the process ends
@@ -94,6 +101,13 @@ class Uploads:
         """A check under way ends within a slice; its page says so."""
         self._stopping.set()
         self._checks.shutdown(wait=False, cancel_futures=True)
+
+    def _beat(self) -> None:
+        """A check that waits for others, or reads a large workbook, has nothing to tell for a while, but lives."""
+        while not self._stopping.wait(BEAT_SECONDS):
+            for page, mine in list(self._alive.values()):
+                with suppress(DatabaseAway), self._database.write() as session:
+                    ledger_upload.heard(session, page.id, mine)
 
     def _check(self, page: OpenPage, mine: Upload, file: IO[bytes]) -> None:
         try:
@@ -111,6 +125,9 @@ class Uploads:
             # What an exception says may be a cell of the file.
             log.error("upload_failed", why=type(error).__name__)
             self._end(page, mine, problem="failed")
+        finally:
+            if self._alive.get(page.id) == (page, mine):
+                del self._alive[page.id]
 
     def _read(self, page: OpenPage, mine: Upload, data: bytes) -> None:
         with self._database.read() as session:
@@ -180,6 +197,11 @@ async def _receive(request: web.Request, file: IO[bytes]) -> None:
                 raise NotRead("bad")
     except (ValueError, AssertionError, LookupError, web.HTTPException, web.RequestPayloadError, EOFError):
         raise NotRead("bad") from None  # aiohttp's parser has a word for each of the ways to write nonsense
+    except OSError as error:
+        if isinstance(error, ConnectionError | TimeoutError):
+            raise
+        log.error("upload_no_room", why=type(error).__name__)
+        raise NotRead("room") from None
     if size > MOST_BYTES:
         raise NotRead("too_large")
     if not size:

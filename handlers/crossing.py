@@ -24,7 +24,7 @@ from models.database import machine_now_of
 from models.person import Person
 
 # Dialogues whose choices are names of people.
-NAMING = frozenset({"hand_over", "hand_overs", "households", "ledger", "unpaired"})
+NAMING = frozenset({"hand_over", "hand_overs", "households", "ledger", "relay_note", "unpaired"})
 
 CROSSED = timedelta(seconds=10)  # so soon after a message came, what is typed may have been meant for what was above it
 

@@ -244,9 +244,9 @@ def _do(session: Session, person: Person, command: Do) -> Reply:
             )
             return Reply(told.format(who=who, day=with_weekday(command.day)), (_list_option(),))
         if command.what == "given":
-            relaying.give(session, command.relay, person.id)
+            relaying_lists.give_for(session, command.relay, person.id)
             return Reply(_("记下了，{who}已经交接，从现在起由接的人负责。").format(who=who), (_list_option(),))
-        relaying.cancel(session, command.relay, person.id)
+        relaying_lists.cancel_for(session, command.relay, person.id)
     except StintError as error:
         return _refused(error.reason)
     return Reply(_("取消了，{who}的结对照旧。").format(who=who), (_list_option(),))

@@ -7,140 +7,27 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from config.texts import LANGUAGES, N_, SOURCE, _, language_for, speaking
-from handlers import (
-    account,
-    calls,
-    contact,
-    family,
-    granted,
-    guardian,
-    guardian_record,
-    handovers,
-    household,
-    households,
-    ledger,
-    ledger_imports,
-    ledger_upload,
-    matched,
-    merging,
-    messages,
-    nudge,
-    offer,
-    on_duty,
-    pairings,
-    preferences,
-    preferred_door,
-    privacy,
-    profile,
-    proposals,
-    recognition,
-    registration,
-    relay,
-    relay_answers,
-    safeguarding,
-    served_steps,
-    specialist,
-    substitutes,
-    team_acts,
-    team_new,
-    team_relay,
-    teams,
-    unpaired,
-    volunteer_dates,
-)
+from config.texts import LANGUAGES, SOURCE, _, language_for, speaking
+from handlers import account, family, guardian, preferences, recognition, relay
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
+from handlers.menu_entries import DIALOGUES as DIALOGUES
+from handlers.menu_entries import ENTRIES as ENTRIES
+from handlers.menu_entries import Entry as Entry
+from handlers.menu_entries import dialogue as dialogue
+from handlers.menu_entries import entry as entry
+from handlers.menu_entries import has_entry as has_entry
+from handlers.menu_entries import keys_of as keys_of
+from handlers.menu_entries import title as title
 from handlers.menu_words import ACKNOWLEDGED, CODE, GREETS, INTENTS, LANGUAGE_WORDS, LONGEST_WISH, WORD
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
 from handlers.operator import who_is_responsible
 from models import family_doors
 from models.code import kind_of
-from models.conversation import Run
 from models.person import Person
 from models.role import highest
 from models.team import memberships
 from models.volunteer import volunteer_of
-
-DIALOGUES: dict[str, Dialogue] = {
-    dialogue.name: dialogue
-    for dialogue in (
-        registration.REGISTRATION,
-        guardian.GUARDIAN,
-        guardian_record.GUARDIAN_RECORD,
-        profile.PROFILE,
-        profile.CHANGE,
-        preferences.LANGUAGE,
-        preferences.QUIET,
-        preferences.PAUSE,
-        preferences.ADDRESS,
-        preferred_door.PREFERRED_DOOR,
-        account.BIND,
-        account.UNBIND,
-        recognition.RECOGNITION,
-        recognition.RECOGNITION_CHECK,
-        recognition.RECOGNITION_CODE,
-        privacy.CONSENTS,
-        privacy.DELETE,
-        contact.CONTACT,
-        contact.CONTACT_MORE,
-        contact.CONTACT_UNDO,
-        messages.CONTACT_ANSWER,
-        messages.MESSAGES,
-        safeguarding.TELL_MORE,
-        on_duty.TAKE_ALERT,
-        on_duty.ALERT_PHONE,
-        calls.CALLS,
-        calls.CALL,
-        calls.CALL_UNDO,
-        ledger.LEDGER,
-        ledger.ANSWER,
-        family.JOIN,
-        family.SAY,
-        offer.OFFER,
-        offer.UNDO,
-        pairings.AGREEMENT,
-        pairings.LOOK,
-        unpaired.UNPAIRED,
-        served_steps.SERVED_STEP,
-        proposals.PROPOSALS,
-        matched.MATCH_ALL,
-        matched.MATCHED,
-        teams.TEAMS,
-        team_acts.TEAM,
-        team_new.TEAM_NEW,
-        specialist.SPECIALIST,
-        volunteer_dates.VOLUNTEER_DATES,
-        relay.HAND_OVER,
-        relay_answers.TERM,
-        relay_answers.GO_ON,
-        relay_answers.GIVE,
-        relay_answers.NOTE,
-        handovers.HAND_OVERS,
-        handovers.HANDOVER,
-        substitutes.FIND,
-        substitutes.STAND_IN,
-        team_relay.TEAM_RELAY,
-        households.HOUSEHOLDS,
-        household.HOUSEHOLD,
-        nudge.NUDGE,
-        ledger_upload.UPLOAD,
-        ledger_imports.IMPORTS,
-        ledger_imports.ONE,
-        merging.CONFIRM,
-        merging.UNDO,
-    )
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A menu entry or command: it begins a talk, or says something; with neither it does not exist yet."""
-
-    key: str
-    label: str
-    dialogue: Dialogue | None = None
-    say: Callable[[Session, Person], Reply] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,101 +37,6 @@ class Begun:
     dialogue: Dialogue
     answers: dict[str, Answer]
     always: bool = False
-
-
-def _allow_notice(session: Session, person: Person) -> Reply:
-    return granted.offer(session, person, *here(session).asks)
-
-
-# The WeChat menu of programme.md §13, and what hangs below “我的”. Keys are Telegram's commands too.
-ENTRIES: dict[str, Entry] = {
-    entry.key: entry
-    for entry in (
-        Entry("check_in", N_("签到签退")),
-        Entry("book_visit", N_("约探访")),
-        Entry("visit_report", N_("探访记录")),
-        Entry("add_hours", N_("补记时长")),
-        Entry("hand_over", N_("请假交接"), relay.HAND_OVER),
-        Entry("pairings", N_("我的结对"), say=pairings.overview),
-        Entry("hours", N_("我的时长")),
-        Entry("stars", N_("星级证明")),
-        Entry("profile", N_("我的资料"), say=profile.overview),
-        Entry("privacy", N_("隐私授权"), say=privacy.overview),
-        Entry("register", N_("报名注册"), registration.REGISTRATION),
-        Entry("activities", N_("近期活动")),
-        Entry("contact", N_("联系专员"), contact.CONTACT),
-        Entry("contact_more", N_("补充留言"), contact.CONTACT_MORE),
-        Entry("contact_undo", N_("撤回留言"), contact.CONTACT_UNDO),
-        Entry("worried", N_("我很担心TA"), say=safeguarding.worried),
-        Entry("sos", N_("紧急求助"), say=safeguarding.sos),
-        Entry("messages", N_("留言"), messages.MESSAGES),
-        Entry("calls", N_("要打电话的人"), calls.CALLS),
-        Entry("teams", N_("团队"), teams.TEAMS),
-        Entry("team_new", N_("新建团队"), team_new.TEAM_NEW),
-        Entry("county_specialist", N_("设区县专员"), specialist.SPECIALIST),
-        Entry("volunteer_dates", N_("登记培训和证明"), volunteer_dates.VOLUNTEER_DATES),
-        Entry("todo", N_("待办清单")),
-        Entry("unpaired", N_("待结对"), unpaired.UNPAIRED),
-        Entry("unvisited", N_("未探访")),
-        Entry("hours_to_confirm", N_("待审时长")),
-        Entry("hand_overs", N_("交接清单"), handovers.HAND_OVERS),
-        Entry("hand_over_team", N_("整队交接"), team_relay.TEAM_RELAY),
-        Entry("nobody_dropped", N_("一户不落"), households.HOUSEHOLDS),
-        Entry("monthly_report", N_("月报")),
-        Entry("ledger", N_("台账"), ledger.LEDGER),
-        Entry("import_ledger", N_("导入台账"), ledger_upload.UPLOAD),
-        Entry("imports", N_("最近的导入"), ledger_imports.IMPORTS),
-        Entry("theme_days", N_("主题日")),
-        Entry("approvals", N_("待审批")),
-        Entry("more_profile", N_("填写更多资料"), profile.PROFILE),
-        Entry("change_profile", N_("改一项资料"), profile.CHANGE),
-        Entry("address_form", N_("称呼"), preferences.ADDRESS),
-        Entry("language", N_("语言 Language"), preferences.LANGUAGE),
-        Entry("quiet_hours", N_("免打扰时段"), preferences.QUIET),
-        Entry("pause", N_("暂停到某天"), preferences.PAUSE),
-        Entry("allow_notice", N_("开通提醒"), say=_allow_notice),
-        Entry("preferred_door", N_("优先渠道"), preferred_door.PREFERRED_DOOR),
-        Entry("bind", N_("绑定另一个账号"), account.BIND),
-        Entry("unbind", N_("解除绑定"), account.UNBIND),
-        Entry("recognise", N_("我以前注册过"), recognition.RECOGNITION),
-        Entry("consents", N_("查看和撤回授权"), privacy.CONSENTS),
-        Entry("my_data", N_("我的数据"), say=privacy.my_data),
-        Entry("delete_me", N_("删除我的数据"), privacy.DELETE),
-        Entry("guardian", N_("我是监护人"), guardian.GUARDIAN),
-        Entry("guardian_record", N_("登记监护人书面同意"), guardian_record.GUARDIAN_RECORD),
-        Entry("offer", N_("看邀请"), offer.OFFER),
-        Entry("match_all", N_("给全部的人配一次"), matched.MATCH_ALL),
-        Entry("family", N_("我家的志愿者"), say=family.overview),
-        Entry("family_join", N_("输入家里的码"), family.JOIN),
-        Entry("my", N_("我的"), say=profile.my),
-    )
-}
-
-
-def dialogue(name: str) -> Dialogue | None:
-    """The dialogue of a name; None for one that a later version no longer has."""
-    return DIALOGUES.get(name)
-
-
-def entry(key: str) -> Entry | None:
-    """The menu entry of a key."""
-    return ENTRIES.get(key)
-
-
-def title(name: str) -> str:
-    """How a talk is called on the menu; its entry's label."""
-    return next((_(found.label) for found in ENTRIES.values() if found.dialogue and found.dialogue.name == name), name)
-
-
-def has_entry(name: str) -> bool:
-    """Whether the menu has an entry that begins this talk."""
-    return any(found.dialogue and found.dialogue.name == name for found in ENTRIES.values())
-
-
-def keys_of(runs: list[Run]) -> tuple[str, ...]:
-    """The entries that begin these talks."""
-    names = {run.dialogue for run in runs}
-    return tuple(entry.key for entry in ENTRIES.values() if entry.dialogue and entry.dialogue.name in names)
 
 
 def global_word(words: str) -> str | None:

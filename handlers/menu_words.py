@@ -91,6 +91,14 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^我的$|^my$", "my", False),
     )
 )
+# What may stand between “I” and what is soon to be.
+_SOON = (
+    "(今年|明年|后年|後年|马上|馬上|快|就|要|将|將|即|都|也|到|在|得|会|會|可能|准备|準備|打算|下|个|個|月|底|初|学期|學期|暑假|夏天"
+    r"|大四|研三|[\d一二三四五六七八九十])*"
+)
+# Somebody else, of whom the same may be told.
+OTHERS = re.compile(r"他|她|佢|\bta\b|孩子|小(?!时|時|组|組|区|區)\w|\b(he|she|they)\b", re.IGNORECASE)
+MYSELF = re.compile(r"我|俺|\bi\b|\bmy\b", re.IGNORECASE)
 # Wishes of somebody who cannot come for a while or not any more: what they say it is (handlers/relay.py). Whoever wants
 # to join says the same of themselves.
 JOINS = re.compile(r"报名|報名|注册|註冊|登[记記]|想[当當]|加入|register|sign ?up", re.IGNORECASE)
@@ -112,8 +120,8 @@ LEAVES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"(去不了|去不成|来不了|來不了|去唔到|嚟唔到|不能去|can(no|')t (come|go))",
             "leave",
         ),
-        (r"(我|就|快|要)[^？?]{0,4}毕业|(我|就|快|要)[^？?]{0,4}畢業|i(['’]m| am) graduating|i graduate", "graduation"),
-        (r"(我|要|得)[^？?]{0,4}(搬家|搬走|搬去|搬到)|i(['’]m| am) moving( away)?", "moved"),
+        (rf"(^|我)(们|哋)?{_SOON}(毕业|畢業)|i(['’]m| am) graduating|i graduate", "graduation"),
+        (rf"(^|我)(们|哋)?{_SOON}搬(家|走|去|到|屋)|i(['’]m| am) moving( away)?", "moved"),
         (
             r"做不下去|坚持不下去|堅持不下去|撑不下去了?做|做唔落去|(我)?不想做(志愿者|义工|義工)了|换个?人(来)?(接|做)"
             r"|can(no|')t go on with|can(no|')t continue (with )?(my|the)? ?(pairing|visits|volunteering)",

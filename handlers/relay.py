@@ -7,44 +7,27 @@ names anybody: the talk may go on at a door that must not carry a name.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 
-from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.texts import _
-from handlers.days import day_within, with_weekday
+from handlers.days import with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.here import here
 from handlers.late import asked
-from handlers.menu_words import JOINS, LEAVES
+from handlers.menu_words import JOINS, LEAVES, MYSELF, OTHERS
 from handlers.message import Option, Reply
-from handlers.relay_ways import ask_notes, go_on_option, note_option
+from handlers.relay_questions import Go, Leave, RelayFacts, leave_talk, relay_talk
+from handlers.relay_ways import go_on_option, note_option
 from handlers.served_words import responsible, served
 from models import leave, relaying, relaying_lists
 from models.beneficiary import Beneficiary
 from models.pairing import Stint
 from models.person import Person, local_now
 from models.stints import StintError
-from models.substituting import LONGEST_DAYS
 
-OPEN_DAYS = 60  # 还没定: the last day is taken to be so far ahead
 SHOWN = 10  # pairings on one screen
 ALL = "~all"
-_REASONS = {"graduation": "graduation", "moved": "moved", "stopped": "stopped", "other": "stopped"}
-
-
-class RelayFacts(BaseModel):
-    """`stints` = whose turn it is to be decided about, `ids` = those on the screen to choose from; `pairings`, `begun`
-    and `notes` count what the person has. `what` was said before. `today` is the person's own day (ISO)."""
-
-    today: str = "2000-01-01"
-    what: str = ""
-    ids: tuple[str, ...] = ()
-    stints: tuple[str, ...] = ()
-    pairings: int = 0
-    begun: int = 0
-    notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +43,6 @@ class Picked:
 
     what: str
     stints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """Away until this day."""
-
-    stints: tuple[str, ...]
-    until: date
-
-
-@dataclass(frozen=True, slots=True)
-class Go:
-    """A relay begins."""
-
-    stints: tuple[str, ...]
-    why: str
-    last_day: date
-    note: str
-    private: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +64,7 @@ def _prepare(session: Session, person: Person) -> RelayFacts:
         stints=(stints[0].id,) if len(stints) == 1 else (),
         pairings=len(stints),
         begun=len(relaying_lists.begun_of(session, person.id)),
+        away=len(leave.leaves_of(session, stints)),
         notes=len(relaying_lists.taken_by(session, person.id)),
     )
 
@@ -123,7 +88,7 @@ def _talk(facts: RelayFacts) -> Talk:
         return Which(what)
     if what == "go_on":
         return GoOn(stints)
-    return (yield from (_leave_talk if what == "leave" else _relay_talk)(facts, stints, what))
+    return (yield from (leave_talk if what == "leave" else relay_talk)(facts, stints, what))
 
 
 def _all_label() -> str:
@@ -146,87 +111,11 @@ def _what_choices(facts: RelayFacts) -> tuple[Choice, ...]:
     )
     back = Choice("go_on", _("我又能继续了"), words=(_("我还能继续"), _("不交接了")))
     note = Choice("note", _("看交接留言"), words=(_("交接留言"),))
-    return (*(going if facts.pairings else ()), *((back,) if facts.begun else ()), *((note,) if facts.notes else ()))
-
-
-def _how_many(stints: tuple[str, ...], pairings: int) -> str:
-    return _("{count} 位").format(count=len(stints)) if pairings > 1 else ""
-
-
-def _leave_talk(facts: RelayFacts, stints: tuple[str, ...], _what: str) -> Talk:
-    today = date.fromisoformat(facts.today)
-    weeks = {"week": (_("一周"), 7), "two": (_("两周"), 14), "month": (_("四周"), 28)}
-    until = yield Ask(
-        "until",
-        _("请假到哪一天（含当天）？选一项，或者直接写，例如 {example}、“下周一”或“两周后”。").format(
-            example=(today + timedelta(days=21)).isoformat()
-        ),
-        tuple(Choice(key, label) for key, (label, _days) in weeks.items()),
-        check=day_within(today, LONGEST_DAYS),
+    return (
+        *(going if facts.pairings else ()),
+        *((back,) if facts.begun or facts.away else ()),
+        *((note,) if facts.notes else ()),
     )
-    day = until if isinstance(until, date) else today + timedelta(days=weeks[until][1])
-    lines = [_("请核对："), _("请假到 {day}，含当天。").format(day=with_weekday(day))]
-    if facts.pairings > 1:
-        lines.append(_("结对：{value}").format(value=_how_many(stints, facts.pairings)))
-    lines.append(_("专员会找人替你；结对还是你的，到期你再接着来。"))
-    sure = yield Ask(
-        "confirm",
-        "\n".join(lines),
-        (Choice("submit", _("请假")), Choice("day", _("改日期"), drops=("until",)), Choice("no", _("先不请假"))),
-    )
-    return Leave(stints, day) if sure == "submit" else None
-
-
-def _relay_talk(facts: RelayFacts, stints: tuple[str, ...], what: str) -> Talk:
-    today = date.fromisoformat(facts.today)
-    summer = date(today.year + (today > date(today.year, 6, 30)), 6, 30)
-    said = yield Ask(
-        "last_day",
-        _last_day_text(what).format(example=(today + timedelta(days=45)).isoformat()),
-        (
-            *((Choice("today", _("就到今天"), words=(_("今天"),)),) if what in ("stopped", "other") else ()),
-            *((Choice("summer", _("到 {day}").format(day=summer.isoformat())),) if what == "graduation" else ()),
-            Choice("open", _("还没定"), words=(_("不知道"), _("没定"), _("还不知道"), _("没想好"))),
-        ),
-        check=day_within(today, relaying.LONGEST_DAYS),
-    )
-    known = {"today": today, "summer": summer, "open": today + timedelta(days=OPEN_DAYS)}
-    day = said if isinstance(said, date) else known[said]
-    note, private = yield from ask_notes()
-    lines = [_("请核对："), _("最后一天：{day}").format(day=with_weekday(day))]
-    if said == "open":
-        lines[-1] += _("（还没定，先按 {days} 天算）").format(days=OPEN_DAYS)
-    if facts.pairings > 1:
-        lines.append(_("结对：{value}").format(value=_how_many(stints, facts.pairings)))
-    lines.append(_("给接的人的留言：{value}").format(value=_size(note)))
-    lines.append(_("只给专员的话：{value}").format(value=_size(private)))
-    lines.append(_("提交以后，专员就开始找接的人；接上以前不会没人管。"))
-    sure = yield Ask(
-        "confirm",
-        "\n".join(lines),
-        (
-            Choice("submit", _("提交")),
-            Choice("day", _("改日期"), drops=("last_day",)),
-            Choice("note", _("改留言"), drops=("note",)),
-            Choice("private", _("改给专员的话"), drops=("private",)),
-            Choice("no", _("先不交接")),
-        ),
-    )
-    return Go(stints, _REASONS[what], day, note, private) if sure == "submit" else None
-
-
-def _last_day_text(what: str) -> str:
-    ask = _("你能服务到哪一天（最后一天）？写日期就行，例如 {example} 或“下月底”。")
-    return {
-        "graduation": _("毕业快乐！谢谢你一直陪着。") + ask,
-        "moved": _("谢谢你搬走前想着这件事。") + ask,
-        "stopped": _("谢谢你说出来，你已经帮了很多。") + ask,
-    }.get(what, _("谢谢你告诉我们。") + ask)
-
-
-def _size(words: str) -> str:
-    """Never the words themselves: the chat may be one that must not carry them."""
-    return _("{count} 字").format(count=len(words)) if words else _("没有写")
 
 
 def _perform(session: Session, person: Person, command: Which | Picked | Leave | Go | GoOn | Notes) -> Reply | Further:
@@ -374,13 +263,21 @@ def _go_on(session: Session, person: Person, command: GoOn) -> Reply:
             done.append(each.stint)
         except StintError:
             paired.append(each.stint)
-    lines = []
+    lines, back = [], _back_from_leave(session, person, command.stints)
+    if back:
+        lines.append(_("欢迎回来！请假取消了，{who}还是你来照看。").format(who=_names(session, person, back)))
     if done:
         lines.append(_("太好了！交接取消了，你和{who}的结对照旧。").format(who=_names(session, person, done)))
     if paired:
         text = _("{who}已经有人答应接了，取消要和专员商量。").format(who=_names(session, person, paired))
         return Reply("\n".join([*lines, text]), (_contact(),))
     return Reply("\n".join(lines) or _("现在没有等着交接的结对，你的结对照旧。"))
+
+
+def _back_from_leave(session: Session, person: Person, ids: tuple[str, ...]) -> list[Stint]:
+    """Leaves in which nobody stands in yet are over with it."""
+    stints = [each for each in relaying_lists.mine(session, person.id) if not ids or each.id in ids]
+    return [stint for stint in stints if leave.settle(session, stint.id, person.id)]
 
 
 def _notes(session: Session, person: Person) -> Reply:
@@ -405,7 +302,7 @@ HAND_OVER = Dialogue("hand_over", RelayFacts, _prepare, _talk, _perform)
 
 def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer]] | None:
     """A wish that says what it is (“我六月毕业去深圳小宇咋办”): the talk, and that answer."""
-    if JOINS.search(words):
+    if JOINS.search(words) or (OTHERS.search(words) and not MYSELF.search(words)):
         return None
     what = next((what for pattern, what in LEAVES if pattern.search(words)), None)
     return (HAND_OVER, {"what": {"c": what}}) if what is not None else None

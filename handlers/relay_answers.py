@@ -20,10 +20,11 @@ from handlers.relay_ways import RelayFacts, ask_notes, go_on_option, going_on, n
 from handlers.served_words import day_of, responsible, served, volunteer
 from models import relaying, relaying_lists
 from models.beneficiary import GONE, Beneficiary
+from models.offering import standing_relay
 from models.page import issue_page
 from models.pairing import OPEN, Stint
 from models.person import Person, family
-from models.relay import SEEKING
+from models.relay import CANCELLED, SEEKING
 from models.relaying_lists import Handing
 from models.stints import StintError, responsible_today
 
@@ -291,7 +292,19 @@ def _thanks(session: Session, person: Person, params: dict[str, Any]) -> Reply |
     return Reply(text.format(who=who))
 
 
+def _off(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """To the one whose pairing goes on, where somebody else ended the relay. None once it was begun anew or ended."""
+    found = relaying_lists.handing(session, str(params["relay"]))
+    if found is None or found.relay.state != CANCELLED or found.stint.state != OPEN:
+        return None
+    if standing_relay(session, found.stint.id) is not None:
+        return None
+    text = _("专员取消了交接，你和{who}的结对照旧。如果不是这样，请告诉专员。")
+    return Reply(text.format(who=served(session, person, found.somebody)), (_contact(),))
+
+
 NOTICES = {
+    "notice.relay_off": _off,
     "notice.relay_begun": _begun,
     "notice.hand_over": _hand_over,
     "notice.relay_day": _day,

@@ -58,7 +58,9 @@ def _talk(facts: StepFacts) -> Talk:
 
 def _agreed_asks(facts: StepFacts) -> Talk:
     text = _("谁同意的？结对要本人同意；未成年人，或本人不能表示的，由监护人同意（家属不等于监护人）。")
-    giver = yield Ask("giver", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人"))))
+    giver = yield Ask(
+        "giver", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人"), words=("本人",)))
+    )
     ways = (Choice("paper", _("书面")), Choice("spoken", _("当面说的")), Choice("phone", _("电话里说的")))
     way = yield Ask("way", _("怎么同意的？"), ways)
     return {"giver": giver, "way": way}
@@ -121,7 +123,13 @@ def _write_asks(facts: StepFacts) -> Talk:
 
 def _door_asks(facts: StepFacts) -> Talk:
     text = _("码给谁用？家里用自己的手机可以看是谁结对、确认、说说怎么样；不用手机也可以，由你代为记录。")
-    return {"holder": (yield Ask("holder", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人")))))}
+    return {
+        "holder": (
+            yield Ask(
+                "holder", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人"), words=("本人",)))
+            )
+        )
+    }
 
 
 _ASKS: dict[str, Callable[[StepFacts], Talk]] = {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, Column, Index, and_, func, or_, select, text, update
 from sqlmodel import Field, Session, SQLModel
 
-from models import audit, family, offer, pairing, proposal, role
+from models import audit, family_consent, offer, pairing, proposal, role
 from models.beneficiary import DIED, LISTED, MACHINE, Beneficiary, may_see, name_in
 from models.database import now_of, vault_of
 from models.ids import new_id
@@ -22,7 +22,7 @@ _Q: Any = SQLModel.metadata.tables[str(LedgerQuestion.__tablename__)]
 _S: Any = SQLModel.metadata.tables[str(pairing.Stint.__tablename__)]
 _K: Any = SQLModel.metadata.tables[str(pairing.Keeping.__tablename__)]
 _O: Any = SQLModel.metadata.tables[str(offer.Offer.__tablename__)]
-_C: Any = SQLModel.metadata.tables[str(family.FamilyConsent.__tablename__)]
+_C: Any = SQLModel.metadata.tables[str(family_consent.FamilyConsent.__tablename__)]
 _P: Any = SQLModel.metadata.tables[str(proposal.Proposal.__tablename__)]
 
 

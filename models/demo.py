@@ -70,6 +70,7 @@ class City:
     homes: tuple[Home, ...]
     ledgers: dict[str, list[dict[str, str]]]
     ids: dict[str, str]  # of beneficiaries, by name
+    institutions: dict[str, str]  # by county
 
     def of(self, part: str, county: str = "") -> list[Somebody]:
         """Those with this part, in one county or in all."""
@@ -111,12 +112,12 @@ def found(database: Database, size: Size, chance: Random, doors: Doors, told: To
     with database.write() as session:
         _give_roles(session, people)
         teams = _teams(session, size, people)
-        _institutions(session, size, people[0].person_id)
+        institutions = _institutions(session, size, people[0].person_id)
     ledgers = demo_people.served(chance, size, today)
     for county, rows in ledgers.items():
         take_ledger(database, county, rows)
     ids = _ids(database)
-    return City(size, tuple(people), teams, tuple(_homes(ledgers, ids)), ledgers, ids)
+    return City(size, tuple(people), teams, tuple(_homes(ledgers, ids)), ledgers, ids, institutions)
 
 
 def part_of(number: int, size: Size) -> str:
@@ -192,12 +193,16 @@ def _join(session: Session, team: str, person: str, part: str, by: str, at: date
     session.add(TeamMember(team_id=team, person_id=person, part=part, added_by=by, joined_at=at))
 
 
-def _institutions(session: Session, size: Size, by: str) -> None:
-    """They stand there unpaired: no rule pairs a team with an institution yet."""
+def _institutions(session: Session, size: Size, by: str) -> dict[str, str]:
+    """One a county."""
+    made: dict[str, str] = {}
     for number, county in enumerate(demo_people.counties(size)):
         name = demo_people.placeholder("样例助残中心", number, 1)
         kind, now = KINDS[number % len(KINDS)], now_of(session)
-        session.add(Institution(number=new_number(), name=name, kind=kind, county=county, made_by=by, made_at=now))
+        row = Institution(number=new_number(), name=name, kind=kind, county=county, made_by=by, made_at=now)
+        session.add(row)
+        made[county] = row.id
+    return made
 
 
 def take_ledger(database: Database, county: str, rows: Sequence[dict[str, str]]) -> None:
@@ -226,10 +231,11 @@ def _home(beneficiary: str, county: str, row: dict[str, str]) -> Home:
 def figures(session: Session) -> dict[str, int]:
     """How many served people are paired, in agreement, asked for, to be handed on, and wait for the family's word."""
     listed = (Beneficiary.status == LISTED, col(Beneficiary.merged_into).is_(None))
+    served = col(Stint.beneficiary_id).is_not(None)
     agreed = select(FamilyConsent.beneficiary_id).where(col(FamilyConsent.withdrawn_at).is_(None))
     counts = {
-        "paired": select(func.count()).where(Stint.state == OPEN, Stint.part == LEAD),
-        "agreeing": select(func.count()).where(Stint.state == AGREEING, Stint.part == LEAD),
+        "paired": select(func.count()).where(Stint.state == OPEN, Stint.part == LEAD, served),
+        "agreeing": select(func.count()).where(Stint.state == AGREEING, Stint.part == LEAD, served),
         "asked": select(func.count(func.distinct(Offer.beneficiary_id))).where(col(Offer.state).in_(HOLDING)),
         "relays": select(func.count()).where(Relay.state == SEEKING),
         "family": select(func.count()).where(*listed, col(Beneficiary.id).not_in(agreed)),

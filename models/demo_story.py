@@ -24,6 +24,7 @@ from models import (
     demo,
     family,
     family_consent,
+    institution_pairing,
     keepings,
     offering,
     relay_days,
@@ -48,6 +49,7 @@ NEWER_LEDGER = 14  # days ago
 FRESH = timedelta(days=2)  # what was told before that has been read long ago
 NEAREST = 6  # of these one is asked
 PER_VOLUNTEER = 2
+LEFT_TO_KEEPER = 24  # days that somebody stays who then leaves the family to a keeper; others stay longer
 
 # Of a hundred served people so many have come so far; the others' families agreed, and nobody has been asked yet.
 FATES = (("paired", 60), ("family", 10), ("asked", 8), ("agreeing", 5), ("kept", 5), ("gone", 3))
@@ -149,6 +151,8 @@ class Story:
                 begin[fate](home, number)
         for home in homes:
             self._at(self._chance.randint(5, 60), partial(self._consent, home))
+        for number, county in enumerate(self._city.institutions):
+            self._at(150 if number != 1 else 3, partial(self._team_agrees, county, number != 1))
         for number, one in enumerate(self._leaving):
             self._at(20 - number, partial(self._specialist_leaves, one))
 
@@ -187,7 +191,7 @@ class Story:
 
     def _kept(self, home: Home, _number: int) -> None:
         self._begin(home, self._chance.randint(200, 300), "open")
-        self._at(90, partial(self._leave, home, "stopped", 25))
+        self._at(90, partial(self._leave, home, "stopped", LEFT_TO_KEEPER))
 
     def _goes(self, home: Home, number: int) -> None:
         self._gone.append(home)
@@ -226,12 +230,12 @@ class Story:
 
     def _consent(self, home: Home, session: Session) -> None:
         somebody = session.get_one(Beneficiary, home.beneficiary_id)
-        giver = family_consent.GUARDIAN if is_minor(somebody, now_of(session).date()) else family.SELF
-        way = self._chance.choice((family.PAPER, family.PHONE, family.SPOKEN))
-        family.record(session, home.beneficiary_id, family.PAIRING, giver, way, self._by(home))
+        giver = family_consent.GUARDIAN if is_minor(somebody, now_of(session).date()) else family_consent.SELF
+        way = self._chance.choice((family_consent.PAPER, family_consent.PHONE, family_consent.SPOKEN))
+        family.record(session, home.beneficiary_id, family_consent.PAIRING, giver, way, self._by(home))
 
     def _take_back(self, home: Home, session: Session) -> None:
-        family.take_back(session, home.beneficiary_id, family.PAIRING, self._by(home))
+        family.take_back(session, home.beneficiary_id, family_consent.PAIRING, self._by(home))
 
     def _near(self, home: Home, *, in_team: bool) -> list[Candidate]:
         """Whom to ask, the best first: the player where it is for them, a leader for the team, else neighbours."""
@@ -309,7 +313,9 @@ class Story:
         keeper = next((one.person_id for one in self._leaving if one.who.county == home.county), None)
         last = now_of(session).date() + timedelta(days=days)
         note = "样例交接说明：周六上午方便，喜欢画画。"
-        relaying.begin(session, row.id, reason, last, row.person_id, note=note, keeper=keeper if days == 25 else None)
+        relaying.begin(
+            session, row.id, reason, last, row.person_id, note=note, keeper=keeper if days == LEFT_TO_KEEPER else None
+        )
 
     def _stand_in(self, home: Home, session: Session) -> None:
         row = stints.lead_of(session, home.beneficiary_id)
@@ -326,6 +332,20 @@ class Story:
         with suppress(StintError):
             substituting.answer(session, stint, person, yes=True)
 
+    def _team_agrees(self, county: str, accepted: bool, session: Session) -> None:
+        """The last team of a county agrees with its institution; of the second county it has not accepted yet."""
+        leader, by = self._city.of("leader", county)[-1].person_id, self._city.of("specialist", county)[0].person_id
+        terms = Terms(("culture", "inclusion"), 12, 12)
+        team = self._city.teams[leader]
+        stint = institution_pairing.agree(session, self._city.institutions[county], team, terms, by)
+        if accepted:
+            self._when(now_of(session) + timedelta(days=1), partial(self._accepts_for_team, stint.id, leader))
+
+    def _accepts_for_team(self, stint: str, leader: str, session: Session) -> None:
+        row = session.get_one(Stint, stint)
+        if row.confirmed_at is not None:
+            agreement.accept(session, stint, leader, row.confirmed_at)
+
     def _specialist_leaves(self, one: Somebody, session: Session) -> None:
         for held in role.grants(session, one.person_id):
             role.end_grant(session, held.id, self._city.of("organiser")[0].person_id)
@@ -338,3 +358,4 @@ def _time_passes(session: Session) -> None:
     substituting.end_over(session, substituting.over(session))
     relay_days.begin_for_terms(session, relay_days.terms_ending(session))
     keepings.rekeep(session, keepings.lost_keepers(session))
+    keepings.name_anew(session, keepings.lost_specialists(session))

@@ -35,6 +35,7 @@ NOBODY, RELAY, CONSENT, ASKED, AGREEING, PAIRED = STATES = (
 SOON_DAYS = 30
 
 _B: Any = SQLModel.metadata.tables["beneficiary"]
+_K: Any = SQLModel.metadata.tables["keeping"]
 _G: Any = SQLModel.metadata.tables["role_grant"]
 _IN_FORCE = (_G.c.scope_kind == "region", _G.c.ended_at.is_(None))
 
@@ -72,10 +73,13 @@ def _prefixes(session: Session, viewer: str, region: str) -> list[str]:
     return [scope for scope in held if scope.startswith(region)]
 
 
+def _within(prefixes: Sequence[str]) -> Any:
+    return or_(false(), *(_B.c.county.startswith(one, autoescape=True) for one in prefixes))
+
+
 def _everybody(session: Session, prefixes: Sequence[str], *more: Any) -> Any:
     """One row for every listed person within, without what is sealed."""
-    within = or_(false(), *(_B.c.county.startswith(one, autoescape=True) for one in prefixes))
-    where = and_(_B.c.status == literal_column(f"'{LISTED}'"), _B.c.merged_into.is_(None), within)
+    where = and_(_B.c.status == literal_column(f"'{LISTED}'"), _B.c.merged_into.is_(None), _within(prefixes))
     return select(*columns(_day_of(session), _earliest(session))).select_from(joined()).where(where, *more).subquery()
 
 
@@ -90,7 +94,7 @@ def _earliest(session: Session) -> Callable[..., Any]:
     return func.min if session.get_bind().dialect.name == "sqlite" else func.least
 
 
-def _chosen(session: Session, everybody: Any, wanted: Wanted) -> Any:
+def _chosen(session: Session, everybody: Any, wanted: Wanted, prefixes: Sequence[str]) -> Any:
     """What of everybody is wanted, as a condition."""
     row = everybody.c
     conditions = [row.state == wanted.state] if wanted.state else []
@@ -99,11 +103,11 @@ def _chosen(session: Session, everybody: Any, wanted: Wanted) -> Any:
     if wanted.soon:
         conditions.append(row.due <= now_of(session).date() + timedelta(days=SOON_DAYS))
     if wanted.whom:
-        conditions.append(_answers(session, everybody, wanted.whom))
+        conditions.append(_answers(session, everybody, wanted.whom, prefixes))
     return and_(True, *conditions)
 
 
-def _answers(session: Session, everybody: Any, person: str) -> Any:
+def _answers(session: Session, everybody: Any, person: str, prefixes: Sequence[str]) -> Any:
     """For whom somebody answers today, as models/stints.responsible_today has it."""
     row = everybody.c
     members: Any = SQLModel.metadata.tables["team_member"]
@@ -115,21 +119,22 @@ def _answers(session: Session, everybody: Any, person: str) -> Any:
     named = leading.where(members.c.team_id == row.lead_team, members.c.person_id == row.lead_person).exists()
     leads = row.lead_team.in_(leading.where(members.c.person_id == person))
     team = and_(alone, leads, or_(row.lead_person == person, ~named))
-    pairs, covers = _keepers(session, everybody), coverage(session)
+    pairs, covers = _keepers(session, prefixes), coverage(session)
     lost = [and_(row.keeper == one, row.county == county) for one, county in pairs if not covers(one, county)]
     kept = and_(row.keeper == person, *(~one for one in lost))
     unpaired = row.lead.is_(None)
-    counties = {county for county in _counties(session, everybody) if person in answering(session, county)}
+    counties = {county for county in _counties(session, prefixes) if person in answering(session, county)}
     here = row.county.in_(sorted(counties))
     theirs = and_(or_(row.keeper.is_(None), *lost), here)
     leaderless = and_(alone, row.lead_team.is_not(None), row.lead_team.not_in(leading), here)
     return or_(own, holds, team, leaderless, and_(unpaired, or_(kept, theirs)))
 
 
-def _keepers(session: Session, everybody: Any) -> list[tuple[str, str]]:
-    row = everybody.c
-    query = select(row.keeper, row.county).where(row.keeper.is_not(None)).distinct()
-    return [(one.keeper, one.county) for one in session.execute(query)]
+def _keepers(session: Session, prefixes: Sequence[str]) -> list[tuple[str, str]]:
+    """Who keeps anybody there, with the county."""
+    kept = select(_K.c.person_id, _B.c.county).join(_B, _B.c.id == _K.c.beneficiary_id)
+    query = kept.where(_K.c.until.is_(None), _within(prefixes)).distinct()
+    return [(one.person_id, one.county) for one in session.execute(query)]
 
 
 def coverage(session: Session) -> Callable[[str, str], bool]:
@@ -145,17 +150,18 @@ def coverage(session: Session) -> Callable[[str, str], bool]:
     return covers
 
 
-def _counties(session: Session, everybody: Any) -> list[str]:
-    return list(session.execute(select(everybody.c.county).distinct()).scalars())
+def _counties(session: Session, prefixes: Sequence[str]) -> list[str]:
+    return list(session.execute(select(_B.c.county).where(_within(prefixes)).distinct()).scalars())
 
 
 def counts(session: Session, viewer: str, region: str = "", whom: str = "") -> dict[str, Count]:
     """By county, what the viewer answers for there; a county without anybody is left out."""
-    everybody = _everybody(session, _prefixes(session, viewer, region))
+    prefixes = _prefixes(session, viewer, region)
+    everybody = _everybody(session, prefixes)
     row = everybody.c
     soon = func.count().filter(row.due <= now_of(session).date() + timedelta(days=SOON_DAYS))
     query = select(row.county, row.state, func.count().label("people"), soon.label("soon"))
-    chosen = _chosen(session, everybody, Wanted(whom=whom))
+    chosen = _chosen(session, everybody, Wanted(whom=whom), prefixes)
     found: dict[str, Count] = {}
     for each in session.execute(query.where(chosen).group_by(row.county, row.state)):
         before = found.get(each.county, Count(Counter(), 0))
@@ -174,9 +180,10 @@ def towns(session: Session, viewer: str, region: str) -> dict[str, int]:
 def keys(session: Session, viewer: str, wanted: Wanted) -> list[str]:
     """The ids of whom is wanted, whoever needs somebody first: by state, then by what is due first, then by how long it
     has been so, then by town. With `soon` what is due first stands first."""
-    everybody = _everybody(session, _prefixes(session, viewer, wanted.region))
+    prefixes = _prefixes(session, viewer, wanted.region)
+    everybody = _everybody(session, prefixes)
     row = everybody.c
-    query = select(row.id).where(_chosen(session, everybody, wanted))
+    query = select(row.id).where(_chosen(session, everybody, wanted, prefixes))
     due, town = func.coalesce(row.due, FAR), func.coalesce(row.town, "")
     ordered = query.order_by(*((due, row.rank) if wanted.soon else (row.rank, due)), row.since, town, row.id)
     return list(session.execute(ordered).scalars())

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from sqlmodel import Session, col, or_, select
 
-from models import role
+from models import relaying, role
 from models.beneficiary import GONE, Beneficiary, may_see
 from models.database import now_of
 from models.leave import Leave, leaves_of
-from models.outbox import REMINDER, enqueue
+from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
 from models.relay import DONE, SEEKING, STANDING, Relay
@@ -88,6 +88,25 @@ def may_read_note(session: Session, found: Handing, reader: str) -> bool:
     """Whether `relaying.note_of` shows this reader the note."""
     holders = {each.person_id for each in (found.stint, found.successor) if each is not None}
     return bool(holders & set(family(session, reader))) or may_see(session, reader, found.somebody.county)
+
+
+def give_for(session: Session, relay_id: str, by: str) -> None:
+    """Whoever answers for the county says in their place that it was handed over; the one who goes is thanked, and so
+    hears of it. Raises StintError."""
+    row = relaying.give(session, relay_id, by)
+    stint = session.get_one(Stint, row.stint_id)
+    if stint.person_id is not None and by not in family(session, stint.person_id):
+        key = f"relay:{row.id}:thanks"
+        enqueue(session, stint.person_id, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
+
+
+def cancel_for(session: Session, relay_id: str, by: str) -> None:
+    """Whoever answers for the county ends a relay; the one whose pairing goes on hears of it. Raises StintError."""
+    row = relaying.cancel(session, relay_id, by)
+    stint = session.get_one(Stint, row.stint_id)
+    if stint.person_id is not None and by not in family(session, stint.person_id):
+        key = f"relay:{row.id}:off:holder"
+        enqueue(session, stint.person_id, "notice.relay_off", {"relay": row.id}, unique_key=key, priority=REPLY)
 
 
 def scopes(session: Session, person_id: str) -> tuple[str, ...]:

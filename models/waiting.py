@@ -65,10 +65,14 @@ def counts(session: Session, viewer: str) -> dict[str, int]:
 
 def people(session: Session, viewer: str, state: str = "", limit: int = MOST) -> list[Waiting]:
     """Those in a state, or all, by what needs somebody first, then by who has waited longest."""
-    inner = select(_B.c.id, _B.c.county, _B.c.status_since, _state().label("state")).where(_unpaired(session, viewer))
+    inner = select(_B.c.id, _B.c.county, _B.c.town, _B.c.status_since, _state().label("state")).where(
+        _unpaired(session, viewer)
+    )
     found = inner.subquery()
     order = case({name: place for place, name in enumerate(STATES)}, value=found.c.state)
-    query = select(found.c.id, found.c.county, found.c.state).order_by(order, found.c.status_since, found.c.id)
+    query = select(found.c.id, found.c.county, found.c.state).order_by(
+        order, found.c.status_since, found.c.county, found.c.town, found.c.id
+    )
     if state:
         query = query.where(found.c.state == state)
     return [Waiting(row.id, row.county, row.state) for row in session.execute(query.limit(limit))]

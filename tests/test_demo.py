@@ -20,7 +20,7 @@ from models.demo_people import STEMS, Size
 from models.ledger_cells import read_ledger
 from models.offer import Offer
 from models.outbox import OutboxMessage
-from models.pairing import Keeping, Stint
+from models.pairing import OPEN, Keeping, Stint
 from models.relay import Relay
 from models.vault import Vault
 from models.volunteer import name_of, volunteer_of
@@ -65,6 +65,8 @@ def test_a_story_is_told_on_both_databases_and_leaves_something_of_everything(da
         found = figures(session)
         assert all(found.values()), found
         assert found["paired"] >= 0.5 * len(city.homes)
+        institutions = session.exec(select(Stint.state).where(Stint.institution_id != None))  # noqa: E711
+        assert institutions.all() == [OPEN]
         assert {row.status for row in session.exec(select(Beneficiary))} >= {"listed", "died"}
         kept = session.exec(select(Keeping).where(Keeping.until == None)).all()  # noqa: E711
         gone = {one.person_id for one in city.of("specialist")[-1:]}
@@ -88,7 +90,8 @@ def told(session: Session) -> list[object]:
     ]
     for stint in session.exec(select(Stint)):
         what = (stint.part, stint.state, stint.made_at, stint.opened_at, stint.ended_at, stint.ended_why, stint.ends_on)
-        found.append((served[str(stint.beneficiary_id)], who(stint.person_id), stint.team_id is None, *map(str, what)))
+        about = served.get(str(stint.beneficiary_id), "an institution")
+        found.append((about, who(stint.person_id), stint.team_id is None, *map(str, what)))
     for offer in session.exec(select(Offer)):
         bands = sorted(offer.bands.items())
         found.append((served[str(offer.beneficiary_id)], who(offer.person_id), offer.state, str(offer.made_at), bands))

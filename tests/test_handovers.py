@@ -96,6 +96,8 @@ def relay_of(database: Database, key: str) -> Relay:
         ("我六月毕业去深圳小宇咋办", "graduation"),
         ("要毕业了", "graduation"),
         ("我下個月要畢業啦", "graduation"),
+        ("明年6月就毕业了", "graduation"),
+        ("下个月我要搬去广州", "moved"),
         ("我做不下去了", "stopped"),
         ("做唔落去", "stopped"),
         ("我不想做志愿者了", "stopped"),
@@ -134,7 +136,21 @@ def test_it_swallows_no_other_wish(words: str, name: str) -> None:
     assert dialogue is not None and dialogue.name == name, words
 
 
-@pytest.mark.parametrize("words", ["小宇今年毕业考试考得很好", "他做作业很认真", "你好", "收到", "谢谢你们"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "小宇今年毕业考试考得很好",
+        "他快毕业了",
+        "小宇请假了没上学",
+        "我妹快毕业了",
+        "她家要搬家了",
+        "小宇作业做不下去了",
+        "她生病了去不了学校",
+        "你好",
+        "收到",
+        "谢谢你们",
+    ],
+)
 def test_what_is_told_of_somebody_else_begins_no_relay(words: str) -> None:
     found = menu.begins(words)
     assert not (isinstance(found, Begun) and found.dialogue.name == "hand_over"), words
@@ -442,7 +458,7 @@ def all_notices(database: Database, paired: Chat, specialist: Chat, platform: st
 
 def everything(database: Database, paired: Chat, specialist: Chat) -> list[tuple[Chat, str, dict[str, object]]]:
     """Every notice of relays, with what it is about, as true as can be all at once."""
-    successor, helper = (
+    successor, stands_in = (
         other_volunteer(database, "aqing", "13800138001"),
         other_volunteer(database, "amu", "13800138002"),
     )
@@ -454,10 +470,10 @@ def everything(database: Database, paired: Chat, specialist: Chat) -> list[tuple
         (specialist, "notice.leave", {"stint": stint.id, "until": until.isoformat()})
     ]
     with database.write() as session:
-        asked = substituting.ask(session, stint.id, helper.person().id, until, specialist.person().id)
-    assert worded(database, helper, "notice.stand_in", {"stint": asked.id}) is not None
+        asked = substituting.ask(session, stint.id, stands_in.person().id, until, specialist.person().id)
+    assert worded(database, stands_in, "notice.stand_in", {"stint": asked.id}) is not None
     with database.write() as session:
-        substituting.answer(session, asked.id, helper.person().id, yes=True)
+        substituting.answer(session, asked.id, stands_in.person().id, yes=True)
     key = begin(database, paired, note="喜欢下棋")
     assert worded(database, specialist, "notice.relay", {"relay": key}) is not None
     with database.write() as session:
@@ -534,6 +550,15 @@ def test_later_asks_once_more_before_the_last_day(
     assert [one for one in deliver(database, paired) if one.kind == "notice.relay_begun"] == []
     clock.at += timedelta(days=relaying_lists.AGAIN_DAYS)
     assert [one for one in deliver(database, paired) if one.kind == "notice.relay_begun"]
+
+
+def test_who_can_come_after_all_takes_the_leave_back(database: Database, paired: Chat, specialist: Chat) -> None:
+    paired.say("想请假", "两周后")
+    paired.press("请假")
+    assert "请假 1 件" in specialist.say("交接清单")
+    assert "请假取消了" in paired.say("我又能继续了")
+    assert "没有人请假" in specialist.say("交接清单")
+    assert [one.text for one in deliver(database, specialist) if one.kind == "notice.leave"] == [""]
 
 
 def test_a_leave_is_over_with_its_last_day_or_once_it_is_settled(

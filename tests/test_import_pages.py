@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlmodel import func, select
 
 from bot import uploads
 from bot.app import App
-from models import ledger_check
+from models import lease, ledger_check
 from models.audit import AuditEntry
 from models.beneficiary import Beneficiary
 from models.database import Database
@@ -151,6 +152,41 @@ async def test_an_upload_that_never_ends_is_ended(
     answer = await web.post(at, data=dripping(), headers=kind)
     assert answer.status == 422 and "传得太慢" in await answer.text()
     assert batches(database) == []
+
+
+async def test_a_disk_that_takes_no_more_is_told(
+    web: Web, boss: Chat, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _data: Any) -> int:
+            raise OSError(28, "no space")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_where: Full())
+    status, words = await send(web, page_for(boss), as_csv(people(1)))
+    assert status == 422 and "放不下" in words and batches(database) == []
+
+
+async def test_a_check_that_waits_for_another_is_not_taken_for_dead(
+    web: Web, boss: Chat, database: Database, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "BEAT_SECONDS", 0.02)
+    ended, read = threading.Event(), uploads.read_ledger
+
+    def slow(*given: Any, **more: Any) -> Any:
+        assert ended.wait(20)
+        return read(*given, **more)
+
+    monkeypatch.setattr(uploads, "read_ledger", slow)
+    at = page_for(boss)
+    form = FormData()
+    form.add_field("file", as_csv(people(2)), filename="a.csv")
+    assert "正在检查" in await (await web.post(at, data=form)).text()
+    for _time in range(3):
+        clock.pass_time(timedelta(minutes=1))
+        await asyncio.sleep(0.3)
+    assert "正在检查" in await (await web.get(at)).text()
+    ended.set()
+    assert figure((await settled(web, at))[1], "新增") == 2
 
 
 async def test_only_whoever_may_import_there_can_and_it_is_looked_at_each_time(
@@ -307,6 +343,20 @@ async def test_a_crash_in_the_middle_of_taking_is_gone_on_with_by_the_next_round
     assert "正在收下" in await answer.text() and answer.headers["Refresh"]
     assert standing(database) == 0, "what was begun stands in its row, and no process has it in its head"
     await press(web, at, "", database)
+    assert standing(database) == 2
+
+
+async def test_one_process_at_a_time_goes_on_with_an_import(web: Web, boss: Chat, database: Database) -> None:
+    at = page_for(boss)
+    await send(web, at, as_csv(people(2)))
+    await web.post(at, data={"do": "take"})
+    with database.write() as session:
+        assert lease.hold(session, "imports", "another process") is not None
+    await asyncio.to_thread(finish_imports, database)
+    assert standing(database) == 0
+    with database.write() as session:
+        lease.give_up(session, "another process")
+    await asyncio.to_thread(finish_imports, database)
     assert standing(database) == 2
 
 

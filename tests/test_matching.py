@@ -150,6 +150,12 @@ def test_a_far_one_who_travels_is_found_behind_many_near_ones_who_do_not() -> No
     assert proposed(people(HERE), free(*near, {**north(20), "travel_km": 50})) == [2 * MOST]
 
 
+def test_each_distance_that_people_travel_has_its_own_nearest() -> None:
+    places = free({**north(2), "travel_km": 3}, {**north(40), "travel_km": 50}, north(9))
+    found, _costs, _reasons = shortlist(people(HERE), places, TERMS, 9)
+    assert found.tolist() == [0, 2, 1]
+
+
 def test_where_a_coordinate_is_lacking_the_town_and_then_the_county_decide() -> None:
     waiting = people({"town": 7})
     places = free({"town": 8, **HERE}, {"town": 7, **north(40)})
@@ -308,7 +314,10 @@ def test_a_team_takes_as_many_as_it_has_places_for() -> None:
 def test_many_who_all_fit_the_same_few_are_spread_over_everybody_free() -> None:
     """More volunteers than candidates are looked at, and each has one place: nobody is left for that."""
     waiting = people(*({"needs": 1 + at % 3} for at in range(150)))
-    assert sorted(proposed(waiting, free(*({} for _one in range(150))))) == list(range(150))
+    places = free(*({} for _one in range(150)))
+    edges, _costs = candidates(waiting, places, TERMS, np.arange(150), np.zeros(150, np.int64))
+    assert set(edges.place.tolist()) == set(range(150))
+    assert sorted(proposed(waiting, places)) == list(range(150))
 
 
 def test_the_best_few_for_one_person_come_in_their_order() -> None:

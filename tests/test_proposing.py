@@ -380,3 +380,11 @@ def test_a_proposal_holds_nothing_that_tells_who_it_is(database: Database, made:
     told = str(proposals(database)[key].reasons)
     assert "某某" not in told
     assert set(told) <= set("abcdefghijklmnopqrstuvwxyz_0123456789.[]{}', :")
+
+
+def test_runs_at_the_same_moment_leave_one_proposal_each(database: Database, made: Pairable) -> None:
+    made.listed()
+    for _run in range(2):
+        run(database, COUNTY, MACHINE)
+    with database.read() as session:
+        assert sorted(row.state for row in session.exec(select(Proposal))) == ["new", "stale"]

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from sqlmodel import Session, col, select
 
-from models import agreement, demo, family, offering, relay_days, relaying, served_gone, stints, substituting
+from models import agreement, demo, family, offering, relaying, substituting
 from models.agreement import Terms
 from models.database import Database, now_of
 from models.demo import City
@@ -19,6 +19,7 @@ from models.offering import Candidate, OfferError
 from models.outbox import OutboxMessage
 from models.pairing import ENDED, OPEN, Stint
 from models.relay import DONE, STANDING, Relay
+from scheduler import jobs
 from tests.conftest import StoppedClock
 
 
@@ -67,8 +68,7 @@ class Village:
             relaying.begin(session, stint, "stopped", now_of(session).date() + timedelta(days=days), person)
 
     def last_days(self) -> None:
-        with self.database.write() as session:
-            relay_days.leave_last_days(session, relay_days.ending(session))
+        jobs.end_last_days(self.database)
 
     def ledger_says(self, status: str) -> None:
         rows = self.city.ledgers[self.county]
@@ -107,7 +107,7 @@ def test_a_newer_ledger_that_says_somebody_has_died_ends_their_invitations_at_on
 def test_nothing_more_is_sent_about_somebody_who_has_gone(village: Village) -> None:
     stint = village.said_yes(village.first)
     village.do(lambda s: agreement.set_meeting(s, stint, village.clock.now() + timedelta(days=3), village.by))
-    village.do(lambda s: served_gone.left(s, village.served))
+    village.ledger_says("去世")
     with village.database.read() as session:
         query = select(OutboxMessage.kind).where(OutboxMessage.state == "waiting")
         kinds = set(session.exec(query.where(col(OutboxMessage.kind) != "notice.role")))
@@ -116,7 +116,7 @@ def test_nothing_more_is_sent_about_somebody_who_has_gone(village: Village) -> N
 
 def test_a_relay_ends_with_the_one_for_whom_somebody_is_sought(village: Village) -> None:
     village.leaves(village.paired(village.first), village.first)
-    village.do(lambda s: stints.served_left(s, village.served))
+    village.ledger_says("去世")
     assert village.standing() == ([], [], [])
 
 
@@ -171,7 +171,7 @@ def test_a_substitute_stays_when_the_same_two_go_on_for_another_term(village: Vi
     with village.database.write() as session:
         row = substituting.ask(session, stint, village.third, last, village.by)
         substituting.answer(session, row.id, village.third, yes=True)
-        relay_days.begin_for_terms(session, relay_days.terms_ending(session))
+    jobs.begin_relays(village.database)
     with village.database.write() as session:
         new = relaying.renew(session, session.exec(select(Relay.id)).one(), village.first)
         found = session.get_one(Stint, row.id)

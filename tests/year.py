@@ -15,7 +15,8 @@ from models.beneficiary import LISTED, Beneficiary, is_minor
 from models.database import Database, now_of
 from models.demo import City, Home
 from models.distance import kilometres
-from models.family import FamilyConsent
+from models.family_consent import FamilyConsent
+from models.obstacles import may_ask
 from models.offer import ANSWERABLE, OVERDUE, Offer
 from models.offering import Candidate, OfferError
 from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE, Stint
@@ -105,17 +106,7 @@ class County:
                 self._try(lambda s, i=one.id, g=giver, b=by: family.record(s, i, family.PAIRING, g, family.PHONE, b))  # type: ignore[misc]
             elif one.id in agreed and self._happens(0.003):
                 by = self._specialist(one.id)
-                self._try(lambda s, i=one.id, b=by: self._taken_back(s, i, b))  # type: ignore[misc]
-
-    def _taken_back(self, session: Session, beneficiary_id: str, by: str) -> None:
-        """No longer; whoever is asked or serves is told by whoever writes it down."""
-        family.take_back(session, beneficiary_id, family.PAIRING, by)
-        offering.withdraw_offers(session, beneficiary_id, by)
-        for stint in stints_of(session, beneficiary_id):
-            if stint.state == AGREEING:
-                offering.undone(session, stint, by)
-            else:
-                stints.end_stint(session, stint, "objected", by)
+                self._try(lambda s, i=one.id, b=by: family.take_back(s, i, family.PAIRING, b))  # type: ignore[misc]
 
     # --- offers ---
 
@@ -126,7 +117,7 @@ class County:
                 continue
             with self.database.read() as session:
                 somebody = session.get_one(Beneficiary, home.beneficiary_id)
-                open_to = offering.may_ask(session, somebody) is None and not offering.holding(session, somebody.id)
+                open_to = may_ask(session, somebody) is None and not offering.holding(session, somebody.id)
             if open_to:
                 self._offer(home)
 
