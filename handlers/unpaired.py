@@ -178,14 +178,15 @@ def _more(session: Session, person: Person, somebody: Beneficiary) -> list[str]:
 def _responsible(session: Session, person: Person, somebody: Beneficiary) -> str:
     found = responsible_today(session, somebody)
     names = _("、").join(_("你") if one == person.id else volunteer_words(session, one) for one in found.people[:3])
+    if not names:
+        return _("还没有人，请找管理员")
     kind = {
-        "volunteer": _("志愿者"),
         "team": _("团队"),
         "substitute": _("替补"),
         "keeper": _("代管的专员"),
         "specialist": _("专员"),
-    }[found.kind]
-    return _("{item}：{value}").format(item=kind, value=names or _("还没有人，请找管理员"))
+    }.get(found.kind)
+    return _("{item}：{value}").format(item=kind, value=names) if kind else names
 
 
 UNPAIRED = Dialogue("unpaired", ListFacts, _facts, _talk, _perform, repeats=True)
