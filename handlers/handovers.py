@@ -50,7 +50,7 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
     relays, leaves = relaying_lists.of_region(session, person.id)
     entries: dict[str, Handing | Leave] = {each.relay.id: each for each in relays}
     entries |= {f"{AWAY}{each.stint.id}": each for each in leaves}
-    order = sorted(entries, key=lambda key: (_due(entries[key]), key))
+    order = sorted(entries, key=lambda key: _due(entries[key]))
     team = Option("m:hand_over_team", _("整队交接"))
     if not order:
         return Reply(_("现在没有等着交接的结对，也没有人请假。"), (team,))

@@ -128,7 +128,8 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
         .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
         .where(col(Relay.state).in_(STANDING), *within)
     )
-    found = (standing(session, key) for key in session.exec(relays.order_by(col(Relay.last_day), col(Relay.id))))
+    order = (col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
+    found = (standing(session, key) for key in session.exec(relays.order_by(*order)))
     leads = session.exec(open_stints.where(Stint.state == OPEN, Stint.part == LEAD)).all()
     return [each for each in found if each is not None], leaves_of(session, leads)
 

@@ -30,7 +30,7 @@ def ask_late(chat: Chat, door: str = "", **more: Any) -> tuple[Option, ...]:
     with chat.database.write() as session:
         person = chat.person().id
         facts = Facts(known="小宇")
-        options = late.asked(session, person, "offer", "can", facts, [("yes", "能去"), ("no", "去不了")], **more)
+        options = late.asked(session, person, "ride", "can", facts, [("yes", "能去"), ("no", "去不了")], **more)
         late.saw(session, person, options, door)
         return options
 
@@ -38,7 +38,7 @@ def ask_late(chat: Chat, door: str = "", **more: Any) -> tuple[Option, ...]:
 def test_a_late_answer_counts_for_the_question_it_was_given_to(
     chat: Chat, register: Register, clock: StoppedClock
 ) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     options = ask_late(chat)
     chat.say("今天天气不错")
     clock.pass_time(timedelta(days=30))
@@ -47,7 +47,7 @@ def test_a_late_answer_counts_for_the_question_it_was_given_to(
 
 
 def test_a_late_answer_counts_once(chat: Chat, register: Register) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     options = ask_late(chat)
     assert chat.act("choice", choice=options[0].id) == "完成 ('小宇', 'yes', '')"
     for again in options:
@@ -55,7 +55,7 @@ def test_a_late_answer_counts_once(chat: Chat, register: Register) -> None:
 
 
 def test_a_late_answer_pushes_the_talk_under_way_aside_and_gives_it_back(chat: Chat, register: Register) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     register(dialogue(three))
     begin(chat)
     options = ask_late(chat)
@@ -69,7 +69,7 @@ def test_a_late_answer_pushes_the_talk_under_way_aside_and_gives_it_back(chat: C
 def test_a_typed_number_means_the_late_question_only_while_nothing_else_is_asked(
     chat: Chat, register: Register
 ) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     ask_late(chat)
     assert chat.say("1") == "完成 ('小宇', 'yes', '')"
     register(dialogue(branching))
@@ -82,7 +82,7 @@ def test_a_typed_number_means_the_late_question_only_while_nothing_else_is_asked
 def test_a_late_question_hears_every_word_that_its_talk_takes_for_a_choice(
     chat: Chat, register: Register, typed: str
 ) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     ask_late(chat)
     assert chat.say(typed) == "完成 ('小宇', 'yes', '')"
     assert "没看懂" in chat.say("可以"), "it was answered"
@@ -91,7 +91,7 @@ def test_a_late_question_hears_every_word_that_its_talk_takes_for_a_choice(
 def test_words_that_answer_no_late_question_are_heard_as_usual(
     chat: Chat, register: Register, clock: StoppedClock
 ) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     ask_late(chat, lasts=timedelta(days=2))
     assert chat.say("好的").startswith("好的。想做什么"), "a bare 好的 accepts nothing"
     clock.pass_time(timedelta(days=2))
@@ -101,7 +101,7 @@ def test_words_that_answer_no_late_question_are_heard_as_usual(
 def test_a_late_answer_of_somebody_else_or_out_of_time_is_not_taken(
     chat: Chat, register: Register, clock: StoppedClock
 ) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     options = ask_late(chat, lasts=timedelta(days=2))
     other = Chat(chat.database, "other")
     assert "已经回答过了" in other.act("choice", choice=options[0].id)
@@ -115,7 +115,7 @@ def test_a_late_answer_of_somebody_else_or_out_of_time_is_not_taken(
 
 
 def test_two_presses_of_a_late_question_at_once_count_once(chat: Chat, register: Register) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
     prompt, _colon, index = ask_late(chat)[0].id.partition(":")
     person = chat.person().id
     won: list[bool] = []

@@ -70,13 +70,13 @@ def test_a_talk_that_is_put_away_for_a_fourth_is_named_with_the_way_back(chat: C
 def test_a_talk_that_a_button_begins_again_makes_room_before_one_that_the_person_began(
     chat: Chat, register: Register
 ) -> None:
-    register(dialogue(offer, "offer", repeats=True))
+    register(dialogue(offer, "ride", repeats=True))
     register(dialogue(three))  # which takes the other one's entry
     begin(chat)
     chat.say("阿林")
     with chat.database.write() as session:
         options = [
-            late.asked(session, chat.person().id, "offer", "can", Facts(known=known), [("no", "去不了")])
+            late.asked(session, chat.person().id, "ride", "can", Facts(known=known), [("no", "去不了")])
             for known in ("小宇", "小雨", "小鱼")
         ]
     for (button,) in options:
