@@ -11,6 +11,7 @@ from handlers import household_words
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
+from handlers.served_facts import step_options
 from models.household import Household
 from models.person import Person
 
@@ -64,5 +65,6 @@ def buttons(session: Session, person: Person, line: Household) -> tuple[Option, 
     elif line.kind != "keeper" or person.id not in {one.person_id for one in line.people}:
         labels.append(("take", _("我来接")))
     done = asked(session, person.id, ACT, "what", ActFacts(person=line.id), labels) if labels else ()
-    search = () if line.stint is not None else (Option("m:unpaired", _("找人结对")),)
-    return (*done, *search)
+    if line.stint is None:
+        return (*done, Option("m:unpaired", _("找人结对")))
+    return (*done, *step_options(session, person, line.id, "paired"))

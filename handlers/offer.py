@@ -25,8 +25,8 @@ from models.person import Person, family
 
 # A sentence that means one of the answers. A bare 收到, 好的 or ok is none (programme §13).
 _NO = re.compile(
-    "不方便|没空|沒空|没时间|沒時間|不得闲|唔得閒|唔得闲|去不了|接不了|太忙|算了吧|不接了|不行"
-    "|can't|cannot|no time|not able",
+    "不方便|没空|沒空|没时间|沒時間|不得闲|唔得閒|唔得闲|唔得去|去不了|来不了|來不了|接不了|接受不了|来不及|來不及|太忙|算了吧"
+    "|不接了|不接受|不愿意|不願意|不行|can't|cannot|no time|not able|no thanks",
     re.IGNORECASE,
 )
 _LATER = re.compile(
@@ -34,11 +34,13 @@ _LATER = re.compile(
     "|ask me later|let me think",
     re.IGNORECASE,
 )
+# A yes is taken from a whole sentence that can mean nothing else; of anything beside it the buttons are shown again.
 _YES = re.compile(
-    "^(我?(很|十分|非常)?(愿意|願意)|我?接受|我来|我來|算我一个|可以的?，?我(去|来|接)"
-    "|yes,? i|i('d| would) (love|like|be glad))",
+    "(好的?[，,]?)?(我?(很|十分|非常)?(愿意|願意)(去|来|來|参加|參加)?|我?(可以)?接受|我(可以)?(来|來|去|接)|算我一个|算我一個|可以的?[，,]?我(去|来|來|接))"
+    "[吧呀哦啊的了。.！!～~ ]*|yes,? i (will|do|would)[.! ]*|i('d| would) (love|like|be glad) to[.! ]*",
     re.IGNORECASE,
 )
+_ASKS = re.compile("[吗嗎?？]|怎么|怎麼")  # a question is no answer
 
 
 class OfferFacts(BaseModel):
@@ -92,8 +94,11 @@ def _talk(facts: OfferFacts) -> Talk:
 
 def _sentence(words: str) -> str:
     """A typed sentence as one of the answers."""
-    for pattern, said in ((_LATER, "later"), (_NO, "declined"), (_YES, "accepted")):
-        if pattern.search(words):
+    plain = words.strip()
+    if _YES.fullmatch(plain):
+        return "accepted"
+    for pattern, said in ((_LATER, "later"), (_NO, "declined")):
+        if pattern.search(plain) and not _ASKS.search(plain):
             return said
     raise Invalid(_("没看懂是接受还是不方便。请选下面的一项，或者直接说“接受”“不方便”“晚点问我”。"))
 
@@ -130,6 +135,7 @@ def _answered(what: str) -> str:
     return {
         "declined": _("记下了，谢谢你。以后有合适的再邀请你，不想再收邀请可以回复“联系专员”。"),
         "later": _("好的，过一天再问你；在那之前也可以随时回来回答。"),
+        "later again": _("好的。还没有别人接上的话，随时可以在“我的结对”里回来回答。"),
         "taken": _("已有人接上，谢谢你！"),
         "withdrawn": _("这一位现在不用找人了，谢谢你！"),
         "before": _("这个邀请已经回答过了。"),
@@ -181,14 +187,17 @@ def _undone(session: Session, person: Person, command: Undo) -> Reply:
 UNDO = Dialogue("offer_undo", UndoFacts, _undo_facts, _undo_talk, _undone, repeats=True)
 
 
-def meant(words: str) -> dict[str, Any] | None:
-    """What a typed sentence answers an invitation with, as the answers to begin the talk with: a no and “later” are
-    taken at their word, a yes is shown once more and pressed. None = the sentence is about something else."""
-    if _LATER.search(words):
-        return {"answer": {"c": "later"}}
-    if _NO.search(words):
-        return {"answer": {"c": "declined"}}
-    return {} if _YES.search(words) else None
+def meant(words: str, count: int) -> dict[str, Any] | None:
+    """What a typed sentence answers an invitation with, as the answers to begin the talk with: of one invitation a no
+    and “later” are taken at their word; a yes, and whatever may be about one of several (`count`), is shown once more
+    and pressed. None = the sentence is about something else."""
+    plain = words.strip()
+    if _ASKS.search(plain):
+        return None
+    found = "later" if _LATER.search(plain) else "declined" if _NO.search(plain) else ""
+    if found:
+        return {"answer": {"c": found}} if count == 1 else {}
+    return {} if _YES.fullmatch(plain) else None
 
 
 # --- what goes out ---

@@ -22,7 +22,7 @@ from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
 from handlers.served_facts import when
-from handlers.served_words import mark, served
+from handlers.served_words import served
 from models import agreement, looking, offering
 from models.beneficiary import GONE, Beneficiary, record_of
 from models.database import vault_of
@@ -78,11 +78,6 @@ def _called(session: Session, person: Person, stint: Stint) -> str:
     """Whom it is about: a form of address, or the institution's name."""
     about = served_of(session, stint)
     return about.name if isinstance(about, Institution) else served(session, person, about)
-
-
-def _mark(session: Session, stint: Stint) -> str:
-    about = served_of(session, stint)
-    return about.name if isinstance(about, Institution) else mark(about)
 
 
 def _is_gone(session: Session, stint: Stint) -> bool:
@@ -178,15 +173,26 @@ def _accept(session: Session, person: Person, command: Accept) -> Reply:
     try:
         stint = agreement.accept(session, command.stint, person.id, datetime.fromisoformat(command.version))
     except StintError as error:
-        words = {
-            "changed": _("协议刚才改过了，请看新的再确认：回复“我的结对”。"),
-            "scope": _("这份协议不是你的，没有改动。"),
-        }
-        return Reply(words.get(error.reason, _("这份协议已经不用确认了。")), (Option("m:pairings", _("我的结对")),))
+        return Reply(
+            _not_accepted(error.reason), (Option("m:pairings", _("我的结对")), Option("m:contact", _("联系专员")))
+        )
     if stint.state == OPEN:
         text = _("结对成立，谢谢你！约定到 {day}。").format(day=stint.ends_on.isoformat() if stint.ends_on else "")
         return Reply(text, (Option("m:pairings", _("我的结对")),))
     return Reply(_("记下了。等和上一位志愿者交接以后，就由你接上；交接的日子会告诉你。"))
+
+
+def _not_accepted(reason: str) -> str:
+    return {
+        "changed": _("协议刚才改过了，请看新的再确认：回复“我的结对”。"),
+        "scope": _("这份协议不是你的，没有改动。"),
+        "clearance": _("和未成年人结对要先登记无犯罪记录查询，或者你登记的已经到期。请回复“联系专员”。"),
+        "volunteer": _("你的注册现在不能接新的结对。请看“我的资料”，或回复“联系专员”。"),
+        "sex": _("家里希望的性别和你的登记对不上，协议没有成立。请回复“联系专员”。"),
+        "language": _("这一位要会手语的志愿者，协议没有成立。请回复“联系专员”。"),
+        "team": _("你现在不是这个团队的队长，协议没有成立。请回复“联系专员”。"),
+        "consent": _("家里现在没有同意结对，协议没有成立。请回复“联系专员”。"),
+    }.get(reason, _("这份协议已经不用确认了。"))
 
 
 AGREEMENT = Dialogue("agreement", AgreementFacts, _agreement_facts, _agreement_talk, _accept, repeats=True)
@@ -313,16 +319,16 @@ def _served_left(session: Session, person: Person, params: dict[str, Any]) -> Re
     if found is None:
         return None
     # No word of what happened: a family tells that itself.
-    text = _("你的一个结对已经结束（{mark}），不用再去探访了。谢谢你一直以来的陪伴；想聊聊，回复“联系专员”。")
-    return Reply(text.format(mark=_mark(session, found)), (Option("m:contact", _("联系专员")),))
+    text = _("你的一个结对已经结束（{called}），不用再去探访了。谢谢你一直以来的陪伴；想聊聊，回复“联系专员”。")
+    return Reply(text.format(called=_called(session, person, found)), (Option("m:contact", _("联系专员")),))
 
 
 def _objected(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     found = _mine(session, person, params, ENDED)
     if found is None:
         return None
-    text = _("家里决定先不结对了（{mark}），不是你的错，谢谢你做过的一切。想聊聊，回复“联系专员”。")
-    return Reply(text.format(mark=_mark(session, found)), (Option("m:contact", _("联系专员")),))
+    text = _("家里决定先不结对了（{called}），不是你的错，谢谢你做过的一切。想聊聊，回复“联系专员”。")
+    return Reply(text.format(called=_called(session, person, found)), (Option("m:contact", _("联系专员")),))
 
 
 NOTICES = {

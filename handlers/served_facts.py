@@ -21,9 +21,10 @@ LOOK = "~look"
 STEPS = {
     "consent": ("agreed",),
     "nobody": ("invite", "called", "door", "took_back"),
-    "relay": ("invite", "called", "door"),
+    "relay": ("invite", "called", "door", "took_back"),
     "asked": ("again", "called", "door", "took_back"),
-    "agreeing": ("meet", "write", "called", "door", "off"),
+    "agreeing": ("meet", "write", "called", "door", "off", "took_back"),
+    "paired": ("called", "door", "took_back"),
 }
 
 

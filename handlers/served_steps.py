@@ -26,7 +26,7 @@ from handlers.served_facts import STEP, StepFacts, step_options, steps
 from handlers.step_words import back, family_words, invited, offer_words, stint_words
 from models import agreement, family, family_doors, offering, waiting
 from models.agreement import LEAST_ACTIVITIES, MOST_ACTIVITIES, MOST_MONTHS, Terms
-from models.beneficiary import BeneficiaryError, set_called
+from models.beneficiary import BeneficiaryError, is_full_name, set_called
 from models.family import FamilyError
 from models.offering import Candidate, OfferError
 from models.pairing import AGREEING
@@ -89,7 +89,7 @@ def _meet_asks(facts: StepFacts) -> Talk:
 
 def _called_asks(facts: StepFacts) -> Talk:
     text = _("志愿者怎么称呼这一位？写本人喜欢的称呼，例如“小明”“陈姐”；不要写姓名全称。")
-    words = yield Ask("called", text, check=form_of_address, told=True)
+    words = yield Ask("called", text, check=_no_name, told=True, sensitive=True)
     return {"called": words}
 
 
@@ -121,6 +121,14 @@ def _write_asks(facts: StepFacts) -> Talk:
     return {"family": "yes", **terms} if sure == "yes" else None
 
 
+def _no_name(words: str) -> str:
+    """A form of address that says nothing but that. Raises Invalid."""
+    plain = form_of_address(words)
+    if any(letter.isdigit() for letter in plain) or _TELLING.search(plain):
+        raise Invalid(_("只写称呼，不写号码、地址和残疾情况，例如“小明”“陈姐”。"))
+    return plain
+
+
 def _door_asks(facts: StepFacts) -> Talk:
     text = _("码给谁用？家里用自己的手机可以看是谁结对、确认、说说怎么样；不用手机也可以，由你代为记录。")
     return {
@@ -145,6 +153,10 @@ _ASKS: dict[str, Callable[[StepFacts], Talk]] = {
 }
 
 
+# What a form of address must not tell of somebody.
+_TELLING = re.compile(
+    "视力|视障|視障|听力|听障|聽障|言语|肢体|智力|智障|精神|多重|残|殘|孤独症|自闭|脑瘫|路|街|村|号|楼"
+)
 _TIME = re.compile(
     r"(凌晨|早上|早晨|上午|中午|下午|晚上|am|pm)?\s*(\d{1,2})\s*(?:[:：点點時时]\s*(半|\d{1,2})?\s*分?|(?=am|pm))\s*(am|pm)?$",
     re.IGNORECASE,
@@ -189,7 +201,9 @@ def _perform(session: Session, person: Person, command: Step) -> Reply:
     try:
         return _DO[command.what](session, person, command)
     except FamilyError as error:
-        raise Refused("giver", family_words(error.reason)) from None
+        if command.what == "agreed" and error.reason == "guardian":
+            raise Refused("giver", family_words(error.reason)) from None
+        return Reply(family_words(error.reason), (back(),))
     except OfferError as error:
         return Reply(offer_words(error.reason), (back(),))
     except BeneficiaryError as error:
@@ -227,16 +241,21 @@ def _took_back(session: Session, person: Person, command: Step) -> Reply:
 
 
 def _called(session: Session, person: Person, command: Step) -> Reply:
-    set_called(session, command.served, command.answers["called"], person.id)
-    text = _("记下了，志愿者看到的称呼是“{called}”（Telegram 上只显示档案编号）。")
-    return _then(session, person, command.served, text.format(called=command.answers["called"]))
+    words = command.answers["called"]
+    if is_full_name(session, command.served, words):
+        raise Refused("called", _("这是姓名全称。请写称呼，例如“小明”“陈姐”。"))
+    set_called(session, command.served, words, person.id)
+    text = _("记下了，志愿者看到的就是这个称呼（Telegram 上只显示档案编号）。")
+    return _then(session, person, command.served, text)
 
 
 def _door(session: Session, person: Person, command: Step) -> Reply:
     try:
         code = family_doors.issue(session, command.served, command.answers["holder"], person.id)
     except FamilyError as error:
-        raise Refused("holder", family_words(error.reason)) from None
+        if error.reason == "guardian":
+            raise Refused("holder", family_words(error.reason)) from None
+        return Reply(family_words(error.reason), (back(),))
     text = _("码：{code}\n请当面告诉家里，在暖阳里直接输入这 8 位。{days} 天内有效，只能用一次，不要发到群里。")
     days = rules().registration.guardian_link_days
     return _then(session, person, command.served, text.format(code=code, days=days))

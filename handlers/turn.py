@@ -134,7 +134,8 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return fallback.no_such_code(state)
     if anything:
         return fallback.answers_a_card(session, person, state)
-    answers = offer.meant(words) if offering.offers_of(session, person.id) else None
+    invited = len(offering.offers_of(session, person.id))
+    answers = offer.meant(words, invited) if invited else None
     if answers is not None:
         return talk.begin(session, person, state, offer.OFFER, answers)
     return fallback.unknown(session, person, state, words)

@@ -17,6 +17,7 @@ from handlers.band_words import service_words
 from handlers.contact_words import age_of
 from handlers.contact_words import who as volunteer_words
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
+from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.paging import MORE, PAGE, next_begin, onward, where
@@ -132,7 +133,8 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
 def _label(session: Session, person: Person, each: waiting.Waiting, *, alone: bool) -> str:
     somebody = session.get_one(Beneficiary, each.beneficiary_id)
     called = by_name(session, person, somebody)
-    value = somebody.town or regions.place_name(somebody.county) if alone else state_words(each.state)
+    town = somebody.town if here(session).sensitive_in_chat else None
+    value = town or regions.place_name(somebody.county) if alone else state_words(each.state)
     return _("{item}：{value}").format(item=called, value=value)
 
 

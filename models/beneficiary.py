@@ -173,6 +173,12 @@ def may_see(session: Session, viewer: str, county: str) -> bool:
     return viewer == MACHINE or role.covers_county(session, viewer, county)
 
 
+def is_full_name(session: Session, beneficiary_id: str, words: str) -> bool:
+    """Whether the words hold the name that the ledger has."""
+    row = session.get(Beneficiary, beneficiary_id)
+    return row is not None and name_in(vault_of(session), row) in "".join(words.split())
+
+
 def set_called(session: Session, beneficiary_id: str, words: str, by: str) -> None:
     """The form of address that volunteers see. Raises BeneficiaryError."""
     somebody = locked(session, beneficiary_id)

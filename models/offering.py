@@ -58,8 +58,9 @@ class OfferError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of an answer: "accepted", "declined", "later", or why it did not count: "taken" — somebody else was
-    first; "withdrawn" — nobody is sought any more; "before" — it was answered before; or an `obstacle`."""
+    """What became of an answer: "accepted", "declined", "later", "later again", or why it did not count: "taken" —
+    somebody else was first; "withdrawn" — nobody is sought any more; "before" — it was answered before; or an
+    `obstacle`."""
 
     what: str
     offer: Offer
@@ -160,7 +161,8 @@ def answer(session: Session, offer_id: str, person_id: str, said: str, reason: s
 
 
 def _later(session: Session, row: Offer) -> Answered:
-    """Once: the hold begins anew, and they are asked again a day before it ends."""
+    """Once: the hold begins anew, and they are asked again a day before it ends. Later on ("later again") they may
+    still come back by themselves."""
     if row.state == WAITING:
         hours = rules().pairing.hold_hours
         now = now_of(session)
@@ -172,7 +174,8 @@ def _later(session: Session, row: Offer) -> Answered:
         params = {"offer": row.id, "again": True}
         due = row.asked_again_at
         enqueue(session, row.person_id, "notice.offer", params, unique_key=key, priority=REMINDER, due_at=due)
-    return Answered("later", row)
+        return Answered("later", row)
+    return Answered("later again", row)
 
 
 def _declined(session: Session, somebody: Beneficiary, row: Offer, reason: str) -> Answered:
@@ -366,6 +369,7 @@ def drop_proposals(session: Session, beneficiary_id: str) -> None:
 
 
 def offers_of(session: Session, person_id: str) -> list[Offer]:
-    """The invitations that this person may answer, the newest first."""
+    """The invitations that this person may answer: those not answered first, of these the newest first."""
     query = select(Offer).where(Offer.person_id == person_id, col(Offer.state).in_(ANSWERABLE))
-    return list(session.exec(query.order_by(col(Offer.made_at).desc(), col(Offer.id))))
+    rows = session.exec(query.order_by(col(Offer.made_at).desc(), col(Offer.id)))
+    return sorted(rows, key=lambda row: ANSWERABLE.index(row.state))
