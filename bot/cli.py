@@ -92,6 +92,7 @@ def build() -> typer.Typer:
         relays,
         roles,
         serve,
+        stations,
         teams,
         why,
     )
@@ -113,6 +114,7 @@ def build() -> typer.Typer:
         roles,
         teams,
         institutions,
+        stations,
         imports,
         households,
         matching,

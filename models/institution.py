@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint
@@ -12,7 +14,8 @@ from models import audit
 from models.beneficiary import may_see
 from models.database import now_of
 from models.ids import new_id, new_number
-from models.sealed import sealed_columns
+from models.pairing import ENDED, Stint
+from models.sealed import seal, sealed_columns, unseal
 
 KINDS = ("rehabilitation", "care", "employment", "school", "other")
 
@@ -36,13 +39,24 @@ class Institution(SQLModel, table=True):
 
 
 sealed_columns("institution", "id", "contact_sealed")
+_PLACE = "institution.contact_sealed"
 
-LONGEST_NAME = 60  # characters
+LONGEST_NAME, LONGEST_TEXT = 60, 200  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How an institution is reached: `phone` is E.164, `person` whom to ask for. None = nothing is said."""
+
+    address: str | None = None
+    person: str | None = None
+    phone: str | None = None
 
 
 class InstitutionError(Exception):
     """`reason`: "scope" — not theirs to keep; "county" — no county; "name" — empty, or too long; "kind"; "taken" — one
-    of this name stands in the county; "paired" — a team is paired with it still."""
+    of this name stands in the county; "paired" — a team is paired with it still, or being agreed with; "gone" — no such
+    institution stands; "text" — a part of the contact is too long."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -60,13 +74,48 @@ def create(session: Session, by: str, name: str, kind: str, county: str) -> Inst
         raise InstitutionError("county")
     if not may_see(session, by, county):
         raise InstitutionError("scope")
-    if any(one.name == plain for one in standing(session, county)):
+    if named(session, plain, county) is not None:
         raise InstitutionError("taken")
     row = Institution(number=new_number(), name=plain, kind=kind, county=county, made_by=by, made_at=now_of(session))
     session.add(row)
     session.flush()
     audit.note(session, by, "institution.made", row.id, county=county, kind=kind)
     return row
+
+
+def set_contact(session: Session, by: str, institution_id: str, contact: Contact) -> list[str]:
+    """Keep what is said of its contact, and let the rest stand; by whoever answers for its county. Returns the names of
+    what has changed. Raises InstitutionError."""
+    row = _locked(session, by, institution_id)
+    said = {field: value for field, value in asdict(contact).items() if value is not None}
+    if any(len(value) > LONGEST_TEXT for value in said.values()):
+        raise InstitutionError("text")
+    before = json.loads(unseal(session, _PLACE, row.id, row.contact_sealed) or "{}")
+    changed = [field for field, value in said.items() if before.get(field) != value]
+    if changed:
+        row.contact_sealed = seal(session, _PLACE, row.id, json.dumps(before | said, ensure_ascii=False))
+        session.add(row)
+        session.flush()
+        audit.note(session, by, "institution.contact", row.id, fields=" ".join(changed))
+    return changed
+
+
+def end(session: Session, by: str, institution_id: str) -> None:
+    """It is one no more, by whoever answers for its county; nothing is deleted. Raises InstitutionError."""
+    row = _locked(session, by, institution_id)
+    query = select(Stint.id).where(Stint.institution_id == row.id, Stint.state != ENDED)
+    if session.exec(query.limit(1)).first() is not None:
+        raise InstitutionError("paired")
+    row.ended_at = now_of(session)
+    session.add(row)
+    session.flush()
+    audit.note(session, by, "institution.ended", row.id)
+
+
+def named(session: Session, name: str, county: str) -> Institution | None:
+    """The standing one of exactly this name in a county."""
+    query = select(Institution).where(Institution.county == county, Institution.name == name)
+    return session.exec(query.where(col(Institution.ended_at).is_(None)).order_by(Institution.id)).first()
 
 
 def standing(session: Session, region: str = "") -> list[Institution]:
@@ -79,3 +128,13 @@ def standing(session: Session, region: str = "") -> list[Institution]:
 def by_institution_number(session: Session, number: str) -> Institution | None:
     """The one with this number."""
     return session.exec(select(Institution).where(Institution.number == number)).first()
+
+
+def _locked(session: Session, by: str, institution_id: str) -> Institution:
+    query = select(Institution).where(Institution.id == institution_id, col(Institution.ended_at).is_(None))
+    row = session.exec(query.with_for_update().execution_options(populate_existing=True)).first()
+    if row is None:
+        raise InstitutionError("gone")
+    if not may_see(session, by, row.county):
+        raise InstitutionError("scope")
+    return row

@@ -132,7 +132,7 @@ def read_ledger(data: bytes, name: str, *, county: str | None, today: date) -> L
 
 def check_row(cells: Sequence[Cell], columns: Columns, number: int, today: date, county: str | None) -> LedgerRow:
     """One row, checked as of `today`; `county` is taken where the row names none. Raises nothing."""
-    row = _Row(cells, columns)
+    row = RowCells(cells, columns)
     who = _who(row, today)
     name = row.take("name", ledger_person.name, stops=True)
     if name is None and not row.is_bad("name"):
@@ -173,7 +173,7 @@ def check_row(cells: Sequence[Cell], columns: Columns, number: int, today: date,
     return LedgerRow(number, record, tuple(row.problems), tuple(map(shown, cells)), who.id_number if who else None)
 
 
-class _Row:
+class RowCells:
     """The cells of one row by field, and the problems found so far."""
 
     def __init__(self, cells: Sequence[Cell], columns: Columns) -> None:
@@ -200,14 +200,16 @@ class _Row:
         return found[0] if found else None
 
     def problem(self, place: str, reason: str, *, stops: bool = False, **params: str) -> None:
+        """One more problem, in the column of this field."""
         self.problems.append(Problem(self.columns.get(place), reason, params, stops))
 
     def is_bad(self, field: str) -> bool:
+        """Whether a problem stands in its column."""
         column = self.columns.get(field)
         return column is not None and any(problem.column == column for problem in self.problems)
 
 
-def _who(row: _Row, today: date) -> Identity | None:
+def _who(row: RowCells, today: date) -> Identity | None:
     """Who it is by certificate and ID number; one good number is enough, two must be of the same person."""
 
     def read(cell: Cell) -> Identity | None:
@@ -228,7 +230,7 @@ def _who(row: _Row, today: date) -> Identity | None:
     return found
 
 
-def _kind_and_grade(row: _Row, who: Identity | None) -> tuple[int | None, int | None]:
+def _kind_and_grade(row: RowCells, who: Identity | None) -> tuple[int | None, int | None]:
     told = row.take("kind", ledger_values.kind)
     kind, beside = told or (None, None)
     grade = row.take("grade", ledger_values.grade)
@@ -245,7 +247,7 @@ def _kind_and_grade(row: _Row, who: Identity | None) -> tuple[int | None, int | 
     return kind, grade if grade is not None else beside
 
 
-def _compare_birth_and_sex(row: _Row, who: Identity | None, today: date) -> None:
+def _compare_birth_and_sex(row: RowCells, who: Identity | None, today: date) -> None:
     """Both are in the ID number; the columns may be empty or say less, but not something else."""
     told = row.take("birth_date", ledger_values.day)
     sex = row.take("sex", lambda cell: choice("sex", cell, "sex"))
@@ -259,7 +261,7 @@ def _compare_birth_and_sex(row: _Row, who: Identity | None, today: date) -> None
         row.problem("sex", "sex_differs", stops=True)
 
 
-def _place(row: _Row) -> tuple[float | None, float | None]:
+def _place(row: RowCells) -> tuple[float | None, float | None]:
     """Longitude and latitude, both or neither."""
     longitude = row.take("longitude", lambda cell: ledger_values.degrees(cell, EAST))
     latitude = row.take("latitude", lambda cell: ledger_values.degrees(cell, NORTH))
@@ -271,7 +273,7 @@ def _place(row: _Row) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _own(row: _Row, county: str | None) -> str | None:
+def _own(row: RowCells, county: str | None) -> str | None:
     """The county of the ledger for a row that names none; one that is named wrongly may be another."""
     return county if county and len(county) == 6 and not row.is_bad("county") else None
 

@@ -1,4 +1,5 @@
-"""Which column of a sheet holds what: the heading row is found by its words (config/ledger_columns.toml).
+"""Which column of a sheet holds what: the heading row is found by its words (config/ledger_columns.toml,
+config/sheet_columns.toml).
 
 Words are compared exactly after folding. A heading that could be two things is told to a person, never guessed.
 """
@@ -93,8 +94,9 @@ class _Match:
 @cache
 def kinds() -> dict[str, Kind]:
     """The kinds of sheets that can be read, by key."""
-    table = tomllib.loads(files("config").joinpath("ledger_columns.toml").read_text("utf-8"))
-    return {key: Kind.model_validate(value) for key, value in table.items()}
+    read = [files("config").joinpath(f"{name}_columns.toml").read_text("utf-8") for name in ("ledger", "sheet")]
+    tables = [table for text in read for table in tomllib.loads(text).items()]
+    return {key: Kind.model_validate(value) for key, value in tables}
 
 
 def find_columns(rows: Sequence[Row], kind: str = "ledger") -> Columns:

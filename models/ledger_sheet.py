@@ -56,8 +56,9 @@ class Sheet:
     sheets: tuple[str, ...]
 
 
-def read_sheet(data: bytes, name: str) -> Sheet:
-    """The sheet of a file that reads most like a ledger; `name` is only shown. Raises SheetError, nothing else.
+def read_sheet(data: bytes, name: str, kind: str = "ledger") -> Sheet:
+    """The sheet of a file that reads most like one of this kind (models/ledger_columns.py); `name` is only shown.
+    Raises SheetError, nothing else.
 
     Up to 64 MiB, 200,000 rows, 200 columns and 6 million cells; a workbook unpacks to 512 MiB at most. Cells merged
     downwards are filled where that is meant (county, town, village) and the file says that they are merged; .xlsb and
@@ -70,19 +71,19 @@ def read_sheet(data: bytes, name: str) -> Sheet:
     if not data.strip():
         raise SheetError("empty")
     if data.startswith(_WORKBOOKS):
-        return _from_workbook(data)
+        return _from_workbook(data, kind)
     start = data[:2000].lstrip(b"\xef\xbb\xbf\r\n\t ").lower()
     if start.startswith((b"<?xml", b"<html", b"<!doctype", b"<table", b"<head", b"<meta", b"<style", b"<div")):
         raise SheetError("web_page")
     if data.startswith(_OTHERS):
         raise SheetError("not_a_table")
-    return _from_text(data, name)
+    return _from_text(data, name, kind)
 
 
 # --- workbooks ---
 
 
-def _from_workbook(data: bytes) -> Sheet:
+def _from_workbook(data: bytes, kind: str) -> Sheet:
     command = [sys.executable, "-I", ledger_workbook.__file__]
     with subprocess.Popen(  # noqa: S603 our own file
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -91,7 +92,7 @@ def _from_workbook(data: bytes) -> Sheet:
         clock.start()
         try:
             assert process.stdin and process.stdout
-            return _talk(process.stdin, process.stdout, data)
+            return _talk(process.stdin, process.stdout, data, kind)
         except (EOFError, BrokenPipeError):
             # It was ended by a limit, or by the reader, which asked for more memory than there is.
             raise SheetError("too_large", most="memory") from None
@@ -102,22 +103,24 @@ def _from_workbook(data: bytes) -> Sheet:
                 process.stdin.close()  # type: ignore[union-attr]  # a pipe was asked for
 
 
-def _talk(to: IO[bytes], back: IO[bytes], data: bytes) -> Sheet:
+def _talk(to: IO[bytes], back: IO[bytes], data: bytes, kind: str) -> Sheet:
     _send(to, data)
     heads: list[tuple[str, list[Row], Ranges]] = _hear(back)
     if not any(any(cell != "" for row in head for cell in row) for _name, head, _merged in heads):
         raise SheetError("empty")
-    fits = [fit(_filled(head, merged, HEAD)) for _name, head, merged in heads]
+    fits = [fit(_filled(head, merged, HEAD), kind) for _name, head, merged in heads]
     chosen = max(range(len(heads)), key=lambda index: (fits[index], -index))
     if not fits[chosen]:
         # The words for the first one that is not empty are the ones to tell.
         chosen = next(index for index, (_n, head, _m) in enumerate(heads) if any(c != "" for r in head for c in r))
         _name, head, merged = heads[chosen]
-        find_columns(_filled(head, merged, HEAD))
+        find_columns(_filled(head, merged, HEAD), kind)
     _send(to, chosen)
     rows: list[Row]
     rows, merged = _hear(back)
-    return Sheet(heads[chosen][0], None, _with_merged(rows, merged), tuple(name for name, _head, _merged in heads))
+    return Sheet(
+        heads[chosen][0], None, _with_merged(rows, merged, kind), tuple(name for name, _head, _merged in heads)
+    )
 
 
 def _send(to: IO[bytes], what: Any) -> None:
@@ -135,10 +138,10 @@ def _hear(back: IO[bytes]) -> Any:
     return answer
 
 
-def _with_merged(rows: list[Row], merged: Ranges) -> list[Row]:
+def _with_merged(rows: list[Row], merged: Ranges, kind: str) -> list[Row]:
     """The rows with the headings' merged cells filled, and below them the merged cells of the columns that want it."""
     head = _filled(rows[:HEAD], merged, HEAD)
-    columns = find_columns(head)
+    columns = find_columns(head, kind)
     wanted = columns.merged()
     below = [
         (max(top, columns.row), left, bottom, left)
@@ -163,10 +166,10 @@ def _filled(rows: list[Row], merged: Ranges, limit: int) -> list[Row]:
 # --- text ---
 
 
-def _from_text(data: bytes, name: str) -> Sheet:
+def _from_text(data: bytes, name: str, kind: str) -> Sheet:
     if len(_CONTROL.findall(data[:4000])) > 20:
         raise SheetError("not_a_table")
-    encoding, text = _decoded(data)
+    encoding, text = _decoded(data, kind)
     text = text.removeprefix("\ufeff").rstrip("\x1a\0")
     if "\0" in text:
         raise SheetError("not_a_table")
@@ -175,28 +178,28 @@ def _from_text(data: bytes, name: str) -> Sheet:
     said = _SEPARATOR.match(text)
     if said:
         text = text[said.end() :]
-    rows = list(_records(text, said[1] if said else _delimiter(text)))
-    find_columns(rows)
+    rows = list(_records(text, said[1] if said else _delimiter(text, kind)))
+    find_columns(rows, kind)
     return Sheet(name, encoding, rows, (name,))
 
 
-def _decoded(data: bytes) -> tuple[str, str]:
+def _decoded(data: bytes, kind: str) -> tuple[str, str]:
     """The text and what it was written in. Raises SheetError("encoding") or ("not_a_table")."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding, data[len(mark) :].decode(encoding, "replace")
     if b"\0" in data[:4000]:
         tries = [("utf-16-le", "strict"), ("utf-16-be", "strict")]
-        return _fitting(data, tries) or _refuse("not_a_table")
+        return _fitting(data, tries, kind) or _refuse("not_a_table")
     with contextlib.suppress(UnicodeDecodeError):
         return "utf-8", data.decode("utf-8")
     # Text of one Chinese encoding often decodes as another, into nonsense: the headings tell which it is.
     names = ["gb18030", "big5hkscs"]
-    found = _fitting(data, [(name, "strict") for name in names])
+    found = _fitting(data, [(name, "strict") for name in names], kind)
     if found is None:
         best = from_bytes(data[:64_000]).best()
         guessed = [(best.encoding, "strict")] if best else []
-        found = _fitting(data, [*guessed, *[(name, "replace") for name in ("utf-8", *names)]])
+        found = _fitting(data, [*guessed, *[(name, "replace") for name in ("utf-8", *names)]], kind)
     if found is None:
         with contextlib.suppress(UnicodeDecodeError):
             return "gb18030", data.decode("gb18030")
@@ -207,17 +210,17 @@ def _refuse(reason: str) -> tuple[str, str]:
     raise SheetError(reason)
 
 
-def _fitting(data: bytes, tries: list[tuple[str, str]]) -> tuple[str, str] | None:
+def _fitting(data: bytes, tries: list[tuple[str, str]], kind: str) -> tuple[str, str] | None:
     """The first encoding in which there are headings, with the text."""
     for encoding, errors in tries:
         with contextlib.suppress(UnicodeError, LookupError):
             text = data.decode(encoding, errors)
-            if max(_fits(text).values()):
+            if max(_fits(text, kind).values()):
                 return encoding, text
     return None
 
 
-def _fits(text: str) -> dict[str, int]:
+def _fits(text: str, kind: str) -> dict[str, int]:
     """How many headings are found with each delimiter."""
     fits: dict[str, int] = {}
     for delimiter in _DELIMITERS:
@@ -225,12 +228,12 @@ def _fits(text: str) -> dict[str, int]:
         head: list[Row] = []
         with contextlib.suppress(csv.Error):
             head.extend(tuple(row) for row in islice(reader, HEAD))
-        fits[delimiter] = fit(head)
+        fits[delimiter] = fit(head, kind)
     return fits
 
 
-def _delimiter(text: str) -> str:
-    fits = _fits(text)
+def _delimiter(text: str, kind: str) -> str:
+    fits = _fits(text, kind)
     return max(_DELIMITERS, key=lambda mark: (fits[mark], text[:_SHOWN].count(mark)))
 
 

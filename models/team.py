@@ -125,7 +125,7 @@ def create(session: Session, by: str, name: str, region: str, kind: str = GENERA
     size = rules().pairing.team_capacity if capacity is None else capacity
     called = _checked_name(name)
     _check_capacity(size)
-    found = _named(session, called, place.code)
+    found = named(session, called, place.code)
     if found is not None:
         if (found.made_by, found.kind, found.capacity) == (by, kind, size):
             return found
@@ -149,7 +149,7 @@ def rename(session: Session, by: str, team_id: str, name: str) -> Team:
     """Give it another name. Raises TeamError."""
     team = _to_decide(session, by, team_id)
     called = _checked_name(name)
-    other = _named(session, called, team.region)
+    other = named(session, called, team.region)
     if other is not None and other.id != team.id:
         raise TeamError("taken")
     return _changed(session, by, team, "name", called, said="")
@@ -350,7 +350,8 @@ def tell(session: Session, row: str, person_id: str, news: str) -> None:
         enqueue(session, person_id, "notice.team", {"member": row, "news": news}, unique_key=f"team:{row}:{news}")
 
 
-def _named(session: Session, name: str, region: str) -> Team | None:
+def named(session: Session, name: str, region: str) -> Team | None:
+    """The standing team of exactly this name in exactly this region."""
     query = select(Team).where(Team.region == region, Team.name == name, col(Team.ended_at).is_(None))
     return session.exec(query).first()
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from bot.commands import merging
+from bot.commands import merging, rosters
 from bot.commands.shared import (
     Problem,
     configured,
@@ -61,7 +61,9 @@ _Problems = Annotated[
 
 def add(app: typer.Typer) -> None:
     """Register the commands."""
-    group = typer.Typer(no_args_is_help=True, help=_("导入台账：先检查，再收下，收下后还能撤回。"))
+    group = typer.Typer(
+        no_args_is_help=True, help=_("导入台账：先检查，再收下，收下后还能撤回。也导入团队、专员、机构和阵地。")
+    )
     group.command(help=_("检查一份台账（Excel 或 CSV），只看会改变什么；加 --take 才收下。"))(ledger)
     group.command("list", help=_("最近的导入批次。"))(list_batches)
     group.command(help=_("查看一个批次：各种行数和有问题的行。"))(show)
@@ -70,6 +72,7 @@ def add(app: typer.Typer) -> None:
     group.command(help=_("丢掉一个没有收下的批次。"))(drop)
     group.command(help=_("台账留下的疑问：新台账里没有了的人，两个区县都有的人；用 --answer 答复。"))(questions)
     merging.add(group)
+    rosters.add(group)
     app.add_typer(group, name="import")
 
 
@@ -168,7 +171,7 @@ def take(
 
 
 def _take(database: Database, batch_id: str, doubtful: str, many_gone: bool) -> None:
-    rows = _numbers(doubtful)
+    rows = rosters.row_numbers(doubtful)
     try:
         with progress_bar(_("收下")) as heard:
             batch = ledger_import.take(database, batch_id, by=MACHINE, doubtful=rows, many_gone=many_gone, told=heard)
@@ -177,13 +180,6 @@ def _take(database: Database, batch_id: str, doubtful: str, many_gone: bool) -> 
     say(_("已收下：{counts}。要撤回：nuanyang import undo {id}").format(counts=_counts(batch), id=batch.id))
     if batch.counts.get("gone"):
         say(_("新台账里没有的人一个也没有动，等负责的人答复：nuanyang import questions"))
-
-
-def _numbers(text: str) -> list[int]:
-    parts = [part for part in text.replace("，", ",").split(",") if part.strip()]
-    if not all(part.strip().isascii() and part.strip().isdigit() for part in parts):
-        raise Problem(_("--doubtful 写行号，用逗号隔开，如 12,18。"))
-    return [int(part) for part in parts]
 
 
 def undo(batch_id: _Batch) -> None:

@@ -31,6 +31,7 @@ def add(app: typer.Typer) -> None:
     group.command("list", help=_("列出机构和它们的结对。"))(list_all)
     group.command(help=_("写一份团队和机构的协议，由队长在聊天里接受。"))(pair)
     group.command(help=_("结束一个机构现在的结对。"))(end)
+    group.command(help=_("结束一个机构本身（停办，或登记错了）；还有结对的要先结束结对。"))(close)
     app.add_typer(group, name="institution")
 
 
@@ -112,8 +113,19 @@ def end(number: _Number, by: _By) -> None:
     say(_("已结束这个机构的结对。"))
 
 
+def close(number: _Number, by: _By) -> None:
+    """It is one no more."""
+    with opened() as database, database.write() as session:
+        one = _found(session, number)
+        try:
+            institution.end(session, person_of(session, by), one.id)
+        except InstitutionError as error:
+            raise Problem(_why(error.reason)) from None
+    say(_("已结束这个机构。"))
+
+
 def _found(session: Session, number: str) -> Institution:
-    one = by_institution_number(session, number)
+    one = by_institution_number(session, number.strip())
     if one is None or one.ended_at is not None:
         raise Problem(_("没有这个机构：编号见 nuanyang institution list。"))
     return one
@@ -125,6 +137,7 @@ def _why(reason: str) -> str:
         "county": _("--county 要写区县的代码，如 440106（不设区县的市写 4 位）。"),
         "name": _("请写机构的名称，最多 {most} 个字。").format(most=institution.LONGEST_NAME),
         "kind": _("--kind 要写 rehabilitation、care、employment、school 或 other。"),
+        "paired": _("这个机构还有结对，或有协议等队长接受：先运行 nuanyang institution end。"),
         "taken": _("这个区县已经登记过同名的机构。"),
     }.get(reason, reason)
 
