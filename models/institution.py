@@ -76,7 +76,8 @@ def create(session: Session, by: str, name: str, kind: str, county: str) -> Inst
         raise InstitutionError("scope")
     if named(session, plain, county) is not None:
         raise InstitutionError("taken")
-    row = Institution(number=new_number(), name=plain, kind=kind, county=county, made_by=by, made_at=now_of(session))
+    number = _unused_number(session)
+    row = Institution(number=number, name=plain, kind=kind, county=county, made_by=by, made_at=now_of(session))
     session.add(row)
     session.flush()
     audit.note(session, by, "institution.made", row.id, county=county, kind=kind)
@@ -138,3 +139,11 @@ def _locked(session: Session, by: str, institution_id: str) -> Institution:
     if not may_see(session, by, row.county):
         raise InstitutionError("scope")
     return row
+
+
+def _unused_number(session: Session) -> str:
+    """A number that none had before; the unique key stands behind it."""
+    while True:
+        number = new_number()
+        if by_institution_number(session, number) is None:
+            return number

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from sqlmodel import Session
@@ -27,7 +28,7 @@ from models.ledger_sheet import read_sheet
 from models.ledger_values import Bad, footers, plain, says_nothing, shown
 
 MOST_LINES = 20_000
-SLICE = 50  # rows of one transaction, for which others wait on SQLite
+SLICE = 25  # rows of one transaction, for which others wait on SQLite
 
 _WITH_FRACTION = re.compile(r"([0-9]+)\.0+")
 _NUMBER = re.compile(r"[0-9]{6,12}")
@@ -316,6 +317,7 @@ def region(here: str | None) -> Callable[[Cell], str | None]:
     return read
 
 
+@lru_cache(maxsize=1024)
 def _one_region(written: str, here: str | None) -> str:
     found: Sequence[regions.Region] = regions.search(written, limit=99)
     if not found:

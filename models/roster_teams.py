@@ -37,12 +37,13 @@ class Teams:
     name = "teams"
 
     def __init__(self) -> None:
-        self._standing: set[tuple[str, ...]] = set()
+        self._standing: dict[str, set[str]] = {}
 
     def prepare(self, session: Session) -> None:
-        """The names that stand, as they are compared."""
-        rows = session.exec(select(Team.name, Team.region).where(col(Team.ended_at).is_(None)))
-        self._standing = {(folded(name), code) for name, code in rows}
+        """The names that stand, as they are compared, and where."""
+        self._standing = {}
+        for name, code in session.exec(select(Team.name, Team.region).where(col(Team.ended_at).is_(None))):
+            self._standing.setdefault(folded(name), set()).add(code)
 
     def read(self, row: RowCells, here: str | None) -> TeamEntry | None:
         """The row as it is meant."""
@@ -66,8 +67,11 @@ class Teams:
             if found is not None:
                 changed = self._change(doing, found, entry)
                 return CHANGED if self._take_in(doing, found, entry) or changed else SAME
-            if self.key(entry) in self._standing:
-                doing.doubt("name", "alike")
+            for place in self._standing.get(folded(entry.name), ()):
+                if place == entry.region:
+                    doing.doubt("name", "alike")
+                elif regions.within(place, entry.region) or regions.within(entry.region, place):
+                    doing.doubt("region", "above_or_below")
             kind = STUDENT if entry.student else GENERAL
             made = team.create(doing.session, doing.by, entry.name, entry.region, kind, entry.capacity)
         except TeamError as error:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from config import regions
 from models import audit
 from models.beneficiary import may_see
-from models.database import now_of
+from models.database import insert_once, now_of
 from models.ids import new_id, new_number
 
 KINDS = ("v_station", "post", "base", "home", "other")
@@ -28,12 +28,20 @@ class Station(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         CheckConstraint("capacity > 0", name="capacity"),
+        Index(
+            "uq_station_standing",
+            "county",
+            "name",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     number: str = Field(unique=True)
     name: str
     kind: str
-    county: str = Field(index=True)
+    county: str
     town: str | None = None
     address: str = ""
     opening_hours: str = ""
@@ -78,20 +86,25 @@ def create(session: Session, by: str, name: str, kind: str, county: str, about: 
         raise StationError("scope")
     if named(session, plain, county) is not None:
         raise StationError("taken")
-    row = Station(
-        number=new_number(),
-        name=plain,
-        kind=kind,
-        county=county,
-        town=told.town,
-        address=told.address or "",
-        opening_hours=told.opening_hours or "",
-        capacity=told.capacity,
-        made_by=by,
-        made_at=now_of(session),
+    key = new_id()
+    made = session.execute(
+        insert_once(session, Station).values(
+            id=key,
+            number=_unused_number(session),
+            name=plain,
+            kind=kind,
+            county=county,
+            town=told.town,
+            address=told.address or "",
+            opening_hours=told.opening_hours or "",
+            capacity=told.capacity,
+            made_by=by,
+            made_at=now_of(session),
+        )
     )
-    session.add(row)
-    session.flush()
+    if not getattr(made, "rowcount", 0):  # somebody else was faster
+        raise StationError("taken")
+    row = session.get_one(Station, key)
     audit.note(session, by, "station.made", row.id, county=county, kind=kind)
     return row
 
@@ -136,6 +149,14 @@ def named(session: Session, name: str, county: str) -> Station | None:
 def by_station_number(session: Session, number: str) -> Station | None:
     """The one with this number."""
     return session.exec(select(Station).where(Station.number == number)).first()
+
+
+def _unused_number(session: Session) -> str:
+    """A number that none had before; the unique key stands behind it."""
+    while True:
+        number = new_number()
+        if by_station_number(session, number) is None:
+            return number
 
 
 def _said(about: About) -> dict[str, str | int]:

@@ -195,6 +195,14 @@ def test_nearly_the_same_name_is_taken_only_when_somebody_looked(desk: Path, cap
     assert counts(imported(capsys, "teams", file, "--take")) == (0, 0, 1, 0, 0)
 
 
+def test_the_same_name_in_the_city_of_a_countys_team_is_doubtful(desk: Path, capsys: Out) -> None:
+    imported(capsys, "teams", given(desk, TEAM_HEADS, SUN), "--take")
+    said = imported(capsys, "teams", given(desk, TEAM_HEADS, ("阳光一队", "广州市", "", "", "", "")), "--take")
+    assert counts(said) == (0, 0, 0, 1, 0) and "上级或下级" in said
+    elsewhere = given(desk, TEAM_HEADS, ("阳光一队", "越秀区", "", "", "", ""))
+    assert counts(imported(capsys, "teams", elsewhere, "--take")) == (1, 0, 0, 0, 0)
+
+
 def test_the_rows_with_problems_come_as_a_file_that_can_be_handed_in_again(desk: Path, capsys: Out) -> None:
     saved = desk / "待改.xlsx"
     file = given(desk, TEAM_HEADS, SUN, ("=1+1", "没有的地方", "也许", "", "", ""))

@@ -25,6 +25,7 @@ from tests.faults.wire import AGAIN, Answer, Said, Wire
 CONTRACT = 4.0  # seconds within which each update is acknowledged
 DAY = 86_400
 RECORD = "这条求助已经记下"
+URGENT_SECONDS = 1.0  # within which a cry for help is answered (the product's promise)
 _HOURS = re.compile(r"每天 (\d\d:\d\d) 到 (\d\d:\d\d) 不打扰你")
 
 
@@ -88,6 +89,16 @@ def sort_of(text: str) -> str:
     if hours:
         return f"{hours[1]} {hours[2]}"
     return "record" if RECORD in text else ""
+
+
+def _with_record(said: Said, came: list[Answer]) -> list[Answer]:
+    """The answers that are compared. A cry for help is answered after a second at the latest, if need be with the
+    numbers to call alone, before anything is written down: a life before the record (bot/receive.py). So where one took
+    that long, another copy of it may have got the whole answer."""
+    slow = max((each.took for each in came), default=0.0) >= URGENT_SECONDS
+    if not slow or answer_to(said) != "record":
+        return came
+    return [each for each in came if not each.text or RECORD in each.text]
 
 
 class Writing:
@@ -195,14 +206,14 @@ class Writing:
         if said.click:
             return  # the words to call for help may come twice; the records are what counts
         self._owed[said.sender][answer_to(said)] += 1
-        text = next((answer.text for answer in came if answer.text), "")
+        text = next((answer.text for answer in _with_record(said, came) if answer.text), "")
         if text:
             self._hear(said.sender, text)
         self.found.spooled += not text
 
     def _compare(self, said: Said, came: list[Answer]) -> None:
         """Answers to the same message are the same, to the byte that the platform opens."""
-        wholes = {each.whole if each.text else "" for each in came if not each.why}
+        wholes = {each.whole if each.text else "" for each in _with_record(said, came) if not each.why}
         self.found.silent += len(wholes) > 1 and "" in wholes
         if len(wholes - {""}) > 1:
             self.found.different += 1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tests.faults.player import AGAIN
+from tests.faults.player_crowd import RECORD, _with_record
 from tests.faults.senders import Call, judge
 from tests.faults.test_copies import LeaseNote, without_a_lease
 from tests.faults.test_platform_answers import _early, _refreshes
+from tests.faults.wire import Answer, Said
 
 
 def call(at: float, words: str = "【a】", **more: object) -> Call:
@@ -58,3 +60,12 @@ def test_a_call_without_a_lease_is_seen() -> None:
     good = [call(2, copy="a"), call(4, copy="a"), call(6, copy="b")]
     bad = [call(0.5, copy="a"), call(2, copy="b"), call(6, copy="a"), call(9, copy="b"), call(2, copy="a", account="t")]
     assert without_a_lease([*good, *bad], notes, copies) == bad
+
+
+def test_the_words_to_call_for_help_may_come_before_the_record_only_where_a_second_has_passed() -> None:
+    cry = Said("wechat", "o", 1, 0, "我很担心TA，1")
+    hours = Said("wechat", "o", 2, 0, "免打扰 21:00-08:00")
+    whole, bare = Answer(f"110\n{RECORD}", took=0.2), Answer("110", took=1.02)
+    assert _with_record(cry, [whole, bare]) == [whole]
+    assert _with_record(cry, [whole, Answer("110", took=0.3)]) == [whole, Answer("110", took=0.3)], "too early for that"
+    assert _with_record(hours, [bare, whole]) == [bare, whole], "every other answer is the same each time"

@@ -34,6 +34,11 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_station')),
     sa.UniqueConstraint('number', name=op.f('uq_station_number'))
     )
-    with op.batch_alter_table('station', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_station_county'), ['county'], unique=False)
-
+    with op.batch_alter_table("station", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_station_standing",
+            ["county", "name"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
