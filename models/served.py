@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from models import role
 from models.beneficiary import Beneficiary, locked, may_see
@@ -12,7 +13,7 @@ from models.contact import reachable
 from models.institution import Institution
 from models.outbox import REPLY, enqueue
 from models.pairing import Stint
-from models.person import doors
+from models.person import doors, family
 from models.team import LEADER, TeamMember
 
 Served = Beneficiary | Institution
@@ -78,6 +79,29 @@ def servers(session: Session, stint: Stint) -> tuple[str, ...]:
         return (str(stint.person_id),)
     found = leaders(session, stint.team_id)
     return (stint.person_id,) if stint.person_id in found else found
+
+
+def serves(session: Session, stint: Stint, by: str) -> bool:
+    """Whether this one may act for whoever serves in a stint: the volunteer, or whoever leads the team today."""
+    own = set(family(session, by))
+    return stint.person_id in own if stint.team_id is None else bool(own.intersection(leaders(session, stint.team_id)))
+
+
+def serves_now(session: Session, stint: Stint, reader: str) -> bool:
+    """Whether the reader is one of its `servers`, and so reads what those who serve read."""
+    return bool(set(servers(session, stint)).intersection(family(session, reader)))
+
+
+def led_by(person_ids: Sequence[str]) -> Any:
+    """The ids of the teams that one of these leads today, as part of a query."""
+    query = select(TeamMember.team_id).where(TeamMember.part == LEADER, col(TeamMember.left_at).is_(None))
+    return query.where(col(TeamMember.person_id).in_(person_ids))
+
+
+def served_by(person_ids: Sequence[str]) -> Any:
+    """Which stints one of these serves in, alone or for a team they lead today, as part of a query."""
+    alone = and_(col(Stint.team_id).is_(None), col(Stint.person_id).in_(person_ids))
+    return or_(alone, col(Stint.team_id).in_(led_by(person_ids)))
 
 
 def answering(session: Session, county: str) -> list[str]:
