@@ -136,7 +136,9 @@ def accept(session: Session, stint_id: str, person_id: str, version: datetime) -
         relaying.taken(session, stint)
         return stint
     begin(session, stint)
-    tell_responsible(session, served, "notice.opened", {"stint": stint.id}, f"opened:{stint.id}", stint.made_by)
+    tell_responsible(
+        session, served, "notice.opened", {"stint": stint.id}, f"opened:{stint.id}", stint.made_by, team=stint.team_id
+    )
     return stint
 
 
@@ -207,5 +209,7 @@ def remind_unfinished(session: Session, among: Sequence[str]) -> int:
         week = (now_of(session) - stint.made_at).days // 7
         key = f"unfinished:{stint.id}:{week}"
         served, params = served_of(session, stint), {"stint": stint.id}
-        told += tell_responsible(session, served, "notice.unfinished", params, key, stint.made_by, priority=REMINDER)
+        told += tell_responsible(
+            session, served, "notice.unfinished", params, key, stint.made_by, team=stint.team_id, priority=REMINDER
+        )
     return told

@@ -14,7 +14,7 @@ from models.institution import Institution
 from models.outbox import REPLY, enqueue
 from models.pairing import Stint
 from models.person import doors, family
-from models.team import LEADER, TeamMember
+from models.team import LEADER, Team, TeamMember
 
 Served = Beneficiary | Institution
 
@@ -62,7 +62,10 @@ def decides(session: Session, by: str, stint: Stint) -> bool:
 
 
 def _of_team(session: Session, by: str, team_id: str | None) -> bool:
-    return any((held.scope_kind, held.scope) == ("team", team_id) for held in role.grants(session, by))
+    team = session.get(Team, team_id) if team_id is not None else None
+    if team is None:
+        return False
+    return any((held.scope_kind, held.scope) == ("team", team.number) for held in role.grants(session, by))
 
 
 def leaders(session: Session, team_id: str) -> tuple[str, ...]:
@@ -117,13 +120,15 @@ def tell_responsible(
     key: str,
     first: str = "",
     *,
+    team: str | None = None,
     priority: int = REPLY,
 ) -> int:
-    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many.
-    What time brings, and not somebody's act, waits for the morning (`priority` REMINDER)."""
+    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many. Of
+    an institution the specialists of the `team` that serves it answer, too. What time brings, and not somebody's act,
+    waits for the morning (`priority` REMINDER)."""
     still = role.covers_county(session, first, somebody.county) if first else False
     if first and isinstance(somebody, Institution):
-        still = still or any(held.scope_kind == "team" for held in role.grants(session, first))
+        still = still or _of_team(session, first, team)
     people = [first] if still and doors(session, first) else answering(session, somebody.county)
     for one in people:
         enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=priority)
