@@ -29,8 +29,8 @@ from models.database import vault_of
 from models.institution import Institution
 from models.page import issue_page
 from models.pairing import AGREEING, ENDED, OPEN, Stint
-from models.person import Person, family
-from models.served import served_of, servers
+from models.person import Person
+from models.served import served_of, serves_now
 from models.stints import StintError, standing_of
 
 
@@ -227,7 +227,7 @@ def _look_talk(facts: LookFacts) -> Talk:
 
 def _look(session: Session, person: Person, command: Look) -> Reply:
     stint, place = session.get(Stint, command.stint), here(session)
-    if stint is None or stint.person_id not in family(session, person.id) or not looking.may_look(session, stint):
+    if stint is None or not serves_now(session, stint, person.id) or not looking.may_look(session, stint):
         return Reply(_("现在看不了：约定的见面前后 24 小时内才能看。要改时间请回复“联系专员”。"))
     if not place.sensitive_in_chat:
         if not place.public_url:
@@ -259,7 +259,7 @@ def address_page(session: Session, reader: str, stint_id: str, *, reading: bool)
     shown now, which is logged."""
     stint = session.get(Stint, stint_id)
     person = session.get(Person, reader)
-    if stint is None or person is None or stint.person_id not in family(session, reader):
+    if stint is None or person is None or not serves_now(session, stint, reader):
         return None
     if not looking.may_look(session, stint):
         return None
@@ -277,7 +277,7 @@ def _mine(session: Session, person: Person, params: dict[str, Any], *states: str
     stint = session.get(Stint, str(params["stint"]))
     if stint is None or stint.state not in states:
         return None
-    return stint if set(servers(session, stint)).intersection(family(session, person.id)) else None
+    return stint if serves_now(session, stint, person.id) else None
 
 
 def _meeting(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

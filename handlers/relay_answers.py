@@ -23,9 +23,10 @@ from models.beneficiary import GONE, Beneficiary
 from models.offering import standing_relay
 from models.page import issue_page
 from models.pairing import OPEN, Stint
-from models.person import Person, family
+from models.person import Person
 from models.relay import CANCELLED, SEEKING
 from models.relaying_lists import Handing
+from models.served import servers
 from models.stints import StintError, responsible_today
 
 
@@ -74,7 +75,7 @@ def _term_talk(facts: RelayFacts) -> Talk:
 
 def _answer(session: Session, person: Person, command: Answer) -> Reply:
     found = relaying_lists.standing(session, command.relay)
-    if found is None or found.stint.person_id not in family(session, person.id):
+    if found is None or not relaying.serves(session, found.stint, person.id):
         return _settled()
     try:
         if command.what == "again":
@@ -115,7 +116,7 @@ def _go_on_talk(facts: RelayFacts) -> Talk:
 
 def _go_on(session: Session, person: Person, relay: str) -> Reply:
     found = relaying_lists.standing(session, relay)
-    if found is None or found.stint.state != OPEN or found.stint.person_id not in family(session, person.id):
+    if found is None or found.stint.state != OPEN or not relaying.serves(session, found.stint, person.id):
         return _settled()
     who = served(session, person, found.somebody)
     try:
@@ -151,7 +152,7 @@ def _give_choices() -> tuple[Choice, ...]:
 
 def _give(session: Session, person: Person, relay: str) -> Reply:
     found = relaying_lists.handing(session, relay)
-    if found is None or found.stint.person_id not in family(session, person.id):
+    if found is None or not relaying.serves(session, found.stint, person.id):
         return _settled()
     who, successor = served(session, person, found.somebody), found.successor
     try:
@@ -160,7 +161,7 @@ def _give(session: Session, person: Person, relay: str) -> Reply:
         if error.reason == "waits":
             return Reply(_("接的人还没有接受结对协议，接受了会告诉你。在那以前还是你。"), (_contact(),))
         return _settled()
-    next_one = volunteer(session, successor.person_id if successor else None)
+    next_one = volunteer(session, _who_serves(session, successor))
     text = _("记下了，已经交接。从现在起由{next}照看{who}。谢谢你做的一切，也祝你一切顺利！")
     return Reply(text.format(next=next_one, who=who))
 
@@ -217,6 +218,11 @@ def note_page(session: Session, reader: str, relay: str, *, reading: bool) -> Wr
     return Written(_("交接留言"), words, _("只用来做好交接，请不要转发。"))
 
 
+def _who_serves(session: Session, stint: Stint | None) -> str | None:
+    """Who is spoken of as the one who serves: of a team whoever leads it today."""
+    return next(iter(servers(session, stint)), None) if stint is not None else None
+
+
 # --- what is told ---
 
 
@@ -256,7 +262,8 @@ def _hand_over(session: Session, person: Person, params: dict[str, Any]) -> Repl
     if found is None or found.relay.taken_at is None or found.stint.state != OPEN or found.successor is None:
         return None
     who = served(session, person, found.somebody)
-    lines = [_("好消息：{who}有人接了，是{next}。").format(who=who, next=volunteer(session, found.successor.person_id))]
+    next_one = volunteer(session, _who_serves(session, found.successor))
+    lines = [_("好消息：{who}有人接了，是{next}。").format(who=who, next=next_one)]
     if found.relay.hands_over_on is not None:
         lines.append(_("交接日：{day}。").format(day=with_weekday(found.relay.hands_over_on)))
     lines.append(_("建议你们一起去一次，当面介绍。时间由专员帮忙约。交接好了，请选“交接好了”；在那以前还是你。"))
@@ -270,9 +277,8 @@ def _day(session: Session, person: Person, params: dict[str, Any]) -> Reply | No
     found, day = relaying_lists.standing(session, str(params["relay"])), day_of(str(params["day"]))
     if found is None or day is None or found.relay.hands_over_on != day:
         return None
-    mine = found.stint.person_id in family(session, person.id)
-    successor = found.successor.person_id if found.successor else None
-    other = successor if mine else found.stint.person_id
+    mine = relaying.serves(session, found.stint, person.id)
+    other = _who_serves(session, found.successor if mine else found.stint)
     lines = [_("{who}的交接日定在 {day}。").format(who=served(session, person, found.somebody), day=with_weekday(day))]
     if other is not None:
         lines.append(_("建议你和{other}那天一起去一次；去不了就告诉专员。").format(other=volunteer(session, other)))

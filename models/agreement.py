@@ -21,8 +21,7 @@ from models.database import now_of
 from models.obstacles import Candidate, leads, unfit
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Stint
-from models.person import family
-from models.served import Served, decides, locked_stint, served_of, servers, tell_responsible
+from models.served import Served, decides, locked_stint, served_of, servers, serves, tell_responsible
 from models.stints import (
     StintError,
     end_stint,
@@ -114,7 +113,7 @@ def accept(session: Session, stint_id: str, person_id: str, version: datetime) -
     "gone", "scope" — somebody else's; "changed" — it was written anew meanwhile; or why they may not serve any more
     (as `obstacles.unfit`)."""
     stint = locked_stint(session, stint_id)
-    if stint is None or stint.part != LEAD or not _serves(session, stint, person_id):
+    if stint is None or stint.part != LEAD or not serves(session, stint, person_id):
         raise StintError("scope")
     if stint.state == OPEN or (stint.state == AGREEING and stint.accepted_at is not None):
         return stint
@@ -137,15 +136,10 @@ def accept(session: Session, stint_id: str, person_id: str, version: datetime) -
         relaying.taken(session, stint)
         return stint
     begin(session, stint)
-    tell_responsible(session, served, "notice.opened", {"stint": stint.id}, f"opened:{stint.id}", stint.made_by)
+    tell_responsible(
+        session, served, "notice.opened", {"stint": stint.id}, f"opened:{stint.id}", stint.made_by, team=stint.team_id
+    )
     return stint
-
-
-def _serves(session: Session, stint: Stint, person_id: str) -> bool:
-    """Whether they may say yes for it: the volunteer, or whoever leads the team."""
-    if stint.person_id is not None and stint.person_id in family(session, person_id):
-        return True
-    return stint.team_id is not None and leads(session, person_id, stint.team_id)
 
 
 def _before(session: Session, stint: Stint) -> Stint | None:
@@ -215,5 +209,7 @@ def remind_unfinished(session: Session, among: Sequence[str]) -> int:
         week = (now_of(session) - stint.made_at).days // 7
         key = f"unfinished:{stint.id}:{week}"
         served, params = served_of(session, stint), {"stint": stint.id}
-        told += tell_responsible(session, served, "notice.unfinished", params, key, stint.made_by, priority=REMINDER)
+        told += tell_responsible(
+            session, served, "notice.unfinished", params, key, stint.made_by, team=stint.team_id, priority=REMINDER
+        )
     return told

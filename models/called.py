@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from models import audit
 from models.beneficiary import Beneficiary, is_minor, may_see, record_of
 from models.database import now_of, vault_of
 from models.family_consent import holds_door
-from models.pairing import Stint
+from models.pairing import ENDED, Stint
 from models.person import Person, address_form, family
+from models.served import served_by
 
 _TWO = (
     "欧阳",
@@ -64,10 +65,11 @@ def called_by(session: Session, somebody: Beneficiary, viewer: str) -> Called | 
 
 
 def _serves(session: Session, beneficiary_id: str, viewer: str) -> bool:
-    query = select(Stint.id).where(
-        Stint.beneficiary_id == beneficiary_id, col(Stint.person_id).in_(family(session, viewer))
-    )
-    return session.exec(query).first() is not None
+    """They serve today, or served until a stint ended; not whoever led a team before somebody else did."""
+    people = family(session, viewer)
+    then = and_(col(Stint.state) == ENDED, col(Stint.person_id).in_(people))
+    query = select(Stint.id).where(Stint.beneficiary_id == beneficiary_id, or_(then, served_by(people)))
+    return session.exec(query.limit(1)).first() is not None
 
 
 def _parts(name: str) -> tuple[str, str]:

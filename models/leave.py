@@ -15,7 +15,7 @@ from models.beneficiary import Beneficiary, may_see
 from models.database import now_of
 from models.offering import tell_responsible
 from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
-from models.person import family
+from models.served import serves
 from models.stints import STANDING, StintError, locked_stint
 from models.substituting import LONGEST_DAYS
 
@@ -37,7 +37,7 @@ def ask(session: Session, stint_id: str, until: date, by: str) -> int:
     stint = locked_stint(session, stint_id)
     if stint is None or stint.state != OPEN or stint.part != LEAD or stint.beneficiary_id is None:
         raise StintError("gone")
-    if stint.person_id not in family(session, by):
+    if not serves(session, stint, by):
         raise StintError("scope")
     today = now_of(session).date()
     if not today <= until <= today + timedelta(days=LONGEST_DAYS):
@@ -87,7 +87,7 @@ def settle(session: Session, stint_id: str, by: str) -> bool:
     if stint is None or stint.beneficiary_id is None:
         raise StintError("gone")
     somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-    if stint.person_id not in family(session, by) and not may_see(session, by, somebody.county):
+    if not serves(session, stint, by) and not may_see(session, by, somebody.county):
         raise StintError("scope")
     if leave_of(session, stint_id) is None:
         return False

@@ -18,14 +18,14 @@ from models.beneficiary import Beneficiary
 from models.database import now_of
 from models.family_consent import PAIRING, agreed
 from models.ids import new_id
-from models.obstacles import Candidate, leads, standing_relay, unfit
+from models.obstacles import Candidate, standing_relay, unfit
 from models.offering import withdraw_offers
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE, Stint
-from models.person import family
 from models.relay import CANCELLED, DONE, SEEKING, STANDING, Relay
 from models.sealed import seal, unseal
 from models.served import decides, in_order, locked_stint, served_of, servers, tell_responsible
+from models.served import serves as serves
 from models.stints import STANDING as STINTS
 from models.stints import StintError, answering, months_on, open_stint, today_in, today_of
 
@@ -103,13 +103,6 @@ def _begun_again(session: Session, row: Relay, reason: str, last_day: date, by: 
         enqueue(session, row.specialist_id, "notice.relay", {"relay": row.id}, unique_key=key, priority=REPLY)
     session.add(row)
     session.flush()
-
-
-def serves(session: Session, stint: Stint, by: str) -> bool:
-    """Whether this one serves in a stint: the volunteer, or whoever leads the team."""
-    if stint.person_id is not None and stint.person_id in family(session, by):
-        return True
-    return stint.team_id is not None and leads(session, by, stint.team_id)
 
 
 def begin_batch(
@@ -294,7 +287,7 @@ def renew(session: Session, relay_id: str, by: str) -> Stint:
     new = Stint(
         beneficiary_id=stint.beneficiary_id,
         institution_id=stint.institution_id,
-        person_id=stint.person_id,
+        person_id=_serving(session, stint),
         team_id=stint.team_id,
         services=list(stint.services),
         activities=stint.activities,
@@ -318,6 +311,13 @@ def renew(session: Session, relay_id: str, by: str) -> Stint:
     open_stint(session, new, months_on(max(stint.ends_on, today_in(session, stint)), stint.relay_months))
     tell_responsible(session, served_of(session, new), "notice.renewed", {"stint": new.id}, f"renewed:{new.id}")
     return new
+
+
+def _serving(session: Session, stint: Stint) -> str | None:
+    """Whose name stands in the next stint: of a team that somebody else leads by now, theirs."""
+    if stint.team_id is None or stint.person_id is None:
+        return stint.person_id
+    return next(iter(servers(session, stint)), stint.person_id)
 
 
 def _check_may_go_on(session: Session, stint: Stint, by: str) -> None:

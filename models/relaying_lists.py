@@ -15,6 +15,7 @@ from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
 from models.relay import DONE, SEEKING, STANDING, Relay
+from models.served import served_by, servers
 from models.stints import StintError, answering, lead_of
 
 AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
@@ -56,7 +57,7 @@ def standing(session: Session, relay_id: str) -> Handing | None:
 def mine(session: Session, person_id: str) -> list[Stint]:
     """The open lead stints with somebody served that this person holds; the oldest first."""
     query = select(Stint).where(
-        col(Stint.person_id).in_(family(session, person_id)),
+        served_by(family(session, person_id)),
         Stint.part == LEAD,
         Stint.state == OPEN,
         col(Stint.beneficiary_id).is_not(None),
@@ -77,7 +78,7 @@ def taken_by(session: Session, person_id: str) -> list[Handing]:
     query = (
         select(Relay.id)
         .join(Stint, col(Stint.id) == Relay.successor_id)
-        .where(col(Stint.person_id).in_(family(session, person_id)), col(Stint.state).in_((AGREEING, OPEN)))
+        .where(served_by(family(session, person_id)), col(Stint.state).in_((AGREEING, OPEN)))
         .where(col(Relay.state).in_((*STANDING, DONE)), col(Relay.note_sealed).is_not(None))
     )
     found = (handing(session, key) for key in session.exec(query.order_by(col(Relay.begun_at), col(Relay.id))))
@@ -86,8 +87,8 @@ def taken_by(session: Session, person_id: str) -> list[Handing]:
 
 def may_read_note(session: Session, found: Handing, reader: str) -> bool:
     """Whether `relaying.note_of` shows this reader the note."""
-    holders = {each.person_id for each in (found.stint, found.successor) if each is not None}
-    return bool(holders & set(family(session, reader))) or may_see(session, reader, found.somebody.county)
+    mine = any(relaying.serves(session, each, reader) for each in (found.stint, found.successor) if each is not None)
+    return mine or may_see(session, reader, found.somebody.county)
 
 
 def give_for(session: Session, relay_id: str, by: str) -> None:
@@ -95,18 +96,20 @@ def give_for(session: Session, relay_id: str, by: str) -> None:
     hears of it. Raises StintError."""
     row = relaying.give(session, relay_id, by)
     stint = session.get_one(Stint, row.stint_id)
-    if stint.person_id is not None and by not in family(session, stint.person_id):
-        key = f"relay:{row.id}:thanks"
-        enqueue(session, stint.person_id, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
+    for one in servers(session, stint):
+        if by not in family(session, one):
+            key = f"relay:{row.id}:thanks:{one}"
+            enqueue(session, one, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
 
 
 def cancel_for(session: Session, relay_id: str, by: str) -> None:
     """Whoever answers for the county ends a relay; the one whose pairing goes on hears of it. Raises StintError."""
     row = relaying.cancel(session, relay_id, by)
     stint = session.get_one(Stint, row.stint_id)
-    if stint.person_id is not None and by not in family(session, stint.person_id):
-        key = f"relay:{row.id}:off:holder"
-        enqueue(session, stint.person_id, "notice.relay_off", {"relay": row.id}, unique_key=key, priority=REPLY)
+    for one in servers(session, stint):
+        if by not in family(session, one):
+            key = f"relay:{row.id}:off:holder:{one}"
+            enqueue(session, one, "notice.relay_off", {"relay": row.id}, unique_key=key, priority=REPLY)
 
 
 def scopes(session: Session, person_id: str) -> tuple[str, ...]:
@@ -153,7 +156,7 @@ def keeping(session: Session, key: str) -> tuple[Keeping, Beneficiary] | None:
 def ask_later(session: Session, relay_id: str, person_id: str) -> None:
     """The question about another term comes again, once, before the last day. Raises StintError."""
     found = standing(session, relay_id)
-    if found is None or found.relay.state != SEEKING or found.stint.person_id not in family(session, person_id):
+    if found is None or found.relay.state != SEEKING or not relaying.serves(session, found.stint, person_id):
         raise StintError("gone")
     due = now_of(session) + timedelta(days=AGAIN_DAYS)
     if due.date() < found.relay.last_day:

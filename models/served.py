@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from models import role
 from models.beneficiary import Beneficiary, locked, may_see
@@ -12,8 +13,8 @@ from models.contact import reachable
 from models.institution import Institution
 from models.outbox import REPLY, enqueue
 from models.pairing import Stint
-from models.person import doors
-from models.team import LEADER, TeamMember
+from models.person import doors, family
+from models.team import LEADER, Team, TeamMember
 
 Served = Beneficiary | Institution
 
@@ -61,7 +62,10 @@ def decides(session: Session, by: str, stint: Stint) -> bool:
 
 
 def _of_team(session: Session, by: str, team_id: str | None) -> bool:
-    return any((held.scope_kind, held.scope) == ("team", team_id) for held in role.grants(session, by))
+    team = session.get(Team, team_id) if team_id is not None else None
+    if team is None:
+        return False
+    return any((held.scope_kind, held.scope) == ("team", team.number) for held in role.grants(session, by))
 
 
 def leaders(session: Session, team_id: str) -> tuple[str, ...]:
@@ -80,6 +84,29 @@ def servers(session: Session, stint: Stint) -> tuple[str, ...]:
     return (stint.person_id,) if stint.person_id in found else found
 
 
+def serves(session: Session, stint: Stint, by: str) -> bool:
+    """Whether this one may act for whoever serves in a stint: the volunteer, or whoever leads the team today."""
+    own = set(family(session, by))
+    return stint.person_id in own if stint.team_id is None else bool(own.intersection(leaders(session, stint.team_id)))
+
+
+def serves_now(session: Session, stint: Stint, reader: str) -> bool:
+    """Whether the reader is one of its `servers`, and so reads what those who serve read."""
+    return bool(set(servers(session, stint)).intersection(family(session, reader)))
+
+
+def led_by(person_ids: Sequence[str]) -> Any:
+    """The ids of the teams that one of these leads today, as part of a query."""
+    query = select(TeamMember.team_id).where(TeamMember.part == LEADER, col(TeamMember.left_at).is_(None))
+    return query.where(col(TeamMember.person_id).in_(person_ids))
+
+
+def served_by(person_ids: Sequence[str]) -> Any:
+    """Which stints one of these serves in, alone or for a team they lead today, as part of a query."""
+    alone = and_(col(Stint.team_id).is_(None), col(Stint.person_id).in_(person_ids))
+    return or_(alone, col(Stint.team_id).in_(led_by(person_ids)))
+
+
 def answering(session: Session, county: str) -> list[str]:
     """Who answers for a county's people and can be reached; else who answers for it at all."""
     return reachable(session, county, but="") or role.responsible(session, county)
@@ -93,13 +120,15 @@ def tell_responsible(
     key: str,
     first: str = "",
     *,
+    team: str | None = None,
     priority: int = REPLY,
 ) -> int:
-    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many.
-    What time brings, and not somebody's act, waits for the morning (`priority` REMINDER)."""
+    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many. Of
+    an institution the specialists of the `team` that serves it answer, too. What time brings, and not somebody's act,
+    waits for the morning (`priority` REMINDER)."""
     still = role.covers_county(session, first, somebody.county) if first else False
     if first and isinstance(somebody, Institution):
-        still = still or any(held.scope_kind == "team" for held in role.grants(session, first))
+        still = still or _of_team(session, first, team)
     people = [first] if still and doors(session, first) else answering(session, somebody.county)
     for one in people:
         enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=priority)

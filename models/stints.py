@@ -14,7 +14,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, update
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, col, select
 
 from models import audit, role
 from models.about import unsay
@@ -23,13 +23,12 @@ from models.database import now_of
 from models.outbox import REMINDER, enqueue
 from models.pairing import AGREEING, BACK, ENDED, LEAD, OPEN, RELAYED, SUBSTITUTE, TAKEN_BACK, TERM, Keeping, Stint
 from models.pairing import GONE as SERVED_GONE
-from models.person import Person, local_now
+from models.person import Person, family, local_now
 from models.relay import DONE, SEEKING, Relay
 from models.relay import STANDING as RELAYS
 from models.served import answering as answering
 from models.served import locked_stint as locked_stint
-from models.served import servers
-from models.team import LEADER, TeamMember
+from models.served import served_by, servers, serves_now
 
 STANDING = (AGREEING, OPEN)
 FARTHEST_ZONE = timedelta(hours=14)  # where the day begins first, ahead of UTC
@@ -82,12 +81,9 @@ def lead_of_institution(session: Session, institution_id: str, state: str = OPEN
 
 def standing_of(session: Session, person_id: str) -> list[Stint]:
     """The stints of a volunteer, alone or for a team they lead, that are being agreed or open; the oldest first."""
-    teams = select(TeamMember.team_id).where(
-        TeamMember.person_id == person_id, TeamMember.part == LEADER, col(TeamMember.left_at).is_(None)
-    )
-    mine = or_(col(Stint.person_id) == person_id, col(Stint.team_id).in_(teams))
-    query = select(Stint).where(mine, col(Stint.state).in_(STANDING))
-    return list(session.exec(query.order_by(col(Stint.made_at), col(Stint.id))))
+    query = select(Stint).where(served_by(family(session, person_id)), col(Stint.state).in_(STANDING))
+    found = session.exec(query.order_by(col(Stint.made_at), col(Stint.id))).all()
+    return [stint for stint in found if serves_now(session, stint, person_id)]
 
 
 def load(session: Session, person_id: str) -> int:
@@ -198,7 +194,7 @@ def open_stint(session: Session, stint: Stint, ends_on: date) -> None:
     if before is not None:
         if stint.follows_id != before.id:
             raise StintError("paired")
-        goes_on = (before.person_id, before.team_id) == (stint.person_id, stint.team_id)
+        goes_on = before.team_id == stint.team_id and (stint.team_id is not None or before.person_id == stint.person_id)
         _ended(session, before, TERM if goes_on else RELAYED, "programme", now)
         _let_go(session, before, "programme", now)
         session.flush()
@@ -292,9 +288,9 @@ def today_of(session: Session, person_id: str) -> date:
 
 def today_in(session: Session, stint: Stint) -> date:
     """Today where whoever serves in a stint lives; of a team that nobody leads, in China."""
-    people = [stint.person_id] if stint.person_id is not None else list(servers(session, stint))
+    people = servers(session, stint)
     if people:
-        return today_of(session, str(people[0]))
+        return today_of(session, people[0])
     return now_of(session).astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 

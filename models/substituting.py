@@ -17,7 +17,7 @@ from models.offering import OfferError, tell_responsible
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, BACK, LEAD, OPEN, SUBSTITUTE, TAKEN_BACK, Stint
 from models.person import family
-from models.served import in_order, servers
+from models.served import in_order, servers, serves
 from models.stints import STANDING, StintError, end_stint, latest_today, locked_stint, today_in, today_of
 
 LONGEST_DAYS = 120
@@ -36,10 +36,7 @@ def ask(session: Session, stint_id: str, person_id: str, last_day: date, by: str
     if not today <= last_day <= today + timedelta(days=LONGEST_DAYS):
         raise StintError("day")
     query = select(Stint.id).where(Stint.follows_id == stint.id, Stint.part == SUBSTITUTE)
-    if (
-        stint.person_id in family(session, person_id)
-        or session.exec(query.where(col(Stint.state).in_(STANDING))).first()
-    ):
+    if serves(session, stint, person_id) or session.exec(query.where(col(Stint.state).in_(STANDING))).first():
         raise StintError("paired")
     # A few weeks more are no pairing: how many they serve already stands in nobody's way.
     against = unfit(session, somebody, Candidate(person_id), today_of(session, person_id))

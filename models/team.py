@@ -322,10 +322,16 @@ def _changed(session: Session, by: str, team: Team, field: str, value: Any, *, s
 
 
 def is_paired(session: Session, team_id: str, person_id: str | None = None) -> bool:
-    """Whether it has a pairing that is open or being agreed; of `person_id` alone, if one is named."""
+    """Whether it has a pairing that is open or being agreed; of `person_id`, if one is named, where they serve in it:
+    not once somebody else leads the team."""
     query = select(Stint.id).where(Stint.team_id == team_id, Stint.state != ENDED)
     if person_id is not None:
-        query = query.where(Stint.person_id == person_id)
+        leading = select(TeamMember.person_id).where(TeamMember.team_id == team_id, TeamMember.part == LEADER)
+        people = set(session.exec(leading.where(col(TeamMember.left_at).is_(None))))
+        if people and person_id not in people:
+            return False
+        if people != {person_id}:
+            query = query.where(Stint.person_id == person_id)
     return session.exec(query.limit(1)).first() is not None
 
 

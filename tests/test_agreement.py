@@ -10,8 +10,10 @@ from sqlmodel import select
 from models import agreement, institution_pairing, relaying
 from models.agreement import Terms
 from models.database import Database
+from models.institution import Institution
+from models.served import tell_responsible
 from models.stints import StintError, standing_of
-from models.team import TeamMember
+from models.team import Team, TeamMember
 from models.volunteer import Volunteer
 from scheduler import jobs
 from tests.conftest import StoppedClock
@@ -186,11 +188,19 @@ def test_a_team_agrees_with_an_institution_and_no_family_is_asked(world: World) 
 def test_a_teams_specialist_decides_about_its_institutions_and_nobody_elses(world: World) -> None:
     leader, other = world.volunteer(), world.volunteer()
     team, second, house = world.team(leader), world.team(other), world.institution()
-    boss = world.specialist(team, kind="team")
+    boss, others = (world.specialist(world.one(Team, one).number, kind="team") for one in (team, second))
+    county = world.specialist()
     assert refused(world, institution_pairing.agree, house, second, TERMS, boss) == "scope"
     stint = world.do(institution_pairing.agree, house, team, TERMS, boss)
-    assert refused(world, agreement.write, stint.id, TERMS, world.specialist(second, kind="team")) == "scope"
-    assert world.do(agreement.write, stint.id, Terms(("care",), 4, 6), boss).activities == 4
+    assert refused(world, agreement.write, stint.id, TERMS, others) == "scope"
+    row = world.do(agreement.write, stint.id, Terms(("care",), 4, 6), boss)
+    assert row.activities == 4
+    world.do(agreement.accept, stint.id, leader, row.confirmed_at)
+    assert "notice.opened" in world.told(boss) and world.told(county) == [], "who wrote it hears of it"
+    with world.database.write() as session:
+        about = session.get_one(Institution, house)
+        assert tell_responsible(session, about, "notice.opened", {"stint": stint.id}, "x", others, team=team) == 1
+    assert "notice.opened" not in world.told(others) and "notice.opened" in world.told(county)
 
 
 def test_a_team_takes_no_more_institutions_than_it_can(world: World) -> None:
