@@ -16,7 +16,7 @@ from config.catalogue import rules
 from models import audit, sealed
 from models import family as consents
 from models.beneficiary import GONE, Beneficiary, locked, may_see
-from models.code import normal
+from models.code import normal, pauses
 from models.database import machine_now_of, now_of
 from models.family import SELF, FamilyDoor, FamilyError
 from models.ids import new_code, new_id
@@ -30,7 +30,7 @@ KIND = "family"  # in the blind index
 YOUNGEST = 14  # years: below, a door is the guardian's only
 OPINIONS = ("good", "so_so", "change")
 
-Verdict = Literal["good", "wrong", "used", "expired", "own"]
+Verdict = Literal["good", "wrong", "used", "expired", "own", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +66,23 @@ def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
 
 
 def look(session: Session, typed: str, by: str) -> Found | None:
-    """Look at a typed code without using it; None when it is no code of a family."""
+    """Look at a typed code without using it; None when it is no code of a family. After too many wrong codes nothing
+    is found out for a while."""
+    if pauses(session, by):
+        return Found("pause")
     rows = sealed.find(session, "code", normal(typed), scope=KIND)
     door = session.get(FamilyDoor, rows[0]) if rows else None
-    if door is None:
-        return None
+    return None if door is None else Found(_verdict(session, door, by), door)
+
+
+def _verdict(session: Session, door: FamilyDoor, by: str) -> Verdict:
+    """What becomes of a code that exists, when this person types it."""
     if door.person_id is not None:
-        return Found("used", door)
+        return "used"
     if door.expires_at <= machine_now_of(session):
-        return Found("expired", door)
-    if by == door.issued_by or _serves(session, by, door.beneficiary_id):
-        return Found("own", door)
-    return Found("good", door)
+        return "expired"
+    own = by == door.issued_by or _serves(session, by, door.beneficiary_id)
+    return "own" if own else "good"
 
 
 def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
@@ -85,16 +90,19 @@ def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
     return session.exec(query.where(col(Stint.person_id).in_(family(session, person_id)))).first() is not None
 
 
-def join(session: Session, door_id: str, person_id: str) -> Beneficiary | None:
-    """From now on this person's phone is the family's; None when the code does not count any more."""
+def join(session: Session, door_id: str, person_id: str) -> Verdict:
+    """From now on this person's phone is the family's, when "good"; else why not."""
     row = session.get(FamilyDoor, door_id)
     somebody = locked(session, row.beneficiary_id) if row else None
+    if pauses(session, person_id):
+        return "pause"
     if row is None or somebody is None:
-        return None
+        return "wrong"
     session.refresh(row)
+    verdict = _verdict(session, row, person_id)
+    if verdict != "good" or somebody.status in GONE:
+        return "expired" if verdict == "good" else verdict
     now = now_of(session)
-    if row.person_id is not None or row.expires_at <= machine_now_of(session) or somebody.status in GONE:
-        return None
     for other, _about in mine(session, person_id):
         if other.beneficiary_id == row.beneficiary_id:
             other.ended_at = now
@@ -107,7 +115,7 @@ def join(session: Session, door_id: str, person_id: str) -> Beneficiary | None:
         session.add(somebody)
     session.flush()
     audit.note(session, person_id, "family.joined", somebody.id, holder=row.holder)
-    return somebody
+    return "good"
 
 
 def mine(session: Session, person_id: str) -> list[tuple[FamilyDoor, Beneficiary]]:
