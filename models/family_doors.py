@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
@@ -30,7 +31,7 @@ KIND = "family"  # in the blind index
 YOUNGEST = 14  # years: below, a door is the guardian's only
 OPINIONS = ("good", "so_so", "change")
 
-Verdict = Literal["good", "wrong", "used", "expired", "own", "pause"]
+Verdict = Literal["good", "wrong", "used", "replaced", "expired", "own", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Found:
 
 
 def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
-    """A code for the family's phone, good for guardian_link_days of rules.toml. Raises FamilyError ("scope", "gone",
-    "guardian" = too young for a door of their own)."""
+    """A code for the family's phone, good for guardian_link_days of rules.toml; earlier unused ones of the same person
+    and holder stop working. Raises FamilyError ("scope", "gone", "guardian" = too young for a door of their own)."""
     somebody = locked(session, beneficiary_id)
     if somebody is None or somebody.status in GONE or somebody.merged_into is not None:
         raise FamilyError("gone")
@@ -53,6 +54,7 @@ def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
     if holder == SELF and (born is None or age_on(born, now_of(session).date()) < YOUNGEST):
         raise FamilyError("guardian")
     now = machine_now_of(session)
+    _close_codes(session, beneficiary_id, holder)
     lasts = timedelta(days=rules().registration.guardian_link_days)
     row = FamilyDoor(
         id=new_id(), beneficiary_id=beneficiary_id, holder=holder, issued_by=by, issued_at=now, expires_at=now + lasts
@@ -63,6 +65,14 @@ def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
     sealed.index(session, "code", row.id, code, scope=KIND)
     audit.note(session, by, "family.code", beneficiary_id, holder=holder)
     return code
+
+
+def _close_codes(session: Session, beneficiary_id: str, holder: str | None = None) -> None:
+    """Make the unused codes of a served person unusable, of one holder if named."""
+    now = machine_now_of(session)
+    unused = (col(FamilyDoor.beneficiary_id) == beneficiary_id, col(FamilyDoor.person_id).is_(None))
+    statement = update(FamilyDoor).where(*unused, col(FamilyDoor.expires_at) > now).values(expires_at=now)
+    session.execute(statement if holder is None else statement.where(col(FamilyDoor.holder) == holder))
 
 
 def look(session: Session, typed: str, by: str) -> Found | None:
@@ -80,9 +90,19 @@ def _verdict(session: Session, door: FamilyDoor, by: str) -> Verdict:
     if door.person_id is not None:
         return "used"
     if door.expires_at <= machine_now_of(session):
-        return "expired"
+        return "replaced" if _has_newer(session, door) else "expired"
     own = by == door.issued_by or _serves(session, by, door.beneficiary_id)
     return "own" if own else "good"
+
+
+def _has_newer(session: Session, door: FamilyDoor) -> bool:
+    query = select(FamilyDoor.id).where(
+        FamilyDoor.beneficiary_id == door.beneficiary_id,
+        FamilyDoor.holder == door.holder,
+        FamilyDoor.id != door.id,
+        FamilyDoor.issued_at >= door.expires_at,
+    )
+    return session.exec(query).first() is not None
 
 
 def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
@@ -91,7 +111,8 @@ def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
 
 
 def join(session: Session, door_id: str, person_id: str) -> Verdict:
-    """From now on this person's phone is the family's, when "good"; else why not."""
+    """From now on this person's phone is the family's, when "good"; else why not. A served person has one phone of
+    their own: the one before ends."""
     row = session.get(FamilyDoor, door_id)
     somebody = locked(session, row.beneficiary_id) if row else None
     if pauses(session, person_id):
@@ -102,13 +123,10 @@ def join(session: Session, door_id: str, person_id: str) -> Verdict:
     verdict = _verdict(session, row, person_id)
     if verdict != "good" or somebody.status in GONE:
         return "expired" if verdict == "good" else verdict
-    now = now_of(session)
-    for other, _about in mine(session, person_id):
-        if other.beneficiary_id == row.beneficiary_id:
-            other.ended_at = now
-            session.add(other)
-            session.flush()
-    row.person_id, row.bound_at = person_id, now
+    for other in doors_of(session, somebody.id):
+        if other.person_id == person_id or row.holder == other.holder == SELF:
+            _end(session, other, person_id)
+    row.person_id, row.bound_at = person_id, now_of(session)
     session.add(row)
     if row.holder == SELF:
         somebody.person_id = person_id
@@ -134,21 +152,40 @@ def doors_of(session: Session, beneficiary_id: str) -> list[FamilyDoor]:
 
 def leave(session: Session, person_id: str, beneficiary_id: str | None = None) -> int:
     """This phone is the family's no more; of one person, or of all. Returns how many."""
-    done = 0
     query = select(FamilyDoor).where(FamilyDoor.person_id == person_id, col(FamilyDoor.ended_at).is_(None))
     if beneficiary_id is not None:
         query = query.where(FamilyDoor.beneficiary_id == beneficiary_id)
-    for row in session.exec(query).all():
-        row.ended_at = now_of(session)
-        session.add(row)
-        somebody = session.get(Beneficiary, row.beneficiary_id)
-        if somebody is not None and somebody.person_id == person_id:
-            somebody.person_id = None
-            session.add(somebody)
-        audit.note(session, person_id, "family.left", row.beneficiary_id)
-        done += 1
+    rows = session.exec(query).all()
+    for row in rows:
+        _end(session, row, person_id)
+    return len(rows)
+
+
+def disconnect(session: Session, beneficiary_id: str, by: str) -> int:
+    """Whoever answers for the county ends what a wrong person joined, and every code that is still unused; the pairing
+    goes on. Returns how many phones. Raises FamilyError ("gone", "scope")."""
+    somebody = locked(session, beneficiary_id)
+    if somebody is None:
+        raise FamilyError("gone")
+    if not may_see(session, by, somebody.county):
+        raise FamilyError("scope")
+    _close_codes(session, beneficiary_id)
+    rows = doors_of(session, beneficiary_id)
+    for row in rows:
+        _end(session, row, by)
+    audit.note(session, by, "family.disconnected", beneficiary_id, doors=len(rows))
+    return len(rows)
+
+
+def _end(session: Session, door: FamilyDoor, by: str) -> None:
+    door.ended_at = now_of(session)
+    session.add(door)
+    somebody = session.get(Beneficiary, door.beneficiary_id)
+    if somebody is not None and somebody.person_id == door.person_id:
+        somebody.person_id = None
+        session.add(somebody)
     session.flush()
-    return done
+    audit.note(session, by, "family.left", door.beneficiary_id)
 
 
 def object_to(session: Session, person_id: str, beneficiary_id: str) -> bool:

@@ -8,11 +8,12 @@ import pytest
 
 from config.catalogue import rules
 from models import family_doors
+from models.beneficiary import Beneficiary
 from models.code import count_wrong, issue_code
 from models.database import Database
-from models.family import FamilyDoor
+from models.family import FamilyDoor, FamilyError
 from tests.chatting import Chat
-from tests.pairing_world import TIANHE, World
+from tests.pairing_world import YUEXIU, World
 
 WRONG = "2A2A2A2A"
 
@@ -38,6 +39,10 @@ def joined(world: World, asked: str, boss: str, holder: str = "guardian", sender
     return chat
 
 
+def own(world: World, asked: str) -> str | None:
+    return world.one(Beneficiary, asked).person_id
+
+
 def doors(world: World, asked: str) -> list[FamilyDoor]:
     with world.database.read() as session:
         return family_doors.doors_of(session, asked)
@@ -47,7 +52,7 @@ def doors(world: World, asked: str) -> list[FamilyDoor]:
 
 
 def test_after_too_many_wrong_codes_the_right_one_waits(world: World) -> None:
-    asked, boss, chat = world.beneficiary(), world.specialist(TIANHE), phone(world)
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
     code = world.do(family_doors.issue, asked, "guardian", boss)
     chat.act("menu", menu="family_join")
     for _ in range(rules().doors.code_tries):
@@ -60,7 +65,7 @@ def test_after_too_many_wrong_codes_the_right_one_waits(world: World) -> None:
 
 
 def test_a_phone_that_pauses_joins_nothing(world: World) -> None:
-    asked, boss, chat = world.beneficiary(), world.specialist(TIANHE), phone(world)
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
     chat.say(world.do(family_doors.issue, asked, "guardian", boss))
     for _ in range(rules().doors.code_tries):
         with world.database.write() as session:
@@ -70,7 +75,7 @@ def test_a_phone_that_pauses_joins_nothing(world: World) -> None:
 
 
 def test_a_code_of_another_kind_is_no_guess(world: World) -> None:
-    asked, boss, chat = world.beneficiary(), world.specialist(TIANHE), phone(world)
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
     with world.database.write() as session:
         other = issue_code(session, "bind", boss, {}, timedelta(hours=1))
     chat.act("menu", menu="family_join")
@@ -78,3 +83,59 @@ def test_a_code_of_another_kind_is_no_guess(world: World) -> None:
         assert "没有这个码" in chat.say(other)
     chat.say(world.do(family_doors.issue, asked, "guardian", boss))
     assert "连上了" in chat.press("是，连上")
+
+
+# --- codes and phones that are replaced ---
+
+
+def test_a_new_code_takes_the_place_of_the_one_before(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
+    first = world.do(family_doors.issue, asked, "guardian", boss)
+    other = world.do(family_doors.issue, asked, "self", boss)
+    second = world.do(family_doors.issue, asked, "guardian", boss)
+    assert "已经换成新的" in chat.say(first)
+    chat.say("取消")
+    assert "服务对象本人" in chat.say(other), "the other holder's stays"
+    chat.press("不是我家的")
+    assert "监护人" in chat.say(second)
+
+
+def test_a_served_person_has_one_phone_of_their_own(world: World) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    first = joined(world, asked, boss, "self", "first")
+    mother = joined(world, asked, boss)
+    second = joined(world, asked, boss, "self", "second")
+    assert {one.person_id for one in doors(world, asked)} == {mother.person().id, second.person().id}
+    assert own(world, asked) == second.person().id
+    first.act("menu", menu="family")
+    assert "还没有连上" in first.said.text
+
+
+def test_a_phone_that_becomes_the_guardians_is_not_the_served_persons_any_more(world: World) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    joined(world, asked, boss, "self")
+    chat = joined(world, asked, boss, "guardian")
+    assert [(one.person_id, one.holder) for one in doors(world, asked)] == [(chat.person().id, "guardian")]
+    assert own(world, asked) is None
+
+
+def test_whoever_serves_meanwhile_does_not_join(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), Chat(world.database, "alin")
+    chat.register()
+    chat.say(world.do(family_doors.issue, asked, "guardian", boss))
+    world.agreeing(asked, chat.person().id)
+    assert "这个码是给家里的" in chat.press("是，连上")
+    assert doors(world, asked) == []
+
+
+def test_whoever_answers_for_the_county_ends_a_wrong_phone(world: World) -> None:
+    asked, boss, other = world.beneficiary(), world.specialist(), world.specialist(YUEXIU)
+    chat = joined(world, asked, boss, "self")
+    code = world.do(family_doors.issue, asked, "guardian", boss)
+    with pytest.raises(FamilyError, match="scope"):
+        world.do(family_doors.disconnect, asked, other)
+    assert world.do(family_doors.disconnect, asked, boss) == 1
+    assert doors(world, asked) == [] and own(world, asked) is None
+    chat.act("menu", menu="family")
+    assert "还没有连上" in chat.said.text
+    assert "过期了" in chat.say(code)
