@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
@@ -230,3 +230,15 @@ def confirm(session: Session, person_id: str, stint_id: str) -> bool:
         session.flush()
         audit.note(session, person_id, "family.confirmed", stint.id)
     return True
+
+
+def forget_codes(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: the digests of codes that ended so long ago; returns of how many, at most `limit`. Who joined when is
+    kept."""
+    index = sealed.BlindIndex
+    kept = select(index.id).where(index.kind == "code", index.scope == KIND, index.row_id == col(FamilyDoor.id))
+    old = select(FamilyDoor.id).where(FamilyDoor.expires_at < machine_now_of(session) - older_than, kept.exists())
+    ids = session.exec(old.limit(limit).with_for_update(skip_locked=True)).all()
+    mine = (col(index.kind) == "code", col(index.scope) == KIND, col(index.row_id).in_(ids))
+    session.execute(delete(index).where(*mine))
+    return len(ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlmodel import select
 
 from config.catalogue import rules
 from models import family_doors
@@ -12,7 +13,10 @@ from models.beneficiary import Beneficiary
 from models.code import count_wrong, issue_code
 from models.database import Database
 from models.family import FamilyDoor, FamilyError
+from models.sealed import BlindIndex
+from scheduler import jobs
 from tests.chatting import Chat
+from tests.conftest import StoppedClock
 from tests.pairing_world import YUEXIU, World
 
 WRONG = "2A2A2A2A"
@@ -139,3 +143,24 @@ def test_whoever_answers_for_the_county_ends_a_wrong_phone(world: World) -> None
     chat.act("menu", menu="family")
     assert "还没有连上" in chat.said.text
     assert "过期了" in chat.say(code)
+
+
+def test_codes_that_ended_long_ago_are_forgotten(world: World, clock: StoppedClock) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    joined(world, asked, boss)
+    world.do(family_doors.issue, asked, "self", boss)
+    days = rules().registration.guardian_link_days + rules().messages.retention_days
+    clock.pass_time(timedelta(days=days, minutes=-1))
+    world.do(family_doors.issue, asked, "guardian", boss)
+
+    def kept() -> int:
+        with world.database.read() as session:
+            query = select(BlindIndex.row_id).where(BlindIndex.kind == "code", BlindIndex.scope == "family")
+            return len(set(session.exec(query)))
+
+    jobs.forget_ended(world.database)
+    assert kept() == 3
+    clock.pass_time(timedelta(minutes=2))
+    assert world.do(family_doors.forget_codes, timedelta(days=rules().messages.retention_days), 1) == 1
+    jobs.forget_ended(world.database)
+    assert kept() == 1 and len(doors(world, asked)) == 1
