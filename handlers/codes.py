@@ -30,8 +30,9 @@ def code_shape(words: str) -> str:
     return code
 
 
-def bad_code(key: str, person: Person, verdict: str, *, renew: str) -> Refused:
-    """Ask for the code again under `key`; wrong ones are counted. `renew` says how to get another one."""
+def bad_code(key: str, person: Person, verdict: str, *, renew: str, counts: bool = True) -> Refused:
+    """Ask for the code again under `key`; wrong ones are counted, unless `counts` says that this one is no guess.
+    `renew` says how to get another one."""
     limits = rules().doors
     text = {
         "wrong": _("没有这个码，请对照收到的消息再输一次。"),
@@ -48,4 +49,4 @@ def bad_code(key: str, person: Person, verdict: str, *, renew: str) -> Refused:
     def count(session: Session) -> None:
         count_wrong(session, person_id)
 
-    return Refused(key, text, then=count if verdict == "wrong" else None)
+    return Refused(key, text, then=count if verdict == "wrong" and counts else None)

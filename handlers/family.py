@@ -22,6 +22,7 @@ from handlers.message import Option, Reply
 from handlers.served_words import mark, served
 from models import family_doors, looking
 from models.beneficiary import Beneficiary
+from models.code import known
 from models.pairing import AGREEING, OPEN, Stint
 from models.person import Person
 from models.stints import lead_of
@@ -71,22 +72,28 @@ def _join_talk(facts: JoinFacts) -> Talk:
 def _join(session: Session, person: Person, command: LookUp | Join) -> Reply | Further:
     if isinstance(command, LookUp):
         found = family_doors.look(session, command.code, person.id)
-        renew = _("请让专员再给一个。")
         if found is None:
-            raise bad_code("code", person, "wrong", renew=renew)
-        if found.verdict == "own":
-            raise Refused("code", _("这个码是给家里的，请在家里人的手机上输入。"))
-        if found.verdict == "expired":
-            raise Refused("code", _("这个码过期了。") + renew)
+            raise bad_code("code", person, "wrong", renew="", counts=not known(session, command.code))
         if found.verdict != "good" or found.door is None:
-            raise bad_code("code", person, "used", renew=renew)
+            raise _no_good(person, found.verdict)
         somebody = session.get_one(Beneficiary, found.door.beneficiary_id)
         return Further(
             JoinFacts(door=found.door.id, called=_called(session, person, somebody), holder=found.door.holder)
         )
-    if family_doors.join(session, command.door, person.id) is None:
-        return Reply(_("这个码已经不能用了，请让专员再给一个。"))
+    verdict = family_doors.join(session, command.door, person.id)
+    if verdict != "good":
+        return Reply(_no_good(person, verdict).text, (Option("m:contact", _("联系专员")),))
     return Reply(_("连上了，谢谢！") + "\n" + overview(session, person).text, _home(session, person))
+
+
+def _no_good(person: Person, verdict: str) -> Refused:
+    """Why a code that exists does not join this phone."""
+    renew = _("请让专员再给一个。")
+    if verdict == "own":
+        return Refused("code", _("这个码是给家里的，请在家里人的手机上输入。"))
+    if verdict in ("expired", "wrong"):
+        return Refused("code", _("这个码过期了。") + renew)
+    return bad_code("code", person, verdict, renew=renew)
 
 
 JOIN = Dialogue("family_join", JoinFacts, _join_facts, _join_talk, _join)

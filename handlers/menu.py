@@ -23,7 +23,7 @@ from handlers.menu_words import ACKNOWLEDGED, CODE, GREETS, INTENTS, LANGUAGE_WO
 from handlers.message import Inbound, MenuColumn, MenuEntry, Option, Reply
 from handlers.operator import who_is_responsible
 from models import family_doors
-from models.code import kind_of
+from models.code import kind_of, pauses
 from models.person import Person
 from models.role import highest
 from models.team import memberships
@@ -110,7 +110,7 @@ def scene(value: str) -> Begun | None:
 
 def behind_code(session: Session, person: Person, code: str) -> Begun | None:
     """The talk that a code by itself belongs to; None for one that nobody was given, which counts as a wrong try."""
-    if family_doors.look(session, code, person.id) is not None:
+    if not pauses(session, person.id) and family_doors.look(session, code, person.id) is not None:
         return Begun(family.JOIN, {"code": {"t": code}})
     talks = {"guardian": guardian.GUARDIAN, "bind": account.BIND, "recognition": recognition.RECOGNITION_CODE}
     kind = kind_of(session, code, person.id, tuple(talks))

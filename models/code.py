@@ -90,6 +90,11 @@ def issue_code(session: Session, kind: str, person_id: str, facts: dict[str, Any
     return code
 
 
+def known(session: Session, typed: str, kinds: tuple[str, ...] = KINDS) -> bool:
+    """Whether a code was given to anybody, of whichever kind: then it is no guess, though it counts elsewhere."""
+    return any(sealed.find(session, "code", normal(typed), scope=kind) for kind in kinds)
+
+
 def has_code(session: Session, kind: str, person_id: str) -> bool:
     """Whether a code of this kind that the person asked for could still be used."""
     query = select(OneTimeCode.id).where(
@@ -108,7 +113,7 @@ def kind_of(session: Session, typed: str, by_person: str, kinds: tuple[str, ...]
     A recognition code is known only to the account that searched and to the old one that was sent it. To anybody else
     it does not exist, but a code that exists is no guess and is not counted.
     """
-    if _pauses(session, by_person):
+    if pauses(session, by_person):
         return kinds[0]
     exists = False
     for kind in kinds:
@@ -130,7 +135,8 @@ def _concerns(session: Session, row_id: str, by_person: str) -> bool:
     return by_person in (row.person_id, facts.get("asker"))
 
 
-def _pauses(session: Session, by_person: str) -> bool:
+def pauses(session: Session, by_person: str) -> bool:
+    """Whether somebody has typed so many wrong codes that nothing is looked up for them for a while."""
     limits = rules().doors
     since = machine_now_of(session) - timedelta(minutes=limits.code_pause_minutes)
     tries = select(func.count()).select_from(CodeTry).where(CodeTry.person_id == by_person, CodeTry.at > since)
@@ -141,7 +147,7 @@ def check_code(session: Session, kind: str, typed: str, by_person: str) -> Check
     """Look at a typed code without using it. Too many wrong ones (`count_wrong`) bring a pause. "replaced" = it no
     longer counts, and a newer one was made since."""
     now = machine_now_of(session)
-    if _pauses(session, by_person):
+    if pauses(session, by_person):
         return Checked("pause")
     found = sealed.find(session, "code", normal(typed), scope=kind)
     row = session.get(OneTimeCode, found[0]) if found else None

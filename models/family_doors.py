@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from sqlalchemy import delete, update
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
 from models import audit, sealed
 from models import family as consents
 from models.beneficiary import GONE, Beneficiary, locked, may_see
-from models.code import normal
+from models.code import normal, pauses
 from models.database import machine_now_of, now_of
 from models.family import SELF, FamilyDoor, FamilyError
 from models.ids import new_code, new_id
@@ -30,7 +31,7 @@ KIND = "family"  # in the blind index
 YOUNGEST = 14  # years: below, a door is the guardian's only
 OPINIONS = ("good", "so_so", "change")
 
-Verdict = Literal["good", "wrong", "used", "expired", "own"]
+Verdict = Literal["good", "wrong", "used", "replaced", "expired", "own", "pause"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,8 @@ class Found:
 
 
 def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
-    """A code for the family's phone, good for guardian_link_days of rules.toml. Raises FamilyError ("scope", "gone",
-    "guardian" = too young for a door of their own)."""
+    """A code for the family's phone, good for guardian_link_days of rules.toml; earlier unused ones of the same person
+    and holder stop working. Raises FamilyError ("scope", "gone", "guardian" = too young for a door of their own)."""
     somebody = locked(session, beneficiary_id)
     if somebody is None or somebody.status in GONE or somebody.merged_into is not None:
         raise FamilyError("gone")
@@ -53,6 +54,7 @@ def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
     if holder == SELF and (born is None or age_on(born, now_of(session).date()) < YOUNGEST):
         raise FamilyError("guardian")
     now = machine_now_of(session)
+    _close_codes(session, beneficiary_id, holder)
     lasts = timedelta(days=rules().registration.guardian_link_days)
     row = FamilyDoor(
         id=new_id(), beneficiary_id=beneficiary_id, holder=holder, issued_by=by, issued_at=now, expires_at=now + lasts
@@ -65,19 +67,42 @@ def issue(session: Session, beneficiary_id: str, holder: str, by: str) -> str:
     return code
 
 
+def _close_codes(session: Session, beneficiary_id: str, holder: str | None = None) -> None:
+    """Make the unused codes of a served person unusable, of one holder if named."""
+    now = machine_now_of(session)
+    unused = (col(FamilyDoor.beneficiary_id) == beneficiary_id, col(FamilyDoor.person_id).is_(None))
+    statement = update(FamilyDoor).where(*unused, col(FamilyDoor.expires_at) > now).values(expires_at=now)
+    session.execute(statement if holder is None else statement.where(col(FamilyDoor.holder) == holder))
+
+
 def look(session: Session, typed: str, by: str) -> Found | None:
-    """Look at a typed code without using it; None when it is no code of a family."""
+    """Look at a typed code without using it; None when it is no code of a family. After too many wrong codes nothing
+    is found out for a while."""
+    if pauses(session, by):
+        return Found("pause")
     rows = sealed.find(session, "code", normal(typed), scope=KIND)
     door = session.get(FamilyDoor, rows[0]) if rows else None
-    if door is None:
-        return None
+    return None if door is None else Found(_verdict(session, door, by), door)
+
+
+def _verdict(session: Session, door: FamilyDoor, by: str) -> Verdict:
+    """What becomes of a code that exists, when this person types it."""
     if door.person_id is not None:
-        return Found("used", door)
+        return "used"
     if door.expires_at <= machine_now_of(session):
-        return Found("expired", door)
-    if by == door.issued_by or _serves(session, by, door.beneficiary_id):
-        return Found("own", door)
-    return Found("good", door)
+        return "replaced" if _has_newer(session, door) else "expired"
+    own = by == door.issued_by or _serves(session, by, door.beneficiary_id)
+    return "own" if own else "good"
+
+
+def _has_newer(session: Session, door: FamilyDoor) -> bool:
+    query = select(FamilyDoor.id).where(
+        FamilyDoor.beneficiary_id == door.beneficiary_id,
+        FamilyDoor.holder == door.holder,
+        FamilyDoor.id != door.id,
+        FamilyDoor.issued_at >= door.expires_at,
+    )
+    return session.exec(query).first() is not None
 
 
 def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
@@ -85,29 +110,30 @@ def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
     return session.exec(query.where(col(Stint.person_id).in_(family(session, person_id)))).first() is not None
 
 
-def join(session: Session, door_id: str, person_id: str) -> Beneficiary | None:
-    """From now on this person's phone is the family's; None when the code does not count any more."""
+def join(session: Session, door_id: str, person_id: str) -> Verdict:
+    """From now on this person's phone is the family's, when "good"; else why not. A served person has one phone of
+    their own: the one before ends."""
     row = session.get(FamilyDoor, door_id)
     somebody = locked(session, row.beneficiary_id) if row else None
+    if pauses(session, person_id):
+        return "pause"
     if row is None or somebody is None:
-        return None
+        return "wrong"
     session.refresh(row)
-    now = now_of(session)
-    if row.person_id is not None or row.expires_at <= machine_now_of(session) or somebody.status in GONE:
-        return None
-    for other, _about in mine(session, person_id):
-        if other.beneficiary_id == row.beneficiary_id:
-            other.ended_at = now
-            session.add(other)
-            session.flush()
-    row.person_id, row.bound_at = person_id, now
+    verdict = _verdict(session, row, person_id)
+    if verdict != "good" or somebody.status in GONE:
+        return "expired" if verdict == "good" else verdict
+    for other in doors_of(session, somebody.id):
+        if other.person_id == person_id or row.holder == other.holder == SELF:
+            _end(session, other, person_id)
+    row.person_id, row.bound_at = person_id, now_of(session)
     session.add(row)
     if row.holder == SELF:
         somebody.person_id = person_id
         session.add(somebody)
     session.flush()
     audit.note(session, person_id, "family.joined", somebody.id, holder=row.holder)
-    return somebody
+    return "good"
 
 
 def mine(session: Session, person_id: str) -> list[tuple[FamilyDoor, Beneficiary]]:
@@ -126,21 +152,40 @@ def doors_of(session: Session, beneficiary_id: str) -> list[FamilyDoor]:
 
 def leave(session: Session, person_id: str, beneficiary_id: str | None = None) -> int:
     """This phone is the family's no more; of one person, or of all. Returns how many."""
-    done = 0
     query = select(FamilyDoor).where(FamilyDoor.person_id == person_id, col(FamilyDoor.ended_at).is_(None))
     if beneficiary_id is not None:
         query = query.where(FamilyDoor.beneficiary_id == beneficiary_id)
-    for row in session.exec(query).all():
-        row.ended_at = now_of(session)
-        session.add(row)
-        somebody = session.get(Beneficiary, row.beneficiary_id)
-        if somebody is not None and somebody.person_id == person_id:
-            somebody.person_id = None
-            session.add(somebody)
-        audit.note(session, person_id, "family.left", row.beneficiary_id)
-        done += 1
+    rows = session.exec(query).all()
+    for row in rows:
+        _end(session, row, person_id)
+    return len(rows)
+
+
+def disconnect(session: Session, beneficiary_id: str, by: str) -> int:
+    """Whoever answers for the county ends what a wrong person joined, and every code that is still unused; the pairing
+    goes on. Returns how many phones. Raises FamilyError ("gone", "scope")."""
+    somebody = locked(session, beneficiary_id)
+    if somebody is None:
+        raise FamilyError("gone")
+    if not may_see(session, by, somebody.county):
+        raise FamilyError("scope")
+    _close_codes(session, beneficiary_id)
+    rows = doors_of(session, beneficiary_id)
+    for row in rows:
+        _end(session, row, by)
+    audit.note(session, by, "family.disconnected", beneficiary_id, doors=len(rows))
+    return len(rows)
+
+
+def _end(session: Session, door: FamilyDoor, by: str) -> None:
+    door.ended_at = now_of(session)
+    session.add(door)
+    somebody = session.get(Beneficiary, door.beneficiary_id)
+    if somebody is not None and somebody.person_id == door.person_id:
+        somebody.person_id = None
+        session.add(somebody)
     session.flush()
-    return done
+    audit.note(session, by, "family.left", door.beneficiary_id)
 
 
 def object_to(session: Session, person_id: str, beneficiary_id: str) -> bool:
@@ -185,3 +230,15 @@ def confirm(session: Session, person_id: str, stint_id: str) -> bool:
         session.flush()
         audit.note(session, person_id, "family.confirmed", stint.id)
     return True
+
+
+def forget_codes(session: Session, older_than: timedelta, limit: int = 500) -> int:
+    """Retention: the digests of codes that ended so long ago; returns of how many, at most `limit`. Who joined when is
+    kept."""
+    index = sealed.BlindIndex
+    kept = select(index.id).where(index.kind == "code", index.scope == KIND, index.row_id == col(FamilyDoor.id))
+    old = select(FamilyDoor.id).where(FamilyDoor.expires_at < machine_now_of(session) - older_than, kept.exists())
+    ids = session.exec(old.limit(limit).with_for_update(skip_locked=True)).all()
+    mine = (col(index.kind) == "code", col(index.scope) == KIND, col(index.row_id).in_(ids))
+    session.execute(delete(index).where(*mine))
+    return len(ids)

@@ -22,6 +22,7 @@ from models import (
     code,
     conversation,
     erasure,
+    family_doors,
     guardian,
     handover,
     inbox,
@@ -127,7 +128,8 @@ def forget_ended(database: Database) -> int:
     """One-time codes and pages and questions asked outside a talk, once nobody can use them any more; what they hold
     goes with them (rules.toml, messages.retention_days). And messages that were told by phone (calls_undone.UNDO_FOR).
     """
-    ended = (code.forget_codes, code.forget_tries, page.forget_pages, conversation.forget_prompts)
+    codes = (code.forget_codes, family_doors.forget_codes, code.forget_tries)
+    ended = (*codes, page.forget_pages, conversation.forget_prompts)
     told = _in_slices(database, _ROWS, calls_undone.forget_told)
     return told + sum(_forget(database, rules().messages.retention_days, forget) for forget in ended)
 

@@ -1,0 +1,166 @@
+"""The family's own phone: joined by a code, told what it should know, and left or ended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+
+from config.catalogue import rules
+from models import family_doors
+from models.beneficiary import Beneficiary
+from models.code import count_wrong, issue_code
+from models.database import Database
+from models.family import FamilyDoor, FamilyError
+from models.sealed import BlindIndex
+from scheduler import jobs
+from tests.chatting import Chat
+from tests.conftest import StoppedClock
+from tests.pairing_world import YUEXIU, World
+
+WRONG = "2A2A2A2A"
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+def phone(world: World, sender: str = "mother") -> Chat:
+    """Somebody who follows, and has said hello."""
+    chat = Chat(world.database, sender)
+    chat.say("你好")
+    return chat
+
+
+def joined(world: World, asked: str, boss: str, holder: str = "guardian", sender: str = "mother") -> Chat:
+    """A phone that has become the family's."""
+    chat = phone(world, sender)
+    chat.say(world.do(family_doors.issue, asked, holder, boss))
+    chat.press("是，连上")
+    assert "连上了" in chat.said.text
+    return chat
+
+
+def own(world: World, asked: str) -> str | None:
+    return world.one(Beneficiary, asked).person_id
+
+
+def doors(world: World, asked: str) -> list[FamilyDoor]:
+    with world.database.read() as session:
+        return family_doors.doors_of(session, asked)
+
+
+# --- wrong codes ---
+
+
+def test_after_too_many_wrong_codes_the_right_one_waits(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
+    code = world.do(family_doors.issue, asked, "guardian", boss)
+    chat.act("menu", menu="family_join")
+    for _ in range(rules().doors.code_tries):
+        assert "没有这个码" in chat.say(WRONG)
+    assert "输错太多次" in chat.say(code)
+    chat.say("取消")
+    told = chat.say(code)
+    assert "试错次数太多了" in told and told == chat.say(WRONG), "it says no more than any other code"
+    assert doors(world, asked) == []
+
+
+def test_a_phone_that_pauses_joins_nothing(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
+    chat.say(world.do(family_doors.issue, asked, "guardian", boss))
+    for _ in range(rules().doors.code_tries):
+        with world.database.write() as session:
+            count_wrong(session, chat.person().id)
+    assert "输错太多次" in chat.press("是，连上")
+    assert doors(world, asked) == []
+
+
+def test_a_code_of_another_kind_is_no_guess(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
+    with world.database.write() as session:
+        other = issue_code(session, "bind", boss, {}, timedelta(hours=1))
+    chat.act("menu", menu="family_join")
+    for _ in range(rules().doors.code_tries + 1):
+        assert "没有这个码" in chat.say(other)
+    chat.say(world.do(family_doors.issue, asked, "guardian", boss))
+    assert "连上了" in chat.press("是，连上")
+
+
+# --- codes and phones that are replaced ---
+
+
+def test_a_new_code_takes_the_place_of_the_one_before(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), phone(world)
+    first = world.do(family_doors.issue, asked, "guardian", boss)
+    other = world.do(family_doors.issue, asked, "self", boss)
+    second = world.do(family_doors.issue, asked, "guardian", boss)
+    assert "已经换成新的" in chat.say(first)
+    chat.say("取消")
+    assert "服务对象本人" in chat.say(other), "the other holder's stays"
+    chat.press("不是我家的")
+    assert "监护人" in chat.say(second)
+
+
+def test_a_served_person_has_one_phone_of_their_own(world: World) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    first = joined(world, asked, boss, "self", "first")
+    mother = joined(world, asked, boss)
+    second = joined(world, asked, boss, "self", "second")
+    assert {one.person_id for one in doors(world, asked)} == {mother.person().id, second.person().id}
+    assert own(world, asked) == second.person().id
+    first.act("menu", menu="family")
+    assert "还没有连上" in first.said.text
+
+
+def test_a_phone_that_becomes_the_guardians_is_not_the_served_persons_any_more(world: World) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    joined(world, asked, boss, "self")
+    chat = joined(world, asked, boss, "guardian")
+    assert [(one.person_id, one.holder) for one in doors(world, asked)] == [(chat.person().id, "guardian")]
+    assert own(world, asked) is None
+
+
+def test_whoever_serves_meanwhile_does_not_join(world: World) -> None:
+    asked, boss, chat = world.beneficiary(), world.specialist(), Chat(world.database, "alin")
+    chat.register()
+    chat.say(world.do(family_doors.issue, asked, "guardian", boss))
+    world.agreeing(asked, chat.person().id)
+    assert "这个码是给家里的" in chat.press("是，连上")
+    assert doors(world, asked) == []
+
+
+def test_whoever_answers_for_the_county_ends_a_wrong_phone(world: World) -> None:
+    asked, boss, other = world.beneficiary(), world.specialist(), world.specialist(YUEXIU)
+    chat = joined(world, asked, boss, "self")
+    code = world.do(family_doors.issue, asked, "guardian", boss)
+    with pytest.raises(FamilyError, match="scope"):
+        world.do(family_doors.disconnect, asked, other)
+    assert world.do(family_doors.disconnect, asked, boss) == 1
+    assert doors(world, asked) == [] and own(world, asked) is None
+    chat.act("menu", menu="family")
+    assert "还没有连上" in chat.said.text
+    assert "过期了" in chat.say(code)
+
+
+def test_codes_that_ended_long_ago_are_forgotten(world: World, clock: StoppedClock) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    joined(world, asked, boss)
+    world.do(family_doors.issue, asked, "self", boss)
+    days = rules().registration.guardian_link_days + rules().messages.retention_days
+    clock.pass_time(timedelta(days=days, minutes=-1))
+    world.do(family_doors.issue, asked, "guardian", boss)
+
+    def kept() -> int:
+        with world.database.read() as session:
+            query = select(BlindIndex.row_id).where(BlindIndex.kind == "code", BlindIndex.scope == "family")
+            return len(set(session.exec(query)))
+
+    jobs.forget_ended(world.database)
+    assert kept() == 3
+    clock.pass_time(timedelta(minutes=2))
+    assert world.do(family_doors.forget_codes, timedelta(days=rules().messages.retention_days), 1) == 1
+    jobs.forget_ended(world.database)
+    assert kept() == 1 and len(doors(world, asked)) == 1
