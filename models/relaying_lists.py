@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from models import relaying, role
@@ -14,7 +17,7 @@ from models.leave import Leave, leaves_of
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
-from models.relay import DONE, SEEKING, STANDING, Relay
+from models.relay import DONE, SEEKING, STANDING, TERM, Relay
 from models.stints import StintError, answering, lead_of
 
 AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
@@ -51,6 +54,47 @@ def standing(session: Session, relay_id: str) -> Handing | None:
     if found.stint.state != OPEN and lead_of(session, found.somebody.id) is not None:
         return None
     return found
+
+
+def _still() -> list[ColumnElement[bool]]:
+    """`standing` for a statement that joins relays with their stints and whom those serve."""
+    other = aliased(Stint)
+    led = exists().where(col(other.beneficiary_id) == Beneficiary.id, col(other.part) == LEAD, col(other.state) == OPEN)
+    return [
+        col(Relay.state).in_(STANDING),
+        col(Beneficiary.status).not_in(GONE),
+        col(Beneficiary.merged_into).is_(None),
+        or_(col(Stint.state) == OPEN, ~led),
+    ]
+
+
+def told_together(session: Session, person_id: str, row: Relay) -> tuple[str | None, int]:
+    """Of the relays that are told of in one message with `row`, the one that is due first, and how many they are: those
+    of a batch, and the terms that one run of the job found, as far as this person answers for them. Whoever looks after
+    forty families does not get forty messages at once."""
+    if row.batch:
+        alike = [Relay.batch == row.batch]
+    elif row.reason == TERM and row.begun_by == relaying.PROGRAMME:
+        hour = row.begun_at.replace(minute=0, second=0, microsecond=0)
+        alike = [Relay.begun_by == relaying.PROGRAMME, Relay.begun_at >= hour]
+        alike.append(Relay.begun_at < hour + timedelta(hours=1))
+    else:
+        return row.id, 1
+    places = scopes(session, person_id)
+    if not places:
+        return None, 0
+    query = (
+        select(Relay.id, func.count().over())
+        .join(Stint, col(Stint.id) == Relay.stint_id)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .where(*_still(), Relay.reason == row.reason, *alike, _within(places))
+    )
+    found = session.exec(query.order_by(col(Relay.last_day), col(Relay.id)).limit(1)).first()
+    return found or (None, 0)
+
+
+def _within(places: Sequence[str]) -> ColumnElement[bool]:
+    return or_(*(col(Beneficiary.county).startswith(place) for place in places))
 
 
 def mine(session: Session, person_id: str) -> list[Stint]:
