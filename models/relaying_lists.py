@@ -11,9 +11,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from models import relaying, role
+from models.audit import AuditEntry
 from models.beneficiary import GONE, Beneficiary, may_see
 from models.database import now_of
-from models.leave import Leave, leaves_of
+from models.leave import ASKED, Leave, leaves_of
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
@@ -164,18 +165,24 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
     places = None if viewer == "machine" else scopes(session, viewer)
     if places == ():
         return [], []
-    within = [] if places is None else [or_(*(col(Beneficiary.county).startswith(place) for place in places))]
-    open_stints = select(Stint).join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id).where(*within)
+    within = [] if places is None else [_within(places)]
+    successor = aliased(Stint)
     relays = (
-        select(Relay.id)
+        select(Relay, Stint, Beneficiary, successor)
         .join(Stint, col(Stint.id) == Relay.stint_id)
         .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
-        .where(col(Relay.state).in_(STANDING), *within)
+        .join(successor, col(successor.id) == Relay.successor_id, isouter=True)
+        .where(*_still(), *within)
+        .order_by(col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
     )
-    order = (col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
-    found = (standing(session, key) for key in session.exec(relays.order_by(*order)))
-    leads = session.exec(open_stints.where(Stint.state == OPEN, Stint.part == LEAD)).all()
-    return [each for each in found if each is not None], leaves_of(session, leads)
+    found = [Handing(*row) for row in session.exec(relays)]
+    asked = exists().where(col(AuditEntry.subject) == Stint.id, col(AuditEntry.action) == ASKED)
+    away = (
+        select(Stint)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .where(Stint.state == OPEN, Stint.part == LEAD, asked, *within)
+    )
+    return found, leaves_of(session, session.exec(away))
 
 
 def responsible_for(session: Session, found: Handing) -> str | None:
