@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -34,13 +33,13 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
     if found is None or found.relay.begun_by == person.id or not may_see(session, person.id, found.somebody.county):
         return None
     row = found.relay
-    together = _told_together(session, person.id, row)
-    if not together or together[0] != row.id:
+    first, count = relaying_lists.told_together(session, person.id, row)
+    if first != row.id:
         return None
     day, why, who = with_weekday(row.last_day), reason(row.reason), responsible(session, person, found)
-    if len(together) > 1:
+    if count > 1:
         said = _("有 {count} 个结对要交接（{why}），最早的最后一天：{day}。过了最后一天还没有人接，就由负责人照看。")
-        return Reply(said.format(count=len(together), why=why, day=day) + _asks(row), (_list_option(),))
+        return Reply(said.format(count=count, why=why, day=day) + _asks(row), (_list_option(),))
     lines = [
         _("有一个结对要找接的人：{who}。").format(who=by_name(session, person, found.somebody)),
         _("现在的志愿者：{who}").format(who=volunteer(session, found.stint.person_id)),
@@ -55,25 +54,6 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
 
 def _asks(row: Relay) -> str:
     return "\n" + _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
-
-
-def _told_together(session: Session, person_id: str, row: Relay) -> list[str]:
-    """The relays that are told of in one message, what is due first in front: those of a batch, and the terms that one
-    run of the job found. Whoever looks after forty families does not get forty messages at once."""
-    query = select(Relay.id).where(col(Relay.state).in_(STANDING), Relay.reason == row.reason)
-    if row.batch:
-        query = query.where(Relay.batch == row.batch)
-    elif row.reason == "term" and row.begun_by == "programme":
-        hour = row.begun_at.replace(minute=0, second=0, microsecond=0)
-        query = query.where(Relay.begun_by == "programme", col(Relay.begun_at) >= hour)
-        query = query.where(col(Relay.begun_at) < hour + timedelta(hours=1))
-    else:
-        return [row.id]
-    found = (
-        relaying_lists.standing(session, key)
-        for key in session.exec(query.order_by(col(Relay.last_day), col(Relay.id)))
-    )
-    return [each.relay.id for each in found if each and may_see(session, person_id, each.somebody.county)]
 
 
 def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

@@ -13,6 +13,7 @@ from handlers.days import with_weekday
 from handlers.dialogue import Choice
 from handlers.late import asked
 from handlers.message import Option
+from models.family_doors import doors_of
 from models.person import Person, local_now
 
 STEP, PICK = "served_step", "proposal_pick"  # the talks' names
@@ -20,11 +21,11 @@ LOOK = "~look"
 # The steps of a state, in the order in which they are offered.
 STEPS = {
     "consent": ("agreed",),
-    "nobody": ("invite", "called", "door", "took_back"),
-    "relay": ("invite", "called", "door", "took_back"),
-    "asked": ("again", "called", "door", "took_back"),
-    "agreeing": ("meet", "write", "called", "door", "off", "took_back"),
-    "paired": ("called", "door", "took_back"),
+    "nobody": ("invite", "called", "door", "cut", "took_back"),
+    "relay": ("invite", "called", "door", "cut", "took_back"),
+    "asked": ("again", "called", "door", "cut", "took_back"),
+    "agreeing": ("meet", "write", "called", "door", "cut", "off", "took_back"),
+    "paired": ("called", "door", "cut", "took_back"),
 }
 
 
@@ -51,6 +52,7 @@ def steps(state: str) -> tuple[Choice, ...]:
         "again": _("再邀请一位"),
         "called": _("设称呼"),
         "door": _("给家里一个码"),
+        "cut": _("断开家里的账号"),
         "took_back": _("家里不同意了"),
         "meet": _("约第一次见面"),
         "write": _("见过面了，写协议"),
@@ -69,7 +71,8 @@ def step_options(session: Session, person: Person, served: str, state: str) -> t
     found: tuple[Option, ...] = ()
     if state in ("nobody", "relay"):
         found = asked(session, person.id, PICK, "look", PickFacts(served=served), [(LOOK, look().label)])
-    labels = [(choice.value, choice.label) for choice in steps(state)]
+    joined = bool(doors_of(session, served))
+    labels = [(choice.value, choice.label) for choice in steps(state) if joined or choice.value != "cut"]
     facts = StepFacts(served=served, state=state, today=local_now(session, person).date().isoformat())
     return (*found, *asked(session, person.id, STEP, "step", facts, labels))
 

@@ -140,6 +140,12 @@ def _door_asks(facts: StepFacts) -> Talk:
     }
 
 
+def _cut_asks(facts: StepFacts) -> Talk:
+    text = _("确定断开家里的账号吗？没用过的码也一起作废；结对照旧。连错了人就断开，再给一个新的码。")
+    sure = yield Ask("sure", text, (Choice("yes", _("确定")), Choice("no", _("先不"))))
+    return {} if sure == "yes" else None
+
+
 _ASKS: dict[str, Callable[[StepFacts], Talk]] = {
     "agreed": _agreed_asks,
     "invite": _invite_asks,
@@ -147,6 +153,7 @@ _ASKS: dict[str, Callable[[StepFacts], Talk]] = {
     "took_back": _sure_asks(lambda: _("确定记下：家里不同意结对了吗？正在等的邀请会收回。")),
     "called": _called_asks,
     "door": _door_asks,
+    "cut": _cut_asks,
     "meet": _meet_asks,
     "write": _write_asks,
     "off": _sure_asks(lambda: _("确定没有谈成吗？会谢谢这位志愿者，再邀请下一位。")),
@@ -261,6 +268,12 @@ def _door(session: Session, person: Person, command: Step) -> Reply:
     return _then(session, person, command.served, text.format(code=code, days=days))
 
 
+def _cut(session: Session, person: Person, command: Step) -> Reply:
+    count = family_doors.disconnect(session, command.served, person.id)
+    done = _("断开了 {count} 个账号，没用过的码作废了。").format(count=count)
+    return _then(session, person, command.served, done if count else _("没有连着的账号；没用过的码作废了。"))
+
+
 def _agreeing(session: Session, served: str) -> str:
     stint = lead_of(session, served, AGREEING)
     if stint is None:
@@ -300,6 +313,7 @@ _DO: dict[str, Callable[[Session, Person, Step], Reply]] = {
     "took_back": _took_back,
     "called": _called,
     "door": _door,
+    "cut": _cut,
     "meet": _meet,
     "write": _write,
     "off": _off,

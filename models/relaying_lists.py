@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
 from models import relaying, role
+from models.audit import AuditEntry
 from models.beneficiary import GONE, Beneficiary, may_see
 from models.database import now_of
-from models.leave import Leave, leaves_of
+from models.leave import ASKED, Leave, leaves_of
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
-from models.relay import DONE, SEEKING, STANDING, Relay
+from models.relay import DONE, SEEKING, STANDING, TERM, Relay
 from models.served import served_by, servers
 from models.stints import StintError, answering, lead_of
 
@@ -52,6 +56,47 @@ def standing(session: Session, relay_id: str) -> Handing | None:
     if found.stint.state != OPEN and lead_of(session, found.somebody.id) is not None:
         return None
     return found
+
+
+def _still() -> list[ColumnElement[bool]]:
+    """`standing` for a statement that joins relays with their stints and whom those serve."""
+    other = aliased(Stint)
+    led = exists().where(col(other.beneficiary_id) == Beneficiary.id, col(other.part) == LEAD, col(other.state) == OPEN)
+    return [
+        col(Relay.state).in_(STANDING),
+        col(Beneficiary.status).not_in(GONE),
+        col(Beneficiary.merged_into).is_(None),
+        or_(col(Stint.state) == OPEN, ~led),
+    ]
+
+
+def told_together(session: Session, person_id: str, row: Relay) -> tuple[str | None, int]:
+    """Of the relays that are told of in one message with `row`, the one that is due first, and how many they are: those
+    of a batch, and the terms that one run of the job found, as far as this person answers for them. Whoever looks after
+    forty families does not get forty messages at once."""
+    if row.batch:
+        alike = [Relay.batch == row.batch]
+    elif row.reason == TERM and row.begun_by == relaying.PROGRAMME:
+        hour = row.begun_at.replace(minute=0, second=0, microsecond=0)
+        alike = [Relay.begun_by == relaying.PROGRAMME, Relay.begun_at >= hour]
+        alike.append(Relay.begun_at < hour + timedelta(hours=1))
+    else:
+        return row.id, 1
+    places = scopes(session, person_id)
+    if not places:
+        return None, 0
+    query = (
+        select(Relay.id, func.count().over())
+        .join(Stint, col(Stint.id) == Relay.stint_id)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .where(*_still(), Relay.reason == row.reason, *alike, _within(places))
+    )
+    found = session.exec(query.order_by(col(Relay.last_day), col(Relay.id)).limit(1)).first()
+    return found or (None, 0)
+
+
+def _within(places: Sequence[str]) -> ColumnElement[bool]:
+    return or_(*(col(Beneficiary.county).startswith(place) for place in places))
 
 
 def mine(session: Session, person_id: str) -> list[Stint]:
@@ -123,18 +168,24 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
     places = None if viewer == "machine" else scopes(session, viewer)
     if places == ():
         return [], []
-    within = [] if places is None else [or_(*(col(Beneficiary.county).startswith(place) for place in places))]
-    open_stints = select(Stint).join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id).where(*within)
+    within = [] if places is None else [_within(places)]
+    successor = aliased(Stint)
     relays = (
-        select(Relay.id)
+        select(Relay, Stint, Beneficiary, successor)
         .join(Stint, col(Stint.id) == Relay.stint_id)
         .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
-        .where(col(Relay.state).in_(STANDING), *within)
+        .join(successor, col(successor.id) == Relay.successor_id, isouter=True)
+        .where(*_still(), *within)
+        .order_by(col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
     )
-    order = (col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
-    found = (standing(session, key) for key in session.exec(relays.order_by(*order)))
-    leads = session.exec(open_stints.where(Stint.state == OPEN, Stint.part == LEAD)).all()
-    return [each for each in found if each is not None], leaves_of(session, leads)
+    found = [Handing(*row) for row in session.exec(relays)]
+    asked = exists().where(col(AuditEntry.subject) == Stint.id, col(AuditEntry.action) == ASKED)
+    away = (
+        select(Stint)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .where(Stint.state == OPEN, Stint.part == LEAD, asked, *within)
+    )
+    return found, leaves_of(session, session.exec(away))
 
 
 def responsible_for(session: Session, found: Handing) -> str | None:

@@ -86,19 +86,20 @@ def _end(session: Session, stint: Stint) -> None:
             enqueue(session, one, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
 
 
-def without_door(session: Session) -> list[str]:
-    """Open lead stints of one active volunteer whom no door reaches, and for which no successor is sought. Where
-    whoever is responsible said that they go on (they telephone), it is asked again a month later."""
+def without_door(session: Session, among: Sequence[str] | None = None) -> list[str]:
+    """Open lead stints of one active volunteer whom no door reaches, and for which no successor is sought; of these, or
+    of all. Where whoever is responsible said that they go on (they telephone), it is asked again a month later."""
     opened = select(Door.id).where(Door.person_id == Stint.person_id, col(Door.blocked_at).is_(None))
     since = now_of(session) - _ASKED_AGAIN
     sought = select(Relay.id).where(
         Relay.stint_id == Stint.id,
         col(Relay.state).in_(STANDING) | ((col(Relay.state) == CANCELLED) & (col(Relay.closed_at) > since)),
     )
-    query = select(Stint.id).where(Stint.state == OPEN, Stint.part == LEAD, col(Stint.person_id).is_not(None))
+    query = select(Stint).where(Stint.state == OPEN, Stint.part == LEAD, col(Stint.person_id).is_not(None))
     query = query.where(~exists(opened), ~exists(sought)).order_by(col(Stint.beneficiary_id), col(Stint.id))
-    rows = session.exec(query).all()
-    return [one for one in rows if not _team_is_reached(session, session.get_one(Stint, one))]
+    if among is not None:
+        query = query.where(col(Stint.id).in_(among))
+    return [one.id for one in session.exec(query).all() if not _team_is_reached(session, one)]
 
 
 def _team_is_reached(session: Session, stint: Stint) -> bool:
@@ -111,8 +112,8 @@ def _team_is_reached(session: Session, stint: Stint) -> bool:
 
 def begin_for_silence(session: Session, among: Sequence[str]) -> int:
     """A relay begins for each of these that are `without_door` still; returns how many."""
-    still, done = set(without_door(session)), 0
-    for stint_id in in_order(session, [one for one in among if one in still]):
+    done = 0
+    for stint_id in in_order(session, without_door(session, among)):
         stint = session.get_one(Stint, stint_id)
         last_day = today_in(session, stint) + timedelta(days=rules().pairing.silence_days)
         try:
