@@ -108,6 +108,7 @@ def kind(name: str) -> str:
         "notice.relay_begun": _("结对要交接了，或问要不要再续一期"),
         "notice.relay_cancelled": _("不用找接的人了"),
         "notice.relay_off": _("交接取消了"),
+        "notice.team_relay": _("整队交接都开始了"),
         "notice.hand_over": _("有人接了，请交接"),
         "notice.relay_day": _("交接日"),
         "notice.renewed": _("又续了一期"),

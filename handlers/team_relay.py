@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -13,7 +14,7 @@ from config.texts import _
 from handlers.days import day_within, with_weekday
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Invalid, Refused, Talk
 from handlers.message import Option, Reply
-from models import relaying, relaying_lists, relaying_teams
+from models import relaying, relaying_asked, relaying_lists, relaying_teams
 from models.person import Person, local_now
 from models.stints import StintError
 from models.team import Team
@@ -174,16 +175,23 @@ def _perform(session: Session, person: Person, command: Look | Hand) -> Reply | 
     if not command.sure:
         looked = {"looked": command.answers(), "to_name": to.name if to is not None else ""}
         return Further(facts.model_copy(update=looked))
+    many = len(stints) > relaying_asked.AT_ONCE
+    begin = relaying_asked.ask if many else relaying_teams.hand_over_team
     try:
-        done = relaying_teams.hand_over_team(
-            session, team, command.why, command.last_day, person.id, keeper=keeper, to=to
-        )
+        done = begin(session, team, command.why, command.last_day, person.id, keeper=keeper, to=to)
     except StintError as error:
         _refused(error.reason)
         raise
+    if isinstance(done, str):
+        said = _("要交接的 {count} 个结对正在逐个开始，做完就告诉你。")
+        return Reply(said.format(count=len(stints)), (_list_option(),))
     if not done.begun and not done.before:
-        raise Refused("last_day", _("这一天已经过了，或者太远，请再写一次。"))
-    return Reply("\n".join(told(done)), (Option("m:hand_overs", _("交接清单")),))
+        _refused("day")
+    return Reply("\n".join(told(done)), (_list_option(),))
+
+
+def _list_option() -> Option:
+    return Option("m:hand_overs", _("交接清单"))
 
 
 def _refused(why: str) -> None:
@@ -191,6 +199,8 @@ def _refused(why: str) -> None:
         raise Refused("keeper", _("这位同事不负责其中有些人所在的地区，请换一位。"))
     if why == "leader":
         raise Refused("to", _("这个团队还没有队长，没有人能答应。请换一个团队，或先定队长。"))
+    if why == "day":
+        raise Refused("last_day", _("这一天已经过了，或者太远，请再写一次。"))
 
 
 def told(done: relaying_teams.Batch) -> list[str]:
@@ -228,3 +238,19 @@ def _keeper(session: Session, person: Person, said: str) -> str | None:
 
 
 TEAM_RELAY = Dialogue("hand_over_team", TeamFacts, _facts, _talk, _perform)
+
+
+def _done(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """To whoever asked: all of a team's pairings have been gone through."""
+    found = relaying_asked.asked_for(session, str(params["batch"]))
+    team = session.get(Team, found.team) if found is not None else None
+    if found is None or found.done is None or team is None:
+        return None
+    if not found.done.begun and not found.done.before:
+        said = _("{name}的结对一个也没能开始交接：不归你负责了，或已经结束。").format(name=team.name)
+        return Reply(said, (_list_option(),))
+    lines = [_("{name}的交接都开始了。").format(name=team.name), *told(found.done)]
+    return Reply("\n".join(lines), (_list_option(),))
+
+
+NOTICES = {"notice.team_relay": _done}

@@ -49,6 +49,20 @@ def begin(
     """Begin to seek a successor: by the volunteer, or by whoever decides. One that stands stays, with the earlier of
     both last days, and with what a person says of it now. `last_day` is one of the volunteer's days, today or later.
     Raises StintError ("gone", "scope", "day", "keeper", "nobody")."""
+    return _begin(session, stint_id, reason, last_day, by, (note, private), keeper, batch, timedelta(0))
+
+
+def _begin(
+    session: Session,
+    stint_id: str,
+    reason: str,
+    last_day: date,
+    by: str,
+    notes: tuple[str, str],
+    keeper: str | None,
+    batch: str,
+    told_after: timedelta,
+) -> Relay:
     stint = locked_stint(session, stint_id)
     if stint is None or stint.state != OPEN or stint.part != LEAD:
         raise StintError("gone")
@@ -64,7 +78,7 @@ def begin(
     standing = standing_relay(session, stint.id)
     if standing is not None:
         _begun_again(session, standing, reason, last_day, by, keeper)
-        _notes(session, standing, note, private)
+        _notes(session, standing, *notes)
         return standing
     people = answering(session, served_of(session, stint).county)
     if not people:
@@ -81,11 +95,12 @@ def begin(
     )
     session.add(row)
     session.flush()
-    _notes(session, row, note, private)
+    _notes(session, row, *notes)
     audit.note(session, by, "relay.begun", row.id, why=reason, batch=batch)
-    priority = REMINDER if by == PROGRAMME else REPLY
+    priority, due = REMINDER if by == PROGRAMME else REPLY, now_of(session) + told_after
     for one in people if own or by == PROGRAMME else [row.specialist_id]:
-        enqueue(session, one, "notice.relay", {"relay": row.id}, unique_key=f"relay:{row.id}:{one}", priority=priority)
+        key = f"relay:{row.id}:{one}"
+        enqueue(session, one, "notice.relay", {"relay": row.id}, unique_key=key, priority=priority, due_at=due)
     if not own:
         for one in servers(session, stint):
             key = f"relay:{row.id}:holder:{one}"
@@ -106,17 +121,26 @@ def _begun_again(session: Session, row: Relay, reason: str, last_day: date, by: 
 
 
 def begin_batch(
-    session: Session, stints: Sequence[str], reason: str, last_day: date, by: str, *, keeper: str | None = None
+    session: Session,
+    stints: Sequence[str],
+    reason: str,
+    last_day: date,
+    by: str,
+    *,
+    keeper: str | None = None,
+    batch: str = "",
+    told_after: timedelta = timedelta(0),
 ) -> tuple[str, list[Relay], list[str]]:
-    """One relay for each of these, with one name and one keeper; returns the name, those begun, and the stints of which
-    none could be. Raises StintError("keeper") where the keeper answers for one of their counties not."""
-    batch = new_id()
+    """One relay for each of these, with one name (`batch`, if it has one) and one keeper; returns the name, those
+    begun, and the stints of which none could be. Whoever is responsible is told after `told_after`, by when what is to
+    be told together has begun. Raises StintError("keeper") where the keeper answers for one of their counties not."""
+    batch = batch or new_id()
     if keeper is not None and not all(_may_keep(session, keeper, one) for one in stints):
         raise StintError("keeper")
     begun, left = [], []
     for one in in_order(session, list(stints)):
         try:
-            begun.append(begin(session, one, reason, last_day, by, keeper=keeper, batch=batch))
+            begun.append(_begin(session, one, reason, last_day, by, ("", ""), keeper, batch, told_after))
         except StintError:
             left.append(one)
     return batch, begun, left

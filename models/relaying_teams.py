@@ -4,8 +4,8 @@ to another (组织间交接, programme §5)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from sqlmodel import Session, col, or_, select
 
@@ -56,7 +56,8 @@ def pairings_of(session: Session, team_id: str, by: str) -> tuple[list[Stint], i
         .order_by(col(Stint.opened_at), col(Stint.id))
     )
     rows = session.exec(query).all()
-    theirs = [stint for stint, county in rows if may_see(session, by, county)]
+    sees = {county: may_see(session, by, county) for county in {county for _stint, county in rows}}
+    theirs = [stint for stint, county in rows if sees[county]]
     return theirs, len(rows) - len(theirs)
 
 
@@ -77,23 +78,44 @@ def hand_over_team(
     keeper: str | None = None,
     to: Team | None = None,
 ) -> Batch:
-    """Begin a relay of each pairing of a team; with `to` the other team's leader is asked about each of them. Raises
-    StintError ("keeper", "leader" = nobody leads the other team, "day" = none could begin for the day)."""
+    """Begin a relay of each pairing of a team; with `to` the other team's leader is asked about each of them. For a few
+    alone: models/relaying_asked.py does many. Raises StintError ("keeper", "leader" = nobody leads the other team)."""
     stints, others = pairings_of(session, team.id, by)
-    leader = leader_of(session, to.id) if to is not None else None
-    if to is not None and leader is None:
+    if to is not None and leader_of(session, to.id) is None:
         raise StintError("leader")
-    standing = set(session.exec(select(Relay.stint_id).where(col(Relay.state).in_(STANDING))))
-    before = [stint.id for stint in stints if stint.id in standing]
-    name, begun, left = begin_batch(session, [stint.id for stint in stints], reason, last_day, by, keeper=keeper)
-    offered, not_offered = _offer(session, stints, begun, to, leader, by) if to and leader else (0, 0)
-    return Batch(name, len(begun) - len(before), len(before), len(left) + others, offered, not_offered)
+    done = hand_over(session, stints, reason, last_day, by, keeper=keeper, to=to)
+    return replace(done, left=done.left + others)
 
 
-def _offer(
-    session: Session, stints: Sequence[Stint], begun: Sequence[Relay], to: Team, leader: str, by: str
-) -> tuple[int, int]:
-    known = {relay.stint_id for relay in begun}
+def hand_over(
+    session: Session,
+    stints: Sequence[Stint],
+    reason: str,
+    last_day: date,
+    by: str,
+    *,
+    keeper: str | None = None,
+    to: Team | None = None,
+    batch: str = "",
+    told_after: timedelta = timedelta(0),
+) -> Batch:
+    """The same for these pairings, under a name that the batch may have already; `told_after` as of `begin_batch`.
+    Raises StintError("keeper")."""
+    ids = [stint.id for stint in stints]
+    query = select(Relay.stint_id).where(col(Relay.state).in_(STANDING), col(Relay.stint_id).in_(ids))
+    standing = set(session.exec(query))
+    name, begun, left = begin_batch(
+        session, ids, reason, last_day, by, keeper=keeper, batch=batch, told_after=told_after
+    )
+    before = sum(relay.stint_id in standing for relay in begun)
+    offered, not_offered = _offer(session, stints, begun, to, by) if to else (0, 0)
+    return Batch(name, len(begun) - before, before, len(left), offered, not_offered)
+
+
+def _offer(session: Session, stints: Sequence[Stint], begun: Sequence[Relay], to: Team, by: str) -> tuple[int, int]:
+    known, leader = {relay.stint_id for relay in begun}, leader_of(session, to.id)
+    if leader is None:
+        return 0, len(begun)
     asked = refused = 0
     for stint in stints:
         if stint.id not in known or stint.beneficiary_id is None:

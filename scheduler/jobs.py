@@ -36,6 +36,7 @@ from models import (
     proposing,
     recognition,
     relay_days,
+    relaying_asked,
     resting,
     substituting,
     volunteer_gone,
@@ -219,6 +220,41 @@ def match_asked(database: Database) -> int:
     return proposing.run_asked(database)
 
 
+def hand_over_teams(database: Database) -> int:
+    """Whole teams that were to be handed over (models/relaying_asked.py); somebody asked for it in a chat."""
+    with database.read() as session:
+        waiting = relaying_asked.waiting(session)
+    for batch in waiting:
+        hand_over_team(database, batch)
+    return len(waiting)
+
+
+def hand_over_team(database: Database, batch: str, told: Callable[[int, int], None] | None = None) -> None:
+    """One of them, until it is done; `told` hears (done, total) after each slice. A pairing that cannot be handed over
+    is logged and passed over, and counts as one that could not begin."""
+    while _went_on(database, batch):
+        if told is not None:
+            with database.read() as session:
+                found = relaying_asked.asked_for(session, batch)
+            if found is not None:
+                told(found.looked_at, found.total)
+        time.sleep(_PAUSE)
+
+
+def _went_on(database: Database, batch: str) -> bool:
+    for most, skip in ((relaying_asked.SLICE, False), (1, False), (1, True)):
+        try:
+            with database.write() as session:
+                return relaying_asked.go_on(session, batch, most, skip=skip)
+        except DatabaseAway:
+            raise
+        except Exception:
+            if skip:
+                raise
+            log.exception("team_relay_failed", batch=batch, most=most)
+    return False
+
+
 def finish_imports(database: Database) -> int:
     """Imports that somebody took, or took back, in chat or on a page: the rows are done here, and gone on with after a
     crash. One process at a time has them."""
@@ -267,6 +303,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("come_of_age", 3_600, come_of_age),
     ("pass_offers_on", 60, pass_offers_on),
     ("match_asked", 5, match_asked),
+    ("hand_over_teams", 3, hand_over_teams),
     ("remind_unfinished", 3_600, remind_unfinished),
     ("begin_relays", 3_600, begin_relays),
     ("end_last_days", 300, end_last_days),

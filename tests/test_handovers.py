@@ -16,7 +16,7 @@ from handlers.menu import Begun, Entry
 from handlers.message import Option, Reply
 from handlers.relay_answers import note_page
 from handlers.relay_ways import has_long_number
-from models import leave, relay_days, relaying, relaying_lists, relaying_teams, substituting
+from models import leave, relay_days, relaying, relaying_asked, relaying_lists, relaying_teams, substituting
 from models.audit import AuditEntry
 from models.beneficiary import DIED
 from models.database import Database, now_of
@@ -26,6 +26,7 @@ from models.person import Door, Person
 from models.relay import Relay
 from models.role import grants
 from models.stints import StintError, served_left
+from scheduler import jobs
 from tests.chatting import PUBLIC, Chat
 from tests.conftest import StoppedClock
 from tests.ledger_files import people, person
@@ -431,6 +432,23 @@ def test_many_of_one_batch_are_told_in_one_message(database: Database, alin: Cha
         relaying_teams.hand_over_team(session, team, "graduation", day, boss.person().id)
     told = [one for one in deliver(database, specialist) if one.kind == "notice.relay" and one.text]
     assert len(told) == 1 and "有 3 个结对要交接" in told[0].text
+
+
+def test_a_large_team_is_handed_over_beside_the_turn_and_the_end_is_told(
+    database: Database, paired: Chat, specialist: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying_asked, "AT_ONCE", 1)
+    with database.write() as session:
+        team_with(session, "GZ01", paired.person().id)
+        pair(session, paired.person().id, somebody(session, 1))
+        hush(session)
+    specialist.say("整队交接", "GZ01", "毕业", "下月底", "我来")
+    assert "要交接的 2 个结对正在逐个开始" in specialist.press("开始交接")
+    with database.read() as session:
+        assert session.exec(select(Relay)).all() == [], "the turn writes it down alone"
+    jobs.hand_over_teams(database)
+    [told] = [one for one in deliver(database, specialist) if one.kind == "notice.team_relay"]
+    assert "交接都开始了" in told.text and "开始交接 2 个结对" in told.text
 
 
 # --- what is told ---

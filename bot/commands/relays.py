@@ -8,16 +8,17 @@ from typing import Annotated
 import typer
 from sqlmodel import Session
 
-from bot.commands.shared import Problem, opened, person_of, say, told
+from bot.commands.shared import Problem, opened, person_of, progress_bar, say, told
 from config.texts import _
 from handlers.served_words import reason
 from handlers.somebody import who
 from handlers.team_relay import told as told_of
-from models import audit, relaying, relaying_lists, relaying_teams
+from models import audit, relaying, relaying_asked, relaying_lists, relaying_teams
 from models.beneficiary import MACHINE
 from models.relaying_lists import Handing
 from models.stints import StintError
 from models.team import Team
+from scheduler.jobs import hand_over_team
 
 GRADUATION, ORGANISATION = "graduation", "organisation"
 
@@ -97,22 +98,28 @@ def batch(
     why = reason or (ORGANISATION if to else GRADUATION)
     if why not in (GRADUATION, ORGANISATION) or (bool(to) and why != ORGANISATION):
         raise Problem(_("--reason 只能是 graduation 或 organisation；用了 --to 就是 organisation。"))
-    with told() as (session, lines):
-        ours = _team(session, team)
-        person = person_of(session, by)
-        other = _team(session, to) if to else None
-        if other is not None and other.id == ours.id:
-            raise Problem(_("--to 要写另一个团队的编号。"))
-        if not relaying_teams.pairings_of(session, ours.id, person)[0]:
-            raise Problem(_("这个团队没有归 {number} 负责的、正在进行的结对：核对 --team 和 --by。").format(number=by))
-        kept = person_of(session, keeper) if keeper else None
-        try:
-            done = relaying_teams.hand_over_team(session, ours, why, _day(last_day), person, keeper=kept, to=other)
-        except StintError as error:
-            raise Problem(_why(error)) from None
-        if not done.begun and not done.before:
-            raise Problem(_("最后一天 {day} 已经过了，或者超过一年：请改 --last-day。").format(day=last_day))
-        lines += told_of(done)
+    with opened() as database:
+        with database.write() as session:
+            ours = _team(session, team)
+            person = person_of(session, by)
+            other = _team(session, to) if to else None
+            if other is not None and other.id == ours.id:
+                raise Problem(_("--to 要写另一个团队的编号。"))
+            if not relaying_teams.pairings_of(session, ours.id, person)[0]:
+                raise Problem(
+                    _("这个团队没有归 {number} 负责的、正在进行的结对：核对 --team 和 --by。").format(number=by)
+                )
+            kept = person_of(session, keeper) if keeper else None
+            try:
+                name = relaying_asked.ask(session, ours, why, _day(last_day), person, keeper=kept, to=other)
+            except StintError as error:
+                raise Problem(_why(error, last_day)) from None
+        with progress_bar(_("交接")) as heard:
+            hand_over_team(database, name, heard)
+        with database.read() as session:
+            found = relaying_asked.asked_for(session, name)
+    for line in told_of(found.done) if found is not None and found.done is not None else ():
+        say(line)
 
 
 def _team(session: Session, number: str) -> Team:
@@ -129,7 +136,9 @@ def _day(words: str) -> date:
         raise Problem(_("--last-day 要写成 2027-06-30 这样。")) from None
 
 
-def _why(error: StintError) -> str:
+def _why(error: StintError, last_day: str) -> str:
+    if error.reason == "day":
+        return _("最后一天 {day} 已经过了，或者超过一年：请改 --last-day。").format(day=last_day)
     if error.reason == "leader":
         return _("要交给的团队还没有队长：先定队长，或换一个团队。")
     return _("照看的人不负责其中有些人所在的地区：--keeper 换一位同事。")
