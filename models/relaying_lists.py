@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, or_, select
 
 from models import relaying, role
 from models.beneficiary import GONE, Beneficiary, may_see
 from models.database import now_of
+from models.institution import Institution
 from models.leave import Leave, leaves_of
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
 from models.relay import DONE, SEEKING, STANDING, Relay
-from models.served import served_by, servers
-from models.stints import StintError, answering, lead_of
+from models.served import Served, is_gone, served_by, served_of, servers
+from models.stints import StintError, answering, lead_of, lead_of_institution
 
 AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
 
@@ -27,18 +29,19 @@ class Handing:
 
     relay: Relay
     stint: Stint
-    somebody: Beneficiary
+    somebody: Served
     successor: Stint | None
 
 
 def handing(session: Session, relay_id: str) -> Handing | None:
-    """A relay, whatever became of it; None when there is none, or the served person is no more in the ledger."""
+    """A relay, whatever became of it; None when there is none, or the served person is no more in the ledger, or the
+    institution no more there."""
     row = session.get(Relay, relay_id)
     stint = session.get(Stint, row.stint_id) if row else None
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
-    if row is None or stint is None or somebody is None:
+    if row is None or stint is None:
         return None
-    if somebody.status in GONE or somebody.merged_into is not None:
+    somebody = served_of(session, stint)
+    if is_gone(somebody):
         return None
     return Handing(row, stint, somebody, session.get(Stint, row.successor_id) if row.successor_id else None)
 
@@ -49,9 +52,14 @@ def standing(session: Session, relay_id: str) -> Handing | None:
     found = handing(session, relay_id)
     if found is None or found.relay.state not in STANDING:
         return None
-    if found.stint.state != OPEN and lead_of(session, found.somebody.id) is not None:
+    if found.stint.state != OPEN and _has_lead(session, found.somebody):
         return None
     return found
+
+
+def _has_lead(session: Session, somebody: Served) -> bool:
+    of = lead_of_institution if isinstance(somebody, Institution) else lead_of
+    return of(session, somebody.id) is not None
 
 
 def mine(session: Session, person_id: str) -> list[Stint]:
@@ -87,8 +95,9 @@ def taken_by(session: Session, person_id: str) -> list[Handing]:
 
 def may_read_note(session: Session, found: Handing, reader: str) -> bool:
     """Whether `relaying.note_of` shows this reader the note."""
-    mine = any(relaying.serves(session, each, reader) for each in (found.stint, found.successor) if each is not None)
-    return mine or may_see(session, reader, found.somebody.county)
+    return relaying.may_read(session, found.stint, found.successor, reader) or may_see(
+        session, reader, found.somebody.county
+    )
 
 
 def give_for(session: Session, relay_id: str, by: str) -> None:
@@ -124,14 +133,18 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
     if places == ():
         return [], []
     within = [] if places is None else [or_(*(col(Beneficiary.county).startswith(place) for place in places))]
+    county = func.coalesce(Beneficiary.county, Institution.county)
+    theirs = [] if places is None else [or_(*(county.startswith(place) for place in places))]
     open_stints = select(Stint).join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id).where(*within)
     relays = (
         select(Relay.id)
         .join(Stint, col(Stint.id) == Relay.stint_id)
-        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
-        .where(col(Relay.state).in_(STANDING), *within)
+        .outerjoin(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .outerjoin(Institution, col(Institution.id) == Stint.institution_id)
+        .where(col(Relay.state).in_(STANDING), *theirs)
     )
-    order = (col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
+    town = func.coalesce(Beneficiary.town, Institution.town, "")
+    order = (col(Relay.last_day), county, town, col(Relay.id))
     found = (standing(session, key) for key in session.exec(relays.order_by(*order)))
     leads = session.exec(open_stints.where(Stint.state == OPEN, Stint.part == LEAD)).all()
     return [each for each in found if each is not None], leaves_of(session, leads)
