@@ -11,12 +11,15 @@ from handlers.days import with_weekday
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.relay_ways import HANDOVER, RelayFacts
-from handlers.served_words import by_name, reason, responsible, volunteer
+from handlers.served_words import by_name, reason, responsible, server
 from models import relaying_lists
-from models.beneficiary import GONE, Beneficiary, may_see
+from models.beneficiary import may_see
+from models.institution import Institution
 from models.pairing import LEAD, OPEN, Stint
 from models.person import Person, local_now
 from models.relay import CANCELLED, STANDING, Relay
+from models.relaying_lists import Handing
+from models.served import Served, is_gone, served_of
 
 
 def _list_option() -> Option:
@@ -42,14 +45,21 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
         return Reply(said.format(count=count, why=why, day=day) + _asks(row), (_list_option(),))
     lines = [
         _("有一个结对要找接的人：{who}。").format(who=by_name(session, person, found.somebody)),
-        _("现在的志愿者：{who}").format(who=volunteer(session, found.stint.person_id)),
+        _("现在的志愿者：{who}").format(who=server(session, found.stint)),
         _("原因：{why}").format(why=why),
         _("最后一天：{day}").format(day=day),
-        _("负责人：{who}。过了最后一天还没有人接，就由负责人照看。").format(who=who) + _asks(row),
+        _after_last_day(found).format(who=who) + _asks(row),
     ]
     facts = RelayFacts(relay=row.id, today=local_now(session, person).date().isoformat())
     options = asked(session, person.id, HANDOVER, "what", facts, [("open", _("打开看"))])
     return Reply("\n".join(lines), (*options, _list_option()))
+
+
+def _after_last_day(found: Handing) -> str:
+    """Nobody keeps an institution: its pairing ends."""
+    if isinstance(found.somebody, Institution):
+        return _("负责人：{who}。过了最后一天还没有团队接，这个机构的结对就结束。")
+    return _("负责人：{who}。过了最后一天还没有人接，就由负责人照看。")
 
 
 def _asks(row: Relay) -> str:
@@ -65,7 +75,7 @@ def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Repl
     if session.exec(again).first() is not None or not may_see(session, person.id, found.somebody.county):
         return None
     said = _("不用找接的人了：{volunteer}又能继续，{who}的结对照旧。")
-    called = volunteer(session, found.stint.person_id)
+    called = server(session, found.stint)
     return Reply(said.format(who=by_name(session, person, found.somebody), volunteer=called), (_list_option(),))
 
 
@@ -77,14 +87,14 @@ def _renewed(session: Session, person: Person, params: dict[str, Any]) -> Reply 
     stint, somebody = found
     said = _("好消息：{volunteer}和{who}又续了一期，到 {day}。")
     day = stint.ends_on.isoformat() if stint.ends_on else ""
-    called = volunteer(session, stint.person_id)
+    called = server(session, stint)
     return Reply(said.format(who=by_name(session, person, somebody), volunteer=called, day=day))
 
 
-def _stint(session: Session, person: Person, stint_id: str) -> tuple[Stint, Beneficiary] | None:
+def _stint(session: Session, person: Person, stint_id: str) -> tuple[Stint, Served] | None:
     stint = session.get(Stint, stint_id)
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
-    if stint is None or somebody is None or somebody.status in GONE or somebody.merged_into is not None:
+    somebody = served_of(session, stint) if stint else None
+    if stint is None or somebody is None or is_gone(somebody):
         return None
     return (stint, somebody) if may_see(session, person.id, somebody.county) else None
 

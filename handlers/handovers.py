@@ -20,14 +20,16 @@ from handlers.message import Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
 from handlers.relay_ways import HANDOVER as HANDOVER_NAME
 from handlers.relay_ways import LeaveFacts, RelayFacts, note_option, substitute_options
-from handlers.served_words import by_name, colleague, reason, responsible, volunteer
+from handlers.served_words import by_name, colleague, reason, responsible, server
 from models import leave, relaying, relaying_lists
 from models.beneficiary import Beneficiary
+from models.institution import Institution
 from models.leave import Leave
 from models.pairing import OPEN, Stint
 from models.person import Person, local_now
 from models.relay import SEEKING
 from models.relaying_lists import Handing
+from models.served import Served
 from models.stints import StintError, keeping_of
 
 AWAY = "leave:"  # how the key of a leave begins on the list
@@ -97,13 +99,13 @@ def _opened(session: Session, person: Person, key: str) -> Reply:
     lines = [
         by_name(session, person, found.somebody),
         _("所在地：{place}").format(place=regions.place_name(found.somebody.county)),
-        _("现在的志愿者：{who}").format(who=volunteer(session, found.stint.person_id)),
+        _("现在的志愿者：{who}").format(who=server(session, found.stint)),
         _("原因：{why}").format(why=reason(row.reason)),
         _("最后一天：{day}").format(day=with_weekday(row.last_day)) + _after(session, person, found),
         _("现在：{state}").format(state=_state(found)),
     ]
     if found.successor is not None:
-        lines.append(_("接的人：{who}").format(who=volunteer(session, found.successor.person_id)))
+        lines.append(_("接的人：{who}").format(who=server(session, found.successor)))
     if row.hands_over_on is not None:
         lines.append(_("交接日：{day}").format(day=with_weekday(row.hands_over_on)))
     lines.append(_("负责人：{who}").format(who=responsible(session, person, found)))
@@ -114,6 +116,8 @@ def _opened(session: Session, person: Person, key: str) -> Reply:
 
 def _after(session: Session, person: Person, found: Handing) -> str:
     """Who keeps the served person once the last day is over."""
+    if isinstance(found.somebody, Institution):
+        return ""
     kept = keeping_of(session, found.somebody.id)
     if found.stint.state != OPEN:
         who = colleague(session, person, kept.person_id) if kept else responsible(session, person, found)
@@ -127,7 +131,7 @@ def _buttons(session: Session, person: Person, found: Handing) -> tuple[Option, 
     options: tuple[Option, ...] = ()
     if row.note_sealed or row.private_sealed:
         options += note_option(session, person.id, row.id)
-    if row.state == SEEKING:
+    if row.state == SEEKING and isinstance(found.somebody, Beneficiary):
         options += (Option("m:unpaired", _("找接的人")),)
     if shown:
         facts = RelayFacts(relay=row.id, today=local_now(session, person).date().isoformat())
@@ -159,7 +163,7 @@ def _away(session: Session, person: Person, stint_id: str) -> Reply:
     lines = [
         by_name(session, person, somebody),
         _("所在地：{place}").format(place=regions.place_name(somebody.county)),
-        _("现在的志愿者：{who}").format(who=volunteer(session, stint.person_id)),
+        _("现在的志愿者：{who}").format(who=server(session, stint)),
         _("请假到 {day}，含当天。").format(day=with_weekday(found.until)),
     ]
     today = local_now(session, person).date().isoformat()
@@ -167,7 +171,7 @@ def _away(session: Session, person: Person, stint_id: str) -> Reply:
     return Reply("\n".join(lines), (*substitute_options(session, person.id, facts), _list_option()))
 
 
-def _covers(session: Session, person: Person, somebody: Beneficiary) -> bool:
+def _covers(session: Session, person: Person, somebody: Served) -> bool:
     return any(regions.within(somebody.county, scope) for scope in relaying_lists.scopes(session, person.id))
 
 

@@ -245,7 +245,8 @@ def _go(session: Session, person: Person, command: Go) -> Reply:
     if last < command.last_day:
         lines.append(_("这是以前定的日子，还按它算。要改晚，先选“我又能继续了”，再重新说一次。"))
     lines.append(_("有人答应接，会马上告诉你。改了主意，随时回复“我又能继续了”。"))
-    back = go_on_option(session, person.id, begun[0][1].id) if len(begun) == 1 else ()
+    theirs = len(begun) == 1 and relaying.may_cancel(session, begun[0][1], begun[0][0], person.id)
+    back = go_on_option(session, person.id, begun[0][1].id) if theirs else ()
     return Reply("\n".join(lines), back)
 
 
@@ -254,23 +255,30 @@ def _nobody() -> Reply:
 
 
 def _go_on(session: Session, person: Person, command: GoOn) -> Reply:
-    done, paired = [], []
+    done: list[Stint] = []
+    paired: list[Stint] = []
+    arranged: list[Stint] = []
     for each in relaying_lists.begun_of(session, person.id):
         if command.stints and each.stint.id not in command.stints:
             continue
         try:
             relaying.cancel(session, each.relay.id, person.id)
             done.append(each.stint)
-        except StintError:
-            paired.append(each.stint)
+        except StintError as error:
+            (arranged if error.reason == "scope" else paired).append(each.stint)
     lines, back = [], _back_from_leave(session, person, command.stints)
     if back:
         lines.append(_("欢迎回来！请假取消了，{who}还是你来照看。").format(who=_names(session, person, back)))
     if done:
         lines.append(_("太好了！交接取消了，你和{who}的结对照旧。").format(who=_names(session, person, done)))
+    if arranged:
+        text = _("{who}的交接是专员安排的，取消要和专员商量。")
+        lines.append(text.format(who=_names(session, person, arranged)))
     if paired:
         text = _("{who}已经有人答应接了，取消要和专员商量。").format(who=_names(session, person, paired))
-        return Reply("\n".join([*lines, text]), (_contact(),))
+        lines.append(text)
+    if paired or arranged:
+        return Reply("\n".join(lines), (_contact(),))
     return Reply("\n".join(lines) or _("现在没有等着交接的结对，你的结对照旧。"))
 
 

@@ -17,7 +17,7 @@ from handlers.message import Link, Option, Reply, Written
 from handlers.relay_ways import GO_ON as GO_ON_NAME
 from handlers.relay_ways import NOTE as NOTE_NAME
 from handlers.relay_ways import RelayFacts, ask_notes, go_on_option, going_on, note_option
-from handlers.served_words import day_of, responsible, served, volunteer
+from handlers.served_words import day_of, responsible, served, server
 from models import relaying, relaying_lists
 from models.beneficiary import GONE, Beneficiary
 from models.offering import standing_relay
@@ -26,7 +26,7 @@ from models.pairing import OPEN, Stint
 from models.person import Person
 from models.relay import CANCELLED, SEEKING
 from models.relaying_lists import Handing
-from models.served import servers
+from models.served import served_of
 from models.stints import StintError, responsible_today
 
 
@@ -90,8 +90,8 @@ def _answer(session: Session, person: Person, command: Answer) -> Reply:
     who, specialist = served(session, person, found.somebody), responsible(session, person, found)
     said = _("好的，谢谢你陪着{who}。到 {day}（含当天）还是你；{specialist}正在找接的人，{who}不会没人管。")
     text = said.format(who=who, day=day.isoformat(), specialist=specialist)
-    back = go_on_option(session, person.id, found.relay.id) if found.relay.reason != "organisation" else ()
-    return Reply(text, back)
+    theirs = relaying.may_cancel(session, found.relay, found.stint, person.id)
+    return Reply(text, go_on_option(session, person.id, found.relay.id) if theirs else ())
 
 
 def _renewed(session: Session, person: Person, found: Handing) -> Reply:
@@ -121,7 +121,9 @@ def _go_on(session: Session, person: Person, relay: str) -> Reply:
     who = served(session, person, found.somebody)
     try:
         relaying.cancel(session, relay, person.id)
-    except StintError:
+    except StintError as error:
+        if error.reason == "scope":
+            return Reply(_("{who}的交接是专员安排的，取消要和专员商量。").format(who=who), (_contact(),))
         return Reply(_("{who}已经有人答应接了，取消要和专员商量。").format(who=who), (_contact(),))
     return Reply(_("太好了！交接取消了，你和{who}的结对照旧。").format(who=who))
 
@@ -161,7 +163,7 @@ def _give(session: Session, person: Person, relay: str) -> Reply:
         if error.reason == "waits":
             return Reply(_("接的人还没有接受结对协议，接受了会告诉你。在那以前还是你。"), (_contact(),))
         return _settled()
-    next_one = volunteer(session, _who_serves(session, successor))
+    next_one = server(session, successor) if successor else _("团队")
     text = _("记下了，已经交接。从现在起由{next}照看{who}。谢谢你做的一切，也祝你一切顺利！")
     return Reply(text.format(next=next_one, who=who))
 
@@ -218,11 +220,6 @@ def note_page(session: Session, reader: str, relay: str, *, reading: bool) -> Wr
     return Written(_("交接留言"), words, _("只用来做好交接，请不要转发。"))
 
 
-def _who_serves(session: Session, stint: Stint | None) -> str | None:
-    """Who is spoken of as the one who serves: of a team whoever leads it today."""
-    return next(iter(servers(session, stint)), None) if stint is not None else None
-
-
 # --- what is told ---
 
 
@@ -240,7 +237,7 @@ def _begun(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
     facts = RelayFacts(relay=found.relay.id, kind=kind)
     labels = [(choice.value, choice.label) for choice in _term_choices(kind)]
     options = asked(session, person.id, TERM.name, "what", facts, labels)
-    if found.relay.reason in ("silence", "graduation", "specialist"):
+    if found.relay.reason != "term" and relaying.may_cancel(session, found.relay, found.stint, person.id):
         options = (*options, *go_on_option(session, person.id, found.relay.id))
     return Reply("\n".join(lines), (*options, _contact()))
 
@@ -262,7 +259,7 @@ def _hand_over(session: Session, person: Person, params: dict[str, Any]) -> Repl
     if found is None or found.relay.taken_at is None or found.stint.state != OPEN or found.successor is None:
         return None
     who = served(session, person, found.somebody)
-    next_one = volunteer(session, _who_serves(session, found.successor))
+    next_one = server(session, found.successor)
     lines = [_("好消息：{who}有人接了，是{next}。").format(who=who, next=next_one)]
     if found.relay.hands_over_on is not None:
         lines.append(_("交接日：{day}。").format(day=with_weekday(found.relay.hands_over_on)))
@@ -278,10 +275,10 @@ def _day(session: Session, person: Person, params: dict[str, Any]) -> Reply | No
     if found is None or day is None or found.relay.hands_over_on != day:
         return None
     mine = relaying.serves(session, found.stint, person.id)
-    other = _who_serves(session, found.successor if mine else found.stint)
+    other = found.successor if mine else found.stint
     lines = [_("{who}的交接日定在 {day}。").format(who=served(session, person, found.somebody), day=with_weekday(day))]
     if other is not None:
-        lines.append(_("建议你和{other}那天一起去一次；去不了就告诉专员。").format(other=volunteer(session, other)))
+        lines.append(_("建议你和{other}那天一起去一次；去不了就告诉专员。").format(other=server(session, other)))
     note = () if mine or not found.relay.note_sealed else note_option(session, person.id, found.relay.id)
     return Reply("\n".join(lines), (*note, _contact()))
 
@@ -289,13 +286,15 @@ def _day(session: Session, person: Person, params: dict[str, Any]) -> Reply | No
 def _thanks(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """To the one who went, after their last day."""
     stint = session.get(Stint, str(params["stint"]))
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
-    if stint is None or stint.state == OPEN or somebody is None or somebody.status in GONE:
+    if stint is None or stint.state == OPEN:
         return None
-    who, now = served(session, person, somebody), responsible_today(session, somebody)
-    words = _("你和{who}的结对结束了。谢谢你陪过的每一天！{who}现在有人照看，你可以放心。")
-    text = words if now.people else _("你和{who}的结对结束了。谢谢你陪过的每一天！")
-    return Reply(text.format(who=who))
+    somebody, text = served_of(session, stint), _("你和{who}的结对结束了。谢谢你陪过的每一天！")
+    if isinstance(somebody, Beneficiary):
+        if somebody.status in GONE:
+            return None
+        if responsible_today(session, somebody).people:
+            text = _("你和{who}的结对结束了。谢谢你陪过的每一天！{who}现在有人照看，你可以放心。")
+    return Reply(text.format(who=served(session, person, somebody)))
 
 
 def _off(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

@@ -15,8 +15,11 @@ from handlers.here import here
 from handlers.somebody import who
 from models.beneficiary import Beneficiary, dossier_of, may_see
 from models.called import called_by
+from models.institution import Institution
+from models.pairing import Stint
 from models.person import Person, address_form
 from models.relaying_lists import Handing, responsible_for
+from models.served import Served, servers
 
 
 def mark(somebody: Beneficiary) -> str:
@@ -24,8 +27,10 @@ def mark(somebody: Beneficiary) -> str:
     return _("“档案 {mark}”").format(mark=somebody.id[-6:].upper())
 
 
-def served(session: Session, person: Person, somebody: Beneficiary) -> str:
-    """Somebody served, for whoever serves them."""
+def served(session: Session, person: Person, somebody: Served) -> str:
+    """Somebody served, for whoever serves them; an institution by its name."""
+    if isinstance(somebody, Institution):
+        return somebody.name
     called = called_by(session, somebody, person.id) if here(session).sensitive_in_chat else None
     if called is not None and (called.form or called.given):
         return called.form or called.given
@@ -35,8 +40,10 @@ def served(session: Session, person: Person, somebody: Beneficiary) -> str:
     return polite.format(surname=called.surname)
 
 
-def by_name(session: Session, person: Person, somebody: Beneficiary) -> str:
+def by_name(session: Session, person: Person, somebody: Served) -> str:
     """Somebody served, for whoever answers for the county; a look at a minor's row is logged."""
+    if isinstance(somebody, Institution):
+        return somebody.name
     if not here(session).sensitive_in_chat or not may_see(session, person.id, somebody.county):
         return mark(somebody)
     return dossier_of(session, somebody, person.id, why="relay").name
@@ -50,6 +57,11 @@ def volunteer(session: Session, person_id: str | None) -> str:
     somebody = session.get(Person, person_id) if here(session).sensitive_in_chat else None
     form = address_form(session, somebody) if somebody else None
     return _("{what}（{number}）").format(what=form, number=number) if form else number
+
+
+def server(session: Session, stint: Stint) -> str:
+    """Who serves in a stint, as `volunteer`; of a team whoever leads it today."""
+    return volunteer(session, next(iter(servers(session, stint)), None))
 
 
 def colleague(session: Session, person: Person, other: str | None) -> str:

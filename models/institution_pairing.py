@@ -12,10 +12,11 @@ from models.agreement import Terms, ask_to_accept
 from models.database import now_of
 from models.institution import Institution
 from models.obstacles import Candidate, hold_capacity, is_full, standing_relay
-from models.pairing import AGREEING, Stint
+from models.outbox import REMINDER, enqueue
+from models.pairing import AGREEING, OPEN, SPECIALIST, Stint
 from models.relay import AGREEING as RELAY_AGREEING
-from models.served import decides, leaders, locked_institution
-from models.stints import StintError, lead_of_institution
+from models.served import decides, leaders, locked_institution, servers
+from models.stints import StintError, end_stint, lead_of_institution
 from models.team import Team
 
 
@@ -53,6 +54,23 @@ def agree(session: Session, institution_id: str, team_id: str, terms: Terms, by:
         session.flush()
     audit.note(session, by, "pairing.agreement", stint.id, activities=terms.activities, months=terms.months)
     ask_to_accept(session, stint)
+    return stint
+
+
+def end(session: Session, institution_id: str, by: str) -> Stint:
+    """End the pairing of an institution, or what is being agreed; the team's leaders hear of it. Raises StintError
+    ("gone" — there is none; "scope")."""
+    locked_institution(session, institution_id)
+    stint = lead_of_institution(session, institution_id) or lead_of_institution(session, institution_id, AGREEING)
+    if stint is None:
+        raise StintError("gone")
+    if not decides(session, by, stint):
+        raise StintError("scope")
+    kind = "notice.thanks" if stint.state == OPEN else "notice.called_off"
+    end_stint(session, stint, SPECIALIST, by)
+    for one in servers(session, stint):
+        key = f"stint:{stint.id}:ended:{one}"
+        enqueue(session, one, kind, {"stint": stint.id}, unique_key=key, priority=REMINDER)
     return stint
 
 

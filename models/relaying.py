@@ -22,7 +22,8 @@ from models.obstacles import Candidate, standing_relay, unfit
 from models.offering import withdraw_offers
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE, Stint
-from models.relay import CANCELLED, DONE, SEEKING, STANDING, Relay
+from models.person import family
+from models.relay import CANCELLED, DONE, SEEKING, SILENCE, STANDING, TERM, Relay
 from models.sealed import seal, unseal
 from models.served import decides, in_order, locked_stint, served_of, servers, tell_responsible
 from models.served import serves as serves
@@ -78,6 +79,8 @@ def _begin(
     standing = standing_relay(session, stint.id)
     if standing is not None:
         _begun_again(session, standing, reason, last_day, by, keeper)
+        if by != PROGRAMME and reason not in (TERM, SILENCE) and not (own and standing.begun_by != PROGRAMME):
+            standing.begun_by = by
         _notes(session, standing, *notes)
         return standing
     people = answering(session, served_of(session, stint).county)
@@ -160,13 +163,19 @@ def _notes(session: Session, row: Relay, note: str, private: str) -> None:
     session.flush()
 
 
+def may_read(session: Session, stint: Stint, successor: Stint | None, reader: str) -> bool:
+    """Whether the note is this one's to read: who wrote it, and the successor as long as they are."""
+    if serves(session, stint, reader):
+        return True
+    return successor is not None and successor.state in STINTS and serves(session, successor, reader)
+
+
 def note_of(session: Session, row: Relay, reader: str) -> str:
     """What the one who goes wrote for the successor, for that one and whoever decides; else empty. A look is
     logged."""
     stint = session.get_one(Stint, row.stint_id)
     successor = session.get(Stint, row.successor_id) if row.successor_id else None
-    mine = any(serves(session, one, reader) for one in (stint, successor) if one is not None)
-    if not mine and not decides(session, reader, stint):
+    if not may_read(session, stint, successor, reader) and not decides(session, reader, stint):
         return ""
     audit.note(session, reader, "relay.note_read", row.id)
     return unseal(session, "relay.note_sealed", row.id, row.note_sealed) or ""
@@ -181,9 +190,9 @@ def private_of(session: Session, row: Relay, reader: str) -> str:
 
 
 def cancel(session: Session, relay_id: str, by: str) -> Relay:
-    """They go on after all, as long as no successor has said yes. Raises StintError."""
+    """They go on after all, as long as no successor has said yes. Raises StintError ("scope", "paired")."""
     row, stint = standing(session, relay_id)
-    if not serves(session, stint, by) and not decides(session, by, stint):
+    if not may_cancel(session, row, stint, by):
         raise StintError("scope")
     if row.state != SEEKING:
         raise StintError("paired")
@@ -192,6 +201,14 @@ def cancel(session: Session, relay_id: str, by: str) -> Relay:
         session, served_of(session, stint), "notice.relay_cancelled", {"relay": row.id}, f"relay:{row.id}:off"
     )
     return row
+
+
+def may_cancel(session: Session, row: Relay, stint: Stint, by: str) -> bool:
+    """Whoever decides may; whoever serves may take back what they began, or what only time brought."""
+    if decides(session, by, stint):
+        return True
+    own = row.begun_by in family(session, by) or row.reason in (TERM, SILENCE)
+    return own and serves(session, stint, by)
 
 
 def _cancelled(session: Session, row: Relay, stint: Stint, by: str) -> None:

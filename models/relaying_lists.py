@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import select as sql_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, or_, select
 
@@ -14,13 +15,14 @@ from models import relaying, role
 from models.audit import AuditEntry
 from models.beneficiary import GONE, Beneficiary, may_see
 from models.database import now_of
+from models.institution import Institution
 from models.leave import ASKED, Leave, leaves_of
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
 from models.relay import DONE, SEEKING, STANDING, TERM, Relay
-from models.served import served_by, servers
-from models.stints import StintError, answering, lead_of
+from models.served import Served, is_gone, served_by, served_of, servers
+from models.stints import StintError, answering, lead_of, lead_of_institution
 
 AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
 
@@ -31,18 +33,19 @@ class Handing:
 
     relay: Relay
     stint: Stint
-    somebody: Beneficiary
+    somebody: Served
     successor: Stint | None
 
 
 def handing(session: Session, relay_id: str) -> Handing | None:
-    """A relay, whatever became of it; None when there is none, or the served person is no more in the ledger."""
+    """A relay, whatever became of it; None when there is none, or the served person is no more in the ledger, or the
+    institution no more there."""
     row = session.get(Relay, relay_id)
     stint = session.get(Stint, row.stint_id) if row else None
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
-    if row is None or stint is None or somebody is None:
+    if row is None or stint is None:
         return None
-    if somebody.status in GONE or somebody.merged_into is not None:
+    somebody = served_of(session, stint)
+    if is_gone(somebody):
         return None
     return Handing(row, stint, somebody, session.get(Stint, row.successor_id) if row.successor_id else None)
 
@@ -53,19 +56,34 @@ def standing(session: Session, relay_id: str) -> Handing | None:
     found = handing(session, relay_id)
     if found is None or found.relay.state not in STANDING:
         return None
-    if found.stint.state != OPEN and lead_of(session, found.somebody.id) is not None:
+    if found.stint.state != OPEN and _has_lead(session, found.somebody):
         return None
     return found
 
 
+def _has_lead(session: Session, somebody: Served) -> bool:
+    of = lead_of_institution if isinstance(somebody, Institution) else lead_of
+    return of(session, somebody.id) is not None
+
+
+_COUNTY = func.coalesce(Beneficiary.county, Institution.county)
+_TOWN = func.coalesce(Beneficiary.town, Institution.town, "")
+
+
 def _still() -> list[ColumnElement[bool]]:
-    """`standing` for a statement that joins relays with their stints and whom those serve."""
+    """`standing` for a statement that joins relays with their stints, and these with whom they serve (outer joins)."""
     other = aliased(Stint)
-    led = exists().where(col(other.beneficiary_id) == Beneficiary.id, col(other.part) == LEAD, col(other.state) == OPEN)
+    same = or_(
+        col(other.beneficiary_id) == Stint.beneficiary_id,
+        col(other.institution_id) == Stint.institution_id,
+    )
+    led = exists().where(same, col(other.part) == LEAD, col(other.state) == OPEN)
+    # Of the one whom a stint does not serve all columns are empty.
     return [
         col(Relay.state).in_(STANDING),
-        col(Beneficiary.status).not_in(GONE),
+        or_(col(Beneficiary.id).is_(None), col(Beneficiary.status).not_in(GONE)),
         col(Beneficiary.merged_into).is_(None),
+        col(Institution.ended_at).is_(None),
         or_(col(Stint.state) == OPEN, ~led),
     ]
 
@@ -88,7 +106,8 @@ def told_together(session: Session, person_id: str, row: Relay) -> tuple[str | N
     query = (
         select(Relay.id, func.count().over())
         .join(Stint, col(Stint.id) == Relay.stint_id)
-        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id, isouter=True)
+        .join(Institution, col(Institution.id) == Stint.institution_id, isouter=True)
         .where(*_still(), Relay.reason == row.reason, *alike, _within(places))
     )
     found = session.exec(query.order_by(col(Relay.last_day), col(Relay.id)).limit(1)).first()
@@ -96,7 +115,7 @@ def told_together(session: Session, person_id: str, row: Relay) -> tuple[str | N
 
 
 def _within(places: Sequence[str]) -> ColumnElement[bool]:
-    return or_(*(col(Beneficiary.county).startswith(place) for place in places))
+    return or_(*(_COUNTY.startswith(place) for place in places))
 
 
 def mine(session: Session, person_id: str) -> list[Stint]:
@@ -132,8 +151,9 @@ def taken_by(session: Session, person_id: str) -> list[Handing]:
 
 def may_read_note(session: Session, found: Handing, reader: str) -> bool:
     """Whether `relaying.note_of` shows this reader the note."""
-    mine = any(relaying.serves(session, each, reader) for each in (found.stint, found.successor) if each is not None)
-    return mine or may_see(session, reader, found.somebody.county)
+    return relaying.may_read(session, found.stint, found.successor, reader) or may_see(
+        session, reader, found.somebody.county
+    )
 
 
 def give_for(session: Session, relay_id: str, by: str) -> None:
@@ -171,18 +191,23 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
     within = [] if places is None else [_within(places)]
     successor = aliased(Stint)
     relays = (
-        select(Relay, Stint, Beneficiary, successor)
+        sql_select(Relay, Stint, Beneficiary, Institution, successor)
         .join(Stint, col(Stint.id) == Relay.stint_id)
-        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id, isouter=True)
+        .join(Institution, col(Institution.id) == Stint.institution_id, isouter=True)
         .join(successor, col(successor.id) == Relay.successor_id, isouter=True)
         .where(*_still(), *within)
-        .order_by(col(Relay.last_day), col(Beneficiary.county), col(Beneficiary.town), col(Relay.id))
+        .order_by(col(Relay.last_day), _COUNTY, _TOWN, col(Relay.id))
     )
-    found = [Handing(*row) for row in session.exec(relays)]
+    found = [
+        Handing(row, stint, somebody or institution, after)
+        for row, stint, somebody, institution, after in session.execute(relays)
+    ]
     asked = exists().where(col(AuditEntry.subject) == Stint.id, col(AuditEntry.action) == ASKED)
     away = (
         select(Stint)
         .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .join(Institution, col(Institution.id) == Stint.institution_id, isouter=True)
         .where(Stint.state == OPEN, Stint.part == LEAD, asked, *within)
     )
     return found, leaves_of(session, session.exec(away))

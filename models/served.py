@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, and_, col, or_, select
 
 from models import role
-from models.beneficiary import Beneficiary, locked, may_see
+from models.beneficiary import GONE, Beneficiary, locked, may_see
 from models.contact import reachable
 from models.institution import Institution
 from models.outbox import REPLY, enqueue
@@ -24,6 +24,13 @@ def served_of(session: Session, stint: Stint) -> Served:
     if stint.beneficiary_id is not None:
         return session.get_one(Beneficiary, stint.beneficiary_id)
     return session.get_one(Institution, stint.institution_id)
+
+
+def is_gone(somebody: Served) -> bool:
+    """Whether nobody serves them any more: not in the ledger, or an institution that is no more."""
+    if isinstance(somebody, Institution):
+        return somebody.ended_at is not None
+    return somebody.status in GONE or somebody.merged_into is not None
 
 
 def locked_institution(session: Session, institution_id: str) -> Institution | None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import select
 
-from models import agreement, family, keepings, offering, relaying, substituting
+from models import agreement, family, keepings, offering, relaying, relaying_lists, substituting
 from models.agreement import Terms
 from models.database import Database, now_of
 from models.offering import Candidate
@@ -383,3 +383,30 @@ def test_whom_nobody_could_keep_is_kept_as_soon_as_there_is_somebody(two: Two, w
     assert world.run(jobs.keep_unkept) == 0
     assert world.responsible(two.served).kind == "keeper"
     assert world.do(keepings.unkept) == []
+
+
+def test_what_whoever_decides_arranged_is_theirs_to_cancel(two: Two, world: World) -> None:
+    for reason in ("specialist", "organisation"):
+        relay = world.do(relaying.begin, two.stint, reason, LAST, two.boss).id
+        assert refused(world, relaying.cancel, relay, two.person) == "scope"
+        world.do(relaying.cancel, relay, two.boss)
+    relay = two.begin()
+    assert world.do(relaying.begin, two.stint, "specialist", LAST, two.boss).id == relay
+    assert refused(world, relaying.cancel, relay, two.person) == "scope", "a specialist says so, too"
+    world.do(relaying.cancel, relay, two.boss)
+    relay = world.do(relaying.begin, two.stint, "term", LAST, "programme").id
+    assert two.begin() == relay
+    assert world.do(relaying.cancel, relay, two.person).state == "cancelled"
+
+
+def test_a_note_is_read_no_more_once_the_successor_has_ended(two: Two, world: World) -> None:
+    relay = two.begin(note="喜欢画画")
+    person, stint = two.successor()
+    two.accepts(person, stint)
+    world.do(relaying.give, relay, two.person)
+    assert world.do(relaying.note_of, two.relay(relay), person) == "喜欢画画"
+    world.do(agreement.end, stint, "specialist", two.boss)
+    assert world.do(relaying.note_of, two.relay(relay), person) == ""
+    with world.database.read() as session:
+        found = relaying_lists.handing(session, relay)
+        assert found is not None and not relaying_lists.may_read_note(session, found, person)

@@ -16,8 +16,7 @@ from models import institution, institution_pairing
 from models.agreement import Terms
 from models.institution import Institution, InstitutionError, by_institution_number, standing
 from models.pairing import AGREEING
-from models.served import decides
-from models.stints import StintError, end_stint, lead_of_institution
+from models.stints import StintError, lead_of_institution
 from models.team import Team, by_team_number
 
 _By = Annotated[str, typer.Option(metavar="NUMBER", help=_("谁来做：负责这个区县的管理员或专员的编号"))]
@@ -102,14 +101,12 @@ def end(number: _Number, by: _By) -> None:
     """End the pairing of an institution."""
     with opened() as database, database.write() as session:
         one = _found(session, number)
-        stint = lead_of_institution(session, one.id) or lead_of_institution(session, one.id, AGREEING)
-        who = person_of(session, by)
-        if stint is None:
-            raise Problem(_("这个机构现在没有结对。"))
-
-        if not decides(session, who, stint):
-            raise Problem(_refused("scope"))
-        end_stint(session, stint, "specialist", who)
+        try:
+            institution_pairing.end(session, one.id, person_of(session, by))
+        except StintError as error:
+            if error.reason == "gone":
+                raise Problem(_("这个机构现在没有结对。")) from None
+            raise Problem(_refused(error.reason)) from None
     say(_("已结束这个机构的结对。"))
 
 

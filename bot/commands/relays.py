@@ -15,7 +15,9 @@ from handlers.somebody import who
 from handlers.team_relay import told as told_of
 from models import audit, relaying, relaying_asked, relaying_lists, relaying_teams
 from models.beneficiary import MACHINE
+from models.pairing import Stint
 from models.relaying_lists import Handing
+from models.served import servers
 from models.stints import StintError
 from models.team import Team
 from scheduler.jobs import hand_over_team
@@ -50,11 +52,16 @@ def list_relays() -> None:
 
 def _line(session: Session, each: Handing) -> str:
     row = each.relay
-    goes = who(session, each.stint.person_id) if each.stint.person_id else "-"
+    goes = _server(session, each.stint)
     named = relaying_lists.responsible_for(session, each)
     answers = who(session, named) if named else "-"
     cells = [row.id, row.last_day.isoformat(), each.somebody.county, goes, reason(row.reason), _state(each), answers]
     return "\t".join(cells)
+
+
+def _server(session: Session, stint: Stint) -> str:
+    serving = next(iter(servers(session, stint)), None)
+    return who(session, serving) if serving else "-"
 
 
 def _state(each: Handing) -> str:
@@ -74,8 +81,8 @@ def show(
             raise Problem(_("没有编号为 {id} 的交接：用 nuanyang relay list 看编号。").format(id=relay))
         lines.append(_line(session, found))
         row = found.relay
-        if found.successor is not None and found.successor.person_id is not None:
-            lines.append(_("接的人：{who}").format(who=who(session, found.successor.person_id)))
+        if found.successor is not None:
+            lines.append(_("接的人：{who}").format(who=_server(session, found.successor)))
         if row.hands_over_on is not None:
             lines.append(_("交接日：{day}").format(day=row.hands_over_on))
         if row.keeper_id is not None:
