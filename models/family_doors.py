@@ -121,7 +121,7 @@ def join(session: Session, door_id: str, person_id: str) -> Verdict:
         return "wrong"
     session.refresh(row)
     verdict = _verdict(session, row, person_id)
-    if verdict != "good" or somebody.status in GONE:
+    if verdict != "good" or somebody.status in GONE or somebody.merged_into is not None:
         return "expired" if verdict == "good" else verdict
     for other in doors_of(session, somebody.id):
         if other.person_id == person_id or row.holder == other.holder == SELF:
