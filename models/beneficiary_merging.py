@@ -256,11 +256,14 @@ def _move_offers(session: Session, changes: _Changes, kept: str, gone: str, now:
 
 
 def _move_consents(session: Session, changes: _Changes, kept: str, gone: str) -> None:
-    """What was agreed to twice stands where it counts now; the other yes stays beside it."""
+    """What was agreed to twice stands where it counts now; the other yes stays beside it, and so does one that was
+    given before the family took the same back."""
     standing = _C.c.withdrawn_at.is_(None)
+    taken = select(_C.c.kind, func.max(_C.c.withdrawn_at)).where(_C.c.beneficiary_id == kept, ~standing)
+    last = dict(session.execute(taken.group_by(_C.c.kind)).all())
     given = set(session.execute(select(_C.c.kind).where(_C.c.beneficiary_id == kept, standing)).scalars())
     for row in session.execute(select(_C).where(_C.c.beneficiary_id == gone, standing)).all():
-        if row.kind not in given:
+        if row.kind not in given and (row.kind not in last or last[row.kind] < row.given_at):
             changes.set(_C, row, beneficiary_id=kept)
 
 

@@ -17,6 +17,7 @@ from models.beneficiary import MACHINE, Beneficiary, by_id_number
 from models.beneficiary_merging import BeneficiaryMerge, MergeError
 from models.database import Database, now_of
 from models.family import FamilyConsent, FamilyDoor
+from models.family_consent import agreed
 from models.ledger_batch import LedgerQuestion
 from models.ledger_undo import refused, undo
 from models.offer import Offer
@@ -282,6 +283,34 @@ def test_a_code_that_was_used_meanwhile_forbids_taking_back(database: Database, 
     with database.write() as session, pytest.raises(MergeError) as caught:
         merging.undo(session, made, MACHINE)
     assert caught.value.what == ("door",)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_yes_from_before_it_was_taken_back_does_not_come_back(
+    database: Database, twice: None, clock: StoppedClock, again: bool
+) -> None:
+    with database.write() as session:
+        kept, gone = rows(session)
+        who = someone(session, "mother")
+        stint(session, gone.id, someone(session, "a"))
+        family_door(session, gone.id, who, "guardian")
+        consent(session, kept.id, who, "pairing")
+        if not again:
+            consent(session, gone.id, who, "pairing")
+        clock.pass_time(timedelta(days=1))
+        session.flush()
+        row = session.exec(select(FamilyConsent).where(FamilyConsent.beneficiary_id == kept.id)).one()
+        row.withdrawn_at, row.withdrawn_by = now_of(session), who
+        session.add(row)
+        clock.pass_time(timedelta(days=1))
+        if again:
+            consent(session, gone.id, who, "pairing")
+    merged(database)
+    with database.write() as session:
+        kept, _gone = rows(session)
+        assert (agreed(session, kept.id, "pairing") is not None) is again
+        assert family_doors.object_to(session, who, kept.id), "without a yes as well, no means no"
+        assert session.exec(select(Stint.ended_why)).one() == "objected"
 
 
 PIECES = (
