@@ -19,11 +19,13 @@ from handlers.contact_words import who as volunteer_words
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
+from handlers.served_facts import when
 from handlers.served_words import mark, served
 from models import family_doors, looking
 from models.beneficiary import Beneficiary
 from models.code import known
-from models.pairing import AGREEING, OPEN, Stint
+from models.family import FamilyError
+from models.pairing import AGREEING, ENDED, OPEN, Stint
 from models.person import Person
 from models.stints import lead_of
 
@@ -114,13 +116,16 @@ def _lines(session: Session, person: Person, somebody: Beneficiary) -> list[str]
     name = _called(session, person, somebody)
     if stint is None:
         return [_("{called}：现在还没有结对的志愿者，专员在找。").format(called=name)]
-    who = volunteer_words(session, str(stint.person_id))
-    told = [who, service_words(stint.services), often_words(stint.activities)]
+    told = [_who(session, stint), service_words(stint.services), often_words(stint.activities)]
     if stint.state == OPEN and stint.ends_on is not None:
         told.append(_("约定到 {day}").format(day=stint.ends_on.isoformat()))
     if stint.state == AGREEING:
         told.append(_("还在商量，第一次见面由专员陪着"))
     return [_("{item}：{value}").format(item=name, value=_("，").join(told))]
+
+
+def _who(session: Session, stint: Stint) -> str:
+    return volunteer_words(session, stint.person_id) if stint.person_id is not None else _("团队")
 
 
 def _called(session: Session, person: Person, somebody: Beneficiary) -> str:
@@ -208,10 +213,14 @@ def _said(session: Session, person: Person, command: Say) -> Reply:
         family_doors.leave(session, person.id, command.served)
         return Reply(_("已退出。想再连上，找专员要一个新的码。"))
     if command.what == "object":
-        family_doors.object_to(session, person.id, command.served)
+        if not family_doors.object_to(session, person.id, command.served):
+            return Reply(_("现在没有结对，也没有人在找，没有改动。"), (_back(),))
         return Reply(_("记下了，志愿者不会再来，专员会联系您。谢谢您告诉我们。"), (_back(),))
     if command.what == "confirm":
-        done = family_doors.confirm(session, person.id, command.stint)
+        try:
+            done = family_doors.confirm(session, person.id, command.stint)
+        except FamilyError:
+            return Reply(_("还没满 18 岁，由监护人来同意。您想说的，可以在这里说，也可以找专员。"), (_back(),))
         text = _("记下了，谢谢！") if done else _("这个结对已经变了，请重新看一看。")
         return Reply(text, (_back(),))
     family_doors.say(session, person.id, command.served, command.what)
@@ -249,4 +258,44 @@ def _family_said(session: Session, person: Person, params: dict[str, Any]) -> Re
     return Reply(text, (*more, Option("m:nobody_dropped", _("一户不落"))))
 
 
-NOTICES = {"notice.family_said": _family_said}
+def _of_mine(session: Session, person: Person, params: dict[str, Any], state: str) -> tuple[Stint, str] | None:
+    """The pairing that a message to the family is about, and how its person is called; None when it is not so any
+    more, or the phone has left."""
+    stint = session.get(Stint, str(params["stint"]))
+    about = {somebody.id: somebody for _door, somebody in family_doors.mine(session, person.id)}
+    if stint is None or stint.state != state or stint.beneficiary_id not in about:
+        return None
+    return stint, _called(session, person, about[stint.beneficiary_id])
+
+
+def _family_meeting(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    found = _of_mine(session, person, params, AGREEING)
+    if found is None or found[0].meets_at is None or found[0].meets_at.isoformat() != params["at"]:
+        return None
+    text = _("{called}：第一次见面约在 {time}，来的是{who}，专员会陪着。时间不合适，请联系专员。")
+    said = text.format(called=found[1], time=when(person, found[0].meets_at), who=_who(session, found[0]))
+    return Reply(said, (_back(), Option("m:contact", _("联系专员"))))
+
+
+def _family_opened(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    found = _of_mine(session, person, params, OPEN)
+    if found is None:
+        return None
+    text = _("{called}：从现在起，结对的是{who}。怎么样，随时可以在“我家的志愿者”里说。")
+    return Reply(text.format(called=found[1], who=_who(session, found[0])), (_back(),))
+
+
+def _family_ended(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    found = _of_mine(session, person, params, ENDED)
+    if found is None or lead_of(session, str(found[0].beneficiary_id)) is not None:
+        return None
+    text = _("{called}：这次结对结束了。接下来由专员照看，怎么安排会和您商量。")
+    return Reply(text.format(called=found[1]), (_back(), Option("m:contact", _("联系专员"))))
+
+
+NOTICES = {
+    "notice.family_said": _family_said,
+    "notice.family_meeting": _family_meeting,
+    "notice.family_opened": _family_opened,
+    "notice.family_ended": _family_ended,
+}

@@ -133,6 +133,9 @@ def kind(name: str) -> str:
         "notice.objected": _("家里决定先不结对"),
         "notice.matched": _("配对建议好了"),
         "notice.family_said": _("家里说的话"),
+        "notice.family_meeting": _("告诉家里第一次见面的时间"),
+        "notice.family_opened": _("告诉家里结对成立了"),
+        "notice.family_ended": _("告诉家里结对结束了"),
         "notice.nudge": _("专员问最近好不好"),
         "notice.nudge_answer": _("志愿者答复最近怎么样"),
     }.get(name) or _("系统的通知")

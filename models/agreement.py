@@ -18,6 +18,7 @@ from models import audit, offering, relaying
 from models.about import unsay
 from models.beneficiary import Beneficiary
 from models.database import now_of
+from models.family_told import phones_of, tell_family
 from models.obstacles import Candidate, leads, unfit
 from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Stint
@@ -62,7 +63,8 @@ def _theirs(session: Session, stint_id: str, by: str) -> tuple[Stint, Served]:
 
 
 def set_meeting(session: Session, stint_id: str, at: datetime, by: str) -> Stint:
-    """When the first meeting is; whoever serves is told, and of an earlier time no more. Raises StintError."""
+    """When the first meeting is; whoever serves and the family are told, and of an earlier time no more.
+    Raises StintError."""
     stint, _served = _theirs(session, stint_id, by)
     if at <= now_of(session):
         raise StintError("day")
@@ -70,12 +72,15 @@ def set_meeting(session: Session, stint_id: str, at: datetime, by: str) -> Stint
     session.add(stint)
     session.flush()
     audit.note(session, by, "pairing.meeting", stint.id)
-    unsay(session, servers(session, stint), [f"meeting:{stint.id}:"], why="set anew")
+    people = (*servers(session, stint), *phones_of(session, stint))
+    unsay(session, people, [f"meeting:{stint.id}:"], why="set anew")
     made = now_of(session)
     for one in servers(session, stint):
         key = f"meeting:{stint.id}:{stint.meets_at.isoformat()}:{made.isoformat()}:{one}"
         params = {"stint": stint.id, "at": stint.meets_at.isoformat()}
         enqueue(session, one, "notice.meeting", params, unique_key=key, priority=REPLY, expires_at=at)
+    told = f"meeting:{stint.id}:{stint.meets_at.isoformat()}:{made.isoformat()}"
+    tell_family(session, stint, "notice.family_meeting", told, at=stint.meets_at)
     return stint
 
 
@@ -139,6 +144,7 @@ def accept(session: Session, stint_id: str, person_id: str, version: datetime) -
     tell_responsible(
         session, served, "notice.opened", {"stint": stint.id}, f"opened:{stint.id}", stint.made_by, team=stint.team_id
     )
+    tell_family(session, stint, "notice.family_opened", f"opened:{stint.id}")
     return stint
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, Column, Index, and_, func, or_, select, text, update
 from sqlmodel import Field, Session, SQLModel
+from sqlmodel.sql.sqltypes import UTCDateTime
 
 from models import audit, family_consent, offer, pairing, proposal, role
 from models.beneficiary import DIED, LISTED, MACHINE, Beneficiary, may_see, name_in
-from models.database import now_of, vault_of
+from models.database import machine_now_of, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import ELSEWHERE, HERE, LedgerQuestion
 from models.outbox import enqueue
@@ -23,6 +24,7 @@ _S: Any = SQLModel.metadata.tables[str(pairing.Stint.__tablename__)]
 _K: Any = SQLModel.metadata.tables[str(pairing.Keeping.__tablename__)]
 _O: Any = SQLModel.metadata.tables[str(offer.Offer.__tablename__)]
 _C: Any = SQLModel.metadata.tables[str(family_consent.FamilyConsent.__tablename__)]
+_F: Any = SQLModel.metadata.tables[str(family_consent.FamilyDoor.__tablename__)]
 _P: Any = SQLModel.metadata.tables[str(proposal.Proposal.__tablename__)]
 
 
@@ -222,6 +224,7 @@ def _merge(
     _move_offers(session, changes, kept.id, gone.id, now)
     _move_consents(session, changes, kept.id, gone.id)
     _move_keepings(session, changes, kept.id, gone.id, now)
+    _move_doors(session, changes, kept.id, gone.id, now)
     if gone.person_id is not None and kept.person_id is None:
         changes.set(_B, kept, person_id=gone.person_id)
     pair = (kept.id, gone.id)
@@ -253,11 +256,14 @@ def _move_offers(session: Session, changes: _Changes, kept: str, gone: str, now:
 
 
 def _move_consents(session: Session, changes: _Changes, kept: str, gone: str) -> None:
-    """What was agreed to twice stands where it counts now; the other yes stays beside it."""
+    """What was agreed to twice stands where it counts now; the other yes stays beside it, and so does one that was
+    given before the family took the same back."""
     standing = _C.c.withdrawn_at.is_(None)
+    taken = select(_C.c.kind, func.max(_C.c.withdrawn_at)).where(_C.c.beneficiary_id == kept, ~standing)
+    last = dict(session.execute(taken.group_by(_C.c.kind)).all())
     given = set(session.execute(select(_C.c.kind).where(_C.c.beneficiary_id == kept, standing)).scalars())
     for row in session.execute(select(_C).where(_C.c.beneficiary_id == gone, standing)).all():
-        if row.kind not in given:
+        if row.kind not in given and (row.kind not in last or last[row.kind] < row.given_at):
             changes.set(_C, row, beneficiary_id=kept)
 
 
@@ -273,6 +279,26 @@ def _move_keepings(session: Session, changes: _Changes, kept: str, gone: str, no
         changes.set(_K, rows[gone], until=now)
     elif gone in rows:
         changes.set(_K, rows[gone], beneficiary_id=kept)
+
+
+def _move_doors(session: Session, changes: _Changes, kept: str, gone: str, now: datetime) -> None:
+    """The family's phones and unused codes go with the person, each phone once and one of a holder's codes; a served
+    person has one phone of their own."""
+    machine = machine_now_of(session)
+    standing = _F.c.ended_at.is_(None)
+    here = session.execute(select(_F).where(_F.c.beneficiary_id == kept, standing)).all()
+    phones = {row.person_id for row in here if row.person_id is not None}
+    has_own = any(row.person_id is not None and row.holder == family_consent.SELF for row in here)
+    coded = {row.holder for row in here if row.person_id is None and row.expires_at > machine}
+    for row in session.execute(select(_F).where(_F.c.beneficiary_id == gone, standing).order_by(_F.c.id)).all():
+        if row.person_id is None:
+            if row.expires_at > machine:
+                twice = row.holder in coded
+                changes.set(_F, row, **({"expires_at": machine} if twice else {"beneficiary_id": kept}))
+        elif row.person_id in phones or (has_own and row.holder == family_consent.SELF):
+            changes.set(_F, row, ended_at=now)
+        else:
+            changes.set(_F, row, beneficiary_id=kept)
 
 
 # --- and two again ---
@@ -309,7 +335,7 @@ def undo(session: Session, merge_id: str, by: str) -> BeneficiaryMerge:
 
 
 def _read(column: Any, value: Any) -> Any:
-    is_time = value is not None and issubclass(column.type.python_type, datetime)
+    is_time = value is not None and isinstance(column.type, UTCDateTime)
     return datetime.fromisoformat(value) if is_time else value
 
 
@@ -319,6 +345,7 @@ _NAMES = {
     "keeping": "keeping",
     "proposal": "proposal",
     "family_consent": "consent",
+    "family_door": "door",
     "ledger_question": "question",
 }
 
@@ -331,6 +358,8 @@ def _later(session: Session, merge: BeneficiaryMerge) -> tuple[str, ...]:
         row = session.execute(select(table).where(table.c.id == row_id)).one_or_none()
         if row is None or any(_plain(getattr(row, column)) != after for column, (_before, after) in told.items()):
             found.append(_NAMES.get(name) or ("door" if "person_id" in told else "merge"))
+        if name == _F.name and row is not None and row.bound_at is not None and row.bound_at > merge.decided_at:
+            found.append("door")
         if name in moved and "beneficiary_id" in told:
             moved[name].append(row_id)
         if name == _K.name and "until" in told and _is_kept(session, row):
@@ -363,13 +392,18 @@ def _asked_again(session: Session, question: str) -> bool:
 
 
 def _keep_withdrawals(session: Session, merge: BeneficiaryMerge) -> None:
-    """A family that took its yes back while the two were one has taken it back for both."""
+    """A family that took its yes back while the two were one has taken it back for both; a phone that left has left
+    both."""
     since = merge.decided_at
     taken = select(_C).where(_C.c.beneficiary_id == merge.kept_id, _C.c.withdrawn_at >= since)
     for row in session.execute(taken).all():
         other = and_(_C.c.beneficiary_id == merge.gone_id, _C.c.kind == row.kind, _C.c.withdrawn_at.is_(None))
         said = {"withdrawn_at": row.withdrawn_at, "withdrawn_by": row.withdrawn_by}
         session.execute(update(_C).where(other).values(**said))
+    left = select(_F).where(_F.c.beneficiary_id == merge.kept_id, _F.c.ended_at >= since)
+    for row in session.execute(left).all():
+        other = and_(_F.c.beneficiary_id == merge.gone_id, _F.c.person_id == row.person_id, _F.c.ended_at.is_(None))
+        session.execute(update(_F).where(other).values(ended_at=row.ended_at))
 
 
 # --- looking for them ---

@@ -77,7 +77,8 @@ def take_back(session: Session, beneficiary_id: str, kind: str, by: str) -> bool
         raise FamilyError("scope")
     standing = agreed(session, beneficiary_id, kind)
     if standing is None:
-        return False
+        # What stands without a yes (two rows of the ledgers became one) ends by their word all the same.
+        return kind == PAIRING and objecting.objected(session, person, by) > 0
     standing.withdrawn_at, standing.withdrawn_by = now_of(session), by
     session.add(standing)
     session.flush()

@@ -89,3 +89,9 @@ def holds_door(session: Session, beneficiary_id: str, person_id: str) -> bool:
         col(FamilyDoor.ended_at).is_(None),
     )
     return session.exec(query).first() is not None
+
+
+def doors_of(session: Session, beneficiary_id: str) -> list[FamilyDoor]:
+    """The family's phones that are joined now."""
+    query = select(FamilyDoor).where(FamilyDoor.beneficiary_id == beneficiary_id, col(FamilyDoor.ended_at).is_(None))
+    return list(session.exec(query.where(col(FamilyDoor.person_id).is_not(None)).order_by(col(FamilyDoor.id))))

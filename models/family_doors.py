@@ -16,15 +16,16 @@ from sqlmodel import Session, col, select
 from config.catalogue import rules
 from models import audit, sealed
 from models import family as consents
-from models.beneficiary import GONE, Beneficiary, locked, may_see
+from models.beneficiary import GONE, Beneficiary, is_minor, locked, may_see
 from models.code import normal, pauses
 from models.database import machine_now_of, now_of
 from models.family import SELF, FamilyDoor, FamilyError
+from models.family_consent import doors_of as doors_of
 from models.ids import new_code, new_id
 from models.outbox import REPLY, enqueue
 from models.pairing import Stint
 from models.person import family
-from models.stints import STANDING, answering
+from models.stints import STANDING, answering, today_of
 from models.volunteer import age_on
 
 KIND = "family"  # in the blind index
@@ -121,7 +122,7 @@ def join(session: Session, door_id: str, person_id: str) -> Verdict:
         return "wrong"
     session.refresh(row)
     verdict = _verdict(session, row, person_id)
-    if verdict != "good" or somebody.status in GONE:
+    if verdict != "good" or somebody.status in GONE or somebody.merged_into is not None:
         return "expired" if verdict == "good" else verdict
     for other in doors_of(session, somebody.id):
         if other.person_id == person_id or row.holder == other.holder == SELF:
@@ -142,12 +143,6 @@ def mine(session: Session, person_id: str) -> list[tuple[FamilyDoor, Beneficiary
     query = query.where(FamilyDoor.person_id == person_id, col(FamilyDoor.ended_at).is_(None))
     rows = session.exec(query.order_by(col(FamilyDoor.bound_at), col(FamilyDoor.id))).all()
     return [(door, about) for door, about in rows if about.merged_into is None and about.status not in GONE]
-
-
-def doors_of(session: Session, beneficiary_id: str) -> list[FamilyDoor]:
-    """The family's phones that are joined now."""
-    query = select(FamilyDoor).where(FamilyDoor.beneficiary_id == beneficiary_id, col(FamilyDoor.ended_at).is_(None))
-    return list(session.exec(query.where(col(FamilyDoor.person_id).is_not(None)).order_by(col(FamilyDoor.id))))
 
 
 def leave(session: Session, person_id: str, beneficiary_id: str | None = None) -> int:
@@ -219,11 +214,15 @@ def _tell(session: Session, beneficiary_id: str, opinion: str) -> None:
 
 
 def confirm(session: Session, person_id: str, stint_id: str) -> bool:
-    """The family confirms a pairing on its own phone; False when it is not theirs, or has ended."""
+    """The family confirms a pairing on its own phone; False when it is not theirs, or has ended. Raises FamilyError
+    ("guardian" = on a minor's own phone nobody confirms)."""
     stint = session.get(Stint, stint_id)
-    about = {somebody.id for _door, somebody in mine(session, person_id)}
+    about = {somebody.id: (door, somebody) for door, somebody in mine(session, person_id)}
     if stint is None or stint.beneficiary_id not in about or stint.state not in STANDING:
         return False
+    door, somebody = about[stint.beneficiary_id]
+    if door.holder == SELF and is_minor(somebody, today_of(session, person_id)):
+        raise FamilyError("guardian")
     if stint.family_at is None:
         stint.family_at = now_of(session)
         session.add(stint)

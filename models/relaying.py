@@ -17,6 +17,7 @@ from models.about import unsay
 from models.beneficiary import Beneficiary
 from models.database import now_of
 from models.family_consent import PAIRING, agreed
+from models.family_told import tell_family
 from models.ids import new_id
 from models.obstacles import Candidate, standing_relay, unfit
 from models.offering import withdraw_offers
@@ -313,6 +314,7 @@ def finish(session: Session, row: Relay, stint: Stint) -> None:
         enqueue(session, one, "notice.opened_for_you", {"stint": successor.id}, unique_key=key, priority=REMINDER)
     served, params = served_of(session, stint), {"stint": successor.id}
     tell_responsible(session, served, "notice.opened", params, f"opened:{successor.id}", priority=REMINDER)
+    tell_family(session, successor, "notice.family_opened", f"opened:{successor.id}", priority=REMINDER)
 
 
 def renew(session: Session, relay_id: str, by: str) -> Stint:

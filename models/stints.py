@@ -20,6 +20,7 @@ from models import audit, role
 from models.about import unsay
 from models.beneficiary import GONE, Beneficiary
 from models.database import now_of
+from models.family_told import tell_family
 from models.outbox import REMINDER, enqueue
 from models.pairing import AGREEING, BACK, ENDED, LEAD, OPEN, RELAYED, SUBSTITUTE, TAKEN_BACK, TERM, Keeping, Stint
 from models.pairing import GONE as SERVED_GONE
@@ -215,7 +216,7 @@ def _lead_before(session: Session, stint: Stint) -> Stint | None:
 def end_stint(session: Session, stint: Stint, why: str, by: str, keeper: str | None = None) -> None:
     """End a stint, and what hangs on it: substitutes, the relay that sought its successor. Where a served person loses
     the lead by it and is still in the ledger, somebody who is named keeps them from the same moment on: `keeper`, else
-    whoever answers for the county. Raises StintError."""
+    whoever answers for the county; the family's phones are told. Raises StintError."""
     if stint.state == ENDED:
         raise StintError("gone")
     was_lead = stint.state == OPEN and stint.part == LEAD
@@ -227,6 +228,8 @@ def end_stint(session: Session, stint: Stint, why: str, by: str, keeper: str | N
         somebody = session.get_one(Beneficiary, stint.beneficiary_id)
         if somebody.status not in GONE and somebody.merged_into is None:
             keep_by(session, somebody, keeper, why)
+            key = f"stint:{stint.id}:ended"
+            tell_family(session, stint, "notice.family_ended", key, priority=REMINDER, but=by)
 
 
 def end_all(session: Session, beneficiary_id: str, why: str, by: str) -> list[tuple[Stint, tuple[str, ...]]]:

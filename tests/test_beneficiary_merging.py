@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from sqlmodel import Session, SQLModel, select
 
 from models import beneficiary_merging as merging
-from models import ledger_import
+from models import family_doors, ledger_import
 from models.audit import AuditEntry
 from models.beneficiary import MACHINE, Beneficiary, by_id_number
 from models.beneficiary_merging import BeneficiaryMerge, MergeError
 from models.database import Database, now_of
-from models.family import FamilyConsent
+from models.family import FamilyConsent, FamilyDoor
+from models.family_consent import agreed
 from models.ledger_batch import LedgerQuestion
 from models.ledger_undo import refused, undo
 from models.offer import Offer
@@ -29,7 +30,17 @@ from tests.ledger_files import id_number, name, person
 from tests.people import follow, grant
 from tests.test_ledger_import import COUNTY, OTHER, brought, check
 
-TABLES = ("beneficiary", "stint", "keeping", "offer", "family_consent", "proposal", "ledger_question", "blind_index")
+TABLES = (
+    "beneficiary",
+    "stint",
+    "keeping",
+    "offer",
+    "family_consent",
+    "family_door",
+    "proposal",
+    "ledger_question",
+    "blind_index",
+)
 
 
 @pytest.fixture
@@ -95,6 +106,22 @@ def offer(session: Session, of: str, who: str, state: str = "waiting") -> Offer:
 def consent(session: Session, of: str, who: str, kind: str) -> None:
     said = {"version": "1", "giver": "guardian", "way": "paper"}
     session.add(FamilyConsent(beneficiary_id=of, kind=kind, recorded_by=who, given_at=now_of(session), **said))
+
+
+def family_door(session: Session, of: str, who: str | None, holder: str = "self") -> FamilyDoor:
+    now = now_of(session)
+    made = FamilyDoor(
+        beneficiary_id=of,
+        holder=holder,
+        person_id=who,
+        issued_by=MACHINE,
+        issued_at=now,
+        expires_at=now + timedelta(days=7),
+        bound_at=now if who else None,
+    )
+    session.add(made)
+    session.flush()
+    return made
 
 
 def merged(database: Database) -> str:
@@ -213,7 +240,94 @@ def test_a_yes_that_was_taken_back_meanwhile_stays_taken_back(database: Database
         assert None not in session.exec(select(FamilyConsent.withdrawn_at)).all()
 
 
-PIECES = ("stint", "co", "agreeing", "offer", "same offer", "pairing", "visits", "keeping", "proposal", "door")
+def test_the_familys_phones_and_codes_go_with_the_person(database: Database, twice: None) -> None:
+    with database.write() as session:
+        kept, gone = rows(session)
+        both, mother = someone(session, "both"), someone(session, "mother")
+        stint(session, gone.id, someone(session, "a"))
+        family_door(session, kept.id, both)
+        doors = [
+            family_door(session, gone.id, both, "guardian"),
+            family_door(session, gone.id, mother, "guardian"),
+            family_door(session, gone.id, someone(session, "own"), "self"),
+            family_door(session, gone.id, None, "guardian"),
+        ]
+        consent(session, gone.id, mother, "pairing")
+    made = merged(database)
+    with database.write() as session:
+        kept, gone = rows(session)
+        moved = [session.get_one(FamilyDoor, one.id) for one in doors]
+        assert [one.beneficiary_id == kept.id for one in moved] == [False, True, False, True]
+        assert [one.ended_at is None for one in moved] == [False, True, False, True]
+        assert family_doors.object_to(session, mother, kept.id), "she says so, and it counts"
+        assert session.exec(select(Stint.ended_why)).one() == "objected"
+        session.rollback()
+    with database.write() as session:
+        kept, gone = rows(session)
+        family_doors.leave(session, both)
+        merging.undo(session, made, MACHINE)
+        put_back = [session.get_one(FamilyDoor, one.id, populate_existing=True) for one in doors]
+        assert {one.beneficiary_id for one in put_back} == {gone.id}
+        assert [one.ended_at is None for one in put_back] == [False, True, True, True], "who left meanwhile stays away"
+
+
+def test_a_code_that_was_used_meanwhile_forbids_taking_back(database: Database, twice: None) -> None:
+    with database.write() as session:
+        _kept, gone = rows(session)
+        code = family_door(session, gone.id, None)
+    made = merged(database)
+    with database.write() as session:
+        row = session.get_one(FamilyDoor, code.id)
+        row.person_id, row.bound_at = someone(session, "own"), now_of(session) + timedelta(seconds=1)
+        session.add(row)
+    with database.write() as session, pytest.raises(MergeError) as caught:
+        merging.undo(session, made, MACHINE)
+    assert caught.value.what == ("door",)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_yes_from_before_it_was_taken_back_does_not_come_back(
+    database: Database, twice: None, clock: StoppedClock, again: bool
+) -> None:
+    with database.write() as session:
+        kept, gone = rows(session)
+        who = someone(session, "mother")
+        stint(session, gone.id, someone(session, "a"))
+        family_door(session, gone.id, who, "guardian")
+        consent(session, kept.id, who, "pairing")
+        if not again:
+            consent(session, gone.id, who, "pairing")
+        clock.pass_time(timedelta(days=1))
+        session.flush()
+        row = session.exec(select(FamilyConsent).where(FamilyConsent.beneficiary_id == kept.id)).one()
+        row.withdrawn_at, row.withdrawn_by = now_of(session), who
+        session.add(row)
+        clock.pass_time(timedelta(days=1))
+        if again:
+            consent(session, gone.id, who, "pairing")
+    merged(database)
+    with database.write() as session:
+        kept, _gone = rows(session)
+        assert (agreed(session, kept.id, "pairing") is not None) is again
+        assert family_doors.object_to(session, who, kept.id), "without a yes as well, no means no"
+        assert session.exec(select(Stint.ended_why)).one() == "objected"
+
+
+PIECES = (
+    "stint",
+    "co",
+    "agreeing",
+    "offer",
+    "same offer",
+    "pairing",
+    "visits",
+    "keeping",
+    "proposal",
+    "door",
+    "phone",
+    "same phone",
+    "code",
+)
 
 
 @given(kept=st.sets(st.sampled_from(PIECES)), gone=st.sets(st.sampled_from(PIECES)))
@@ -235,7 +349,7 @@ def test_merging_and_taking_back_leaves_everything_as_it_was(
             merging.undo(session, made, MACHINE)
     assert standing(database) == before
     with database.write() as session:
-        for table in ("proposal", "offer", "stint", "keeping", "family_consent", "matching_run"):
+        for table in ("proposal", "offer", "stint", "keeping", "family_consent", "family_door", "matching_run"):
             session.execute(SQLModel.metadata.tables[table].delete())
         for of in rows(session):
             of.person_id = None
@@ -262,6 +376,10 @@ def hang(session: Session, of: Beneficiary, piece: str) -> None:
         session.add(run)
         session.flush()
         session.add(Proposal(run_id=run.id, beneficiary_id=of.id, person_id=who, made_at=now_of(session)))
+    elif piece in ("phone", "same phone"):
+        family_door(session, of.id, who if piece == "phone" else someone(session, "the same phone"))
+    elif piece == "code":
+        family_door(session, of.id, None, "guardian")
     else:
         of.person_id = who
         session.add(of)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from config.catalogue import rules
-from models import family_doors
+from handlers import notices
+from models import agreement, family_doors, relaying
 from models.beneficiary import Beneficiary
 from models.code import count_wrong, issue_code
-from models.database import Database
+from models.database import Database, vault_of
 from models.family import FamilyDoor, FamilyError
+from models.outbox import OutboxMessage
 from models.sealed import BlindIndex
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
-from tests.pairing_world import YUEXIU, World
+from tests.pairing_world import NAME, YUEXIU, World
 
 WRONG = "2A2A2A2A"
 
@@ -164,3 +166,116 @@ def test_codes_that_ended_long_ago_are_forgotten(world: World, clock: StoppedClo
     assert world.do(family_doors.forget_codes, timedelta(days=rules().messages.retention_days), 1) == 1
     jobs.forget_ended(world.database)
     assert kept() == 1 and len(doors(world, asked)) == 1
+
+
+# --- what the family hears, from the first day to the last ---
+
+
+def came(world: World, chat: Chat) -> list[str]:
+    """What has been sent to a phone since, as it stands now."""
+    with world.database.write() as session:
+        session.info["here"] = chat.here()
+        person = chat.person()
+        query = select(OutboxMessage).where(OutboxMessage.person_id == person.id, OutboxMessage.state == "waiting")
+        found = []
+        for row in session.exec(query.order_by(col(OutboxMessage.created_at), col(OutboxMessage.kind))):
+            assert row.params_sealed is not None
+            params = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
+            reply = notices.words(session, person, row.kind, params, again=False)
+            found += [reply.text] if reply is not None else []
+            row.state = "withdrawn"
+            session.add(row)
+        return found
+
+
+@pytest.mark.parametrize("platform", ["wechat", "telegram"])
+def test_the_life_of_a_familys_phone(world: World, clock: StoppedClock, platform: str) -> None:
+    asked, boss, volunteer = world.beneficiary(), world.specialist(), world.volunteer()
+    chat = Chat(world.database, "mother", platform)
+    chat.say("你好")
+    chat.say(world.do(family_doors.issue, asked, "guardian", boss))
+    chat.press("是，连上")
+    stint = world.agreeing(asked, volunteer)
+    at = clock.at + timedelta(days=2)
+    world.do(agreement.set_meeting, stint, at, boss)
+    world.do(agreement.set_meeting, stint, at + timedelta(hours=1), boss)
+    (met,) = came(world, chat)
+    assert "第一次见面约在" in met and "志愿者 " in met
+    chat.act("menu", menu="family")
+    chat.press("同意这位志愿者")
+    assert world.stint(stint).family_at is not None
+    version = world.write(stint, boss)
+    world.do(agreement.accept, stint, volunteer, version)
+    (opened,) = came(world, chat)
+    assert "从现在起，结对的是" in opened
+    chat.act("menu", menu="family")
+    chat.press("挺好")
+    assert "notice.family_said" in world.told(boss)
+    world.do(agreement.end, stint, "moved", boss)
+    (ended,) = came(world, chat)
+    assert "结束了" in ended and NAME not in met + opened + ended
+    chat.act("menu", menu="family")
+    chat.press("退出这个账号")
+    chat.press("确定")
+    world.paired(asked, world.volunteer(), boss)
+    assert came(world, chat) == [] and doors(world, asked) == []
+
+
+def test_after_a_relay_the_family_hears_who_comes_now(world: World) -> None:
+    asked, boss, first, second = world.beneficiary(), world.specialist(), world.volunteer(), world.volunteer()
+    stint = world.paired(asked, first, boss)
+    chat = joined(world, asked, boss)
+    relay = world.do(relaying.begin, stint, "moved", date(2026, 12, 31), first)
+    successor = world.agreeing(asked, second)
+    world.do(agreement.accept, successor, second, world.write(successor, boss))
+    assert came(world, chat) == []
+    world.do(relaying.give, relay.id, first)
+    (told,) = came(world, chat)
+    assert "从现在起，结对的是" in told
+
+
+def test_what_is_not_true_any_more_is_not_said(world: World, clock: StoppedClock) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    chat = joined(world, asked, boss)
+    stint = world.agreeing(asked, world.volunteer())
+    world.do(agreement.set_meeting, stint, clock.at + timedelta(days=2), boss)
+    world.do(agreement.call_off, stint, boss)
+    assert came(world, chat) == []
+    stint = world.paired(asked, world.volunteer(), boss)
+    world.do(family_doors.disconnect, asked, boss)
+    assert came(world, chat) == [], "a phone that was disconnected hears nothing"
+
+
+def test_whoever_objects_is_not_told_so_and_the_other_phone_is(world: World) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    stint = world.paired(asked, world.volunteer(), boss)
+    mother, other = joined(world, asked, boss), joined(world, asked, boss, sender="father")
+    mother.act("menu", menu="family")
+    mother.press("不想结对了")
+    assert "志愿者不会再来" in mother.press("确定")
+    assert world.stint(stint).ended_why == "objected"
+    assert came(world, mother) == []
+    (told,) = came(world, other)
+    assert "结束了" in told
+
+
+def test_of_a_death_nothing_is_sent_to_the_family(world: World) -> None:
+    asked, boss = world.beneficiary(), world.specialist()
+    chat = joined(world, asked, boss)
+    world.paired(asked, world.volunteer(), boss)
+    came(world, chat)
+    world.becomes(asked, "died")
+    assert came(world, chat) == [] and not [kind for kind in world.told(chat.person().id) if "family" in kind]
+
+
+def test_on_a_minors_own_phone_nobody_confirms(world: World) -> None:
+    asked, boss = world.beneficiary(birth_date=date(2010, 3, 7)), world.specialist()
+    stint = world.agreeing(asked, world.volunteer())
+    own_phone = joined(world, asked, boss, "self", "child")
+    guardian = joined(world, asked, boss)
+    own_phone.act("menu", menu="family")
+    assert "由监护人来同意" in own_phone.press("同意这位志愿者")
+    assert world.stint(stint).family_at is None
+    guardian.act("menu", menu="family")
+    guardian.press("同意这位志愿者")
+    assert world.stint(stint).family_at is not None
