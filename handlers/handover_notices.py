@@ -91,6 +91,20 @@ def _renewed(session: Session, person: Person, params: dict[str, Any]) -> Reply 
     return Reply(said.format(who=by_name(session, person, somebody), volunteer=called, day=day))
 
 
+def _willing(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """Whoever serves wants another term, and cannot have it yet. None once it is settled."""
+    found = relaying_lists.standing(session, str(params["relay"]))
+    if found is None or found.stint.state != OPEN or not may_see(session, person.id, found.somebody.county):
+        return None
+    why = {
+        "consent": _("现在没有家里对结对的同意"),
+        "clearance": _("没有有效的无犯罪记录查询"),
+    }.get(str(params["why"]), _("按现在的登记不能服务这一位"))
+    said = _("{volunteer}想和{who}再续一期，但现在还不能续：{why}。办好了请告诉对方再选一次；没有办好，交接照常。")
+    who, called = by_name(session, person, found.somebody), server(session, found.stint)
+    return Reply(said.format(volunteer=called, who=who, why=why), (_list_option(),))
+
+
 def _stint(session: Session, person: Person, stint_id: str) -> tuple[Stint, Served] | None:
     stint = session.get(Stint, stint_id)
     somebody = served_of(session, stint) if stint else None
@@ -106,7 +120,9 @@ def _keeping(session: Session, person: Person, params: dict[str, Any]) -> Reply 
         return None
     row, somebody = found
     lines = [_("从现在起，由你照看{who}，直到有人接上。").format(who=by_name(session, person, somebody))]
-    lines.append(_("原因：上一个结对结束了（{why}）。").format(why=_ended(row.why)))
+    if relaying_lists.was_paired(session, somebody.id):
+        known = _("原因：上一个结对结束了（{why}）。").format(why=_ended(row.why))
+        lines.append(_("原因：上一个结对结束了。") if row.why == "relay" else known)
     lines.append(_("请尽快联系一次，并找接的人。"))
     return Reply("\n".join(lines), (_unpaired(), _list_option()))
 
@@ -123,5 +139,6 @@ NOTICES = {
     "notice.relay": _relay,
     "notice.relay_cancelled": _cancelled,
     "notice.renewed": _renewed,
+    "notice.willing": _willing,
     "notice.keeping": _keeping,
 }

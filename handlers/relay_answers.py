@@ -81,8 +81,7 @@ def _answer(session: Session, person: Person, command: Answer) -> Reply:
         if command.what == "again":
             return _renewed(session, person, found)
         if command.what == "later":
-            relaying_lists.ask_later(session, command.relay, person.id)
-            return Reply(_("好的，过两周再问你。想好了随时告诉我：回复“请假交接”。"))
+            return _later(session, person, found)
         day, notes = found.relay.last_day, {"note": command.note, "private": command.private}
         relaying.begin(session, found.stint.id, found.relay.reason, day, person.id, **notes)
     except StintError:
@@ -94,8 +93,38 @@ def _answer(session: Session, person: Person, command: Answer) -> Reply:
     return Reply(text, go_on_option(session, person.id, found.relay.id) if theirs else ())
 
 
+def _later(session: Session, person: Person, found: Handing) -> Reply:
+    if relaying_lists.ask_later(session, found.relay.id, person.id):
+        return Reply(_("好的，过两周再问你。想好了随时告诉我：回复“请假交接”。"))
+    text = _("好的，不再另外问你了。最后一天是 {day}，请在那以前选一个；到那天没有选，就按不续办。")
+    return Reply(text.format(day=with_weekday(found.relay.last_day)), _term_options(session, person, found))
+
+
+def _term_options(session: Session, person: Person, found: Handing) -> tuple[Option, ...]:
+    kind = "term" if found.relay.reason == "term" else "other"
+    labels = [(choice.value, choice.label) for choice in _term_choices(kind) if choice.value != "later"]
+    return asked(session, person.id, TERM.name, "what", RelayFacts(relay=found.relay.id, kind=kind), labels)
+
+
+def _not_yet(session: Session, person: Person, found: Handing, why: str) -> Reply:
+    """They want to and may not: why, and that whoever is responsible knows."""
+    if why in ("gone", "scope", "paired"):
+        return _settled()
+    relaying_lists.willing(session, found.relay.id, why)
+    reasons = {
+        "consent": _("谢谢你愿意继续！现在还续不了：家里对结对的同意还没有记下来。"),
+        "clearance": _("谢谢你愿意继续！现在还续不了：和未成年人结对，要先登记有效的无犯罪记录查询。"),
+    }
+    said = reasons.get(why, _("谢谢你愿意继续！现在还续不了：你的登记情况有变化，要专员看一看。"))
+    said += _("已经告诉专员。办好了，在 {day}以前再选一次“再续一期”。").format(day=with_weekday(found.relay.last_day))
+    return Reply(said, (*_term_options(session, person, found), _contact()))
+
+
 def _renewed(session: Session, person: Person, found: Handing) -> Reply:
-    new = relaying.renew(session, found.relay.id, person.id)
+    try:
+        new = relaying.renew(session, found.relay.id, person.id)
+    except StintError as error:
+        return _not_yet(session, person, found, error.reason)
     who = served(session, person, found.somebody)
     until = new.ends_on.isoformat() if new.ends_on else ""
     return Reply(_("太好了！你和{who}又续了一期，到 {day}。谢谢你。").format(who=who, day=until))

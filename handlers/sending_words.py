@@ -112,6 +112,7 @@ def kind(name: str) -> str:
         "notice.hand_over": _("有人接了，请交接"),
         "notice.relay_day": _("交接日"),
         "notice.renewed": _("又续了一期"),
+        "notice.willing": _("志愿者想再续一期，现在还不能续"),
         "notice.thanks": _("结对结束，谢谢对方"),
         "notice.keeping": _("从现在起由对方照看的人"),
         "notice.leave": _("有人请假，要找人替"),

@@ -100,5 +100,5 @@ def take(session: Session, beneficiary_id: str, by: str) -> bool:
     kept = keeping_of(session, somebody.id)
     if kept is not None and kept.person_id == by:
         return False
-    keep(session, somebody.id, by, "specialist")
+    keep(session, somebody.id, by, "specialist", by)
     return True

@@ -21,7 +21,7 @@ from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
 from models.relay import DONE, SEEKING, STANDING, TERM, Relay
-from models.served import Served, is_gone, served_by, served_of, servers
+from models.served import Served, is_gone, served_by, served_of, servers, tell_responsible
 from models.stints import StintError, answering, lead_of, lead_of_institution
 
 AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
@@ -229,13 +229,30 @@ def keeping(session: Session, key: str) -> tuple[Keeping, Beneficiary] | None:
     return row, somebody
 
 
-def ask_later(session: Session, relay_id: str, person_id: str) -> None:
-    """The question about another term comes again, once, before the last day. Raises StintError."""
+def was_paired(session: Session, beneficiary_id: str) -> bool:
+    """Whether somebody ever had a pairing that began."""
+    query = select(Stint.id).where(Stint.beneficiary_id == beneficiary_id, Stint.part == LEAD)
+    return session.exec(query.where(col(Stint.opened_at).is_not(None)).limit(1)).first() is not None
+
+
+def willing(session: Session, relay_id: str, why: str) -> None:
+    """Whoever serves wants another term, and may not have it as things stand (`why`, as `relaying.renew` raises it):
+    whoever is responsible hears of it, once for each reason."""
+    row = session.get_one(Relay, relay_id)
+    stint, params = session.get_one(Stint, row.stint_id), {"relay": relay_id, "why": why}
+    key = f"relay:{relay_id}:willing:{why}"
+    tell_responsible(session, served_of(session, stint), "notice.willing", params, key, row.specialist_id)
+
+
+def ask_later(session: Session, relay_id: str, person_id: str) -> bool:
+    """The question about another term comes again, once, before the last day; False where it does not, because the last
+    day is nearer or it was put off before. Raises StintError."""
     found = standing(session, relay_id)
     if found is None or found.relay.state != SEEKING or not relaying.serves(session, found.stint, person_id):
         raise StintError("gone")
     due = now_of(session) + timedelta(days=AGAIN_DAYS)
-    if due.date() < found.relay.last_day:
-        params = {"relay": relay_id, "again": True}
-        key = f"relay:{relay_id}:holder:again"
-        enqueue(session, person_id, "notice.relay_begun", params, unique_key=key, priority=REMINDER, due_at=due)
+    if due.date() >= found.relay.last_day:
+        return False
+    params = {"relay": relay_id, "again": True}
+    key = f"relay:{relay_id}:holder:again"
+    return enqueue(session, person_id, "notice.relay_begun", params, unique_key=key, priority=REMINDER, due_at=due)

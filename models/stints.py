@@ -147,9 +147,9 @@ def keeping_of(session: Session, beneficiary_id: str) -> Keeping | None:
     return session.exec(query).first()
 
 
-def keep(session: Session, beneficiary_id: str, person_id: str, why: str) -> Keeping:
-    """From now on this one answers for somebody who is not paired; tells them, not at night. It follows the earlier one
-    without a gap."""
+def keep(session: Session, beneficiary_id: str, person_id: str, why: str, by: str = "programme") -> Keeping:
+    """From now on this one answers for somebody who is not paired; tells them, not at night, unless they did it
+    themselves (`by`). It follows the earlier one without a gap."""
     now = now_of(session)
     before = keeping_of(session, beneficiary_id)
     if before is not None:
@@ -161,10 +161,10 @@ def keep(session: Session, beneficiary_id: str, person_id: str, why: str) -> Kee
     row = Keeping(beneficiary_id=beneficiary_id, person_id=person_id, why=why, since=now)
     session.add(row)
     session.flush()
-    audit.note(session, "programme", "pairing.kept", beneficiary_id, keeper=person_id, why=why)
-    enqueue(
-        session, person_id, "notice.keeping", {"keeping": row.id}, unique_key=f"keeping:{row.id}", priority=REMINDER
-    )
+    audit.note(session, by, "pairing.kept", beneficiary_id, keeper=person_id, why=why)
+    if person_id != by:
+        key = f"keeping:{row.id}"
+        enqueue(session, person_id, "notice.keeping", {"keeping": row.id}, unique_key=key, priority=REMINDER)
     return row
 
 
