@@ -60,7 +60,8 @@ def next_of_run(session: Session, run_id: str, viewer: str, seen: Sequence[str])
     """The best proposal of a run that nobody has decided on and that was not seen yet, of the viewer's people."""
     query = select(Proposal, Beneficiary.county).join(Beneficiary, col(Beneficiary.id) == Proposal.beneficiary_id)
     query = query.where(Proposal.run_id == run_id, Proposal.state == NEW, col(Proposal.person_id).is_not(None))
-    query = query.where(col(Proposal.id).not_in(list(seen))).order_by(col(Proposal.cost), col(Proposal.id))
+    query = query.where(col(Proposal.id).not_in(list(seen)))
+    query = query.order_by(col(Proposal.cost), col(Beneficiary.county), col(Beneficiary.town), col(Proposal.id))
     rows = session.exec(query.limit(200)).all()
     return next((row for row, county in rows if may_see(session, viewer, county)), None)
 

@@ -255,7 +255,14 @@ class Play:
         lines: list[str] = []
         # Who is told of the same thing is told in no certain order.
         order = list(self.names)
-        delivered = sorted(await self.stage.deliver(), key=lambda one: order.index(one[:2]) if one[:2] in order else -1)
+        came = await self.stage.deliver()
+        alike = [(one[0], one[1], one[2].lines()[1:]) for one in came]  # of several people at once, but for the name
+
+        def place(at: int) -> tuple[int, int, str]:
+            who = came[at][:2]
+            return order.index(who) if who in order else -1, alike.index(alike[at]), "\n".join(came[at][2].lines())
+
+        delivered = [came[at] for at in sorted(range(len(came)), key=place)]
         for platform, sender, shown in delivered:
             name = self.names.get((platform, sender), "？")
             door = "" if platform == self.platform else "@另"

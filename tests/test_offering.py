@@ -135,7 +135,7 @@ def test_whoever_does_not_answer_for_the_county_asks_nobody(world: World) -> Non
 def test_an_offer_holds_nothing_by_which_somebody_is_known(world: World) -> None:
     asked = world.beneficiary(birth_date=CHILD, town="石牌街道", address="五山路1号", phone="+8613800138000")
     offer = world.one(Offer, world.offer(asked, world.volunteer()))
-    assert set(offer.bands) == {"age", "needs", "near", "activities", "months"}
+    assert set(offer.bands) == {"team", "age", "needs", "near", "activities", "months"} and offer.bands["team"] == ""
     assert offer.bands["age"] == "primary_high"
     with world.database.read() as session:
         for row in session.exec(select(OutboxMessage)):
