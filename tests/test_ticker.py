@@ -230,7 +230,7 @@ def backlog(empty_sqlite: Path, vault: Vault, clock: StoppedClock, tmp_path: Pat
 def test_a_long_backlog_is_done_in_short_transactions(backlog: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     slices = Slices(monkeypatch)
     assert jobs.forget_ended(backlog) == 1_101
-    assert slices.count == 3 + 4, "pages by 500, and one look for each of the four other kinds"
+    assert slices.count == 3 + 5, "pages by 500, and one look for each of the five other kinds"
     slices.count = 0
     assert jobs.drop_pending_minors(backlog) == 25
     assert slices.count == 3, "by 10, since each of them is looked at and written to by itself"

@@ -46,7 +46,7 @@ def two(facts: Facts) -> Talk:
 
 @pytest.fixture
 def deployed(register: Deploy) -> None:
-    register(dialogue(offer, "offer"))
+    register(dialogue(offer, "ride"))
 
 
 def test_a_number_belongs_to_the_message_that_came_below_the_question(
