@@ -15,6 +15,7 @@ from babel.dates import get_day_names
 from config.texts import _, current
 from handlers.dialogue import Invalid
 from handlers.numerals import ENGLISH, NUMERAL, number
+from models.months import months_on as months_on
 
 LONGEST = 60  # characters that a day may be written with
 
@@ -174,13 +175,6 @@ def is_day(words: str) -> bool:
         return meant(words, date(2000, 1, 1)) is not None
     except ValueError:  # a day that not every calendar has
         return True
-
-
-def months_on(day: date, months: int) -> date:
-    """The same day so many months later, or the last one of a month that is shorter."""
-    year, month = divmod(day.month - 1 + months, 12)
-    first = date(day.year + year, month + 1, 1)
-    return min(first + timedelta(days=day.day - 1), _last(first))
 
 
 def _last(day: date) -> date:

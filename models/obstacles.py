@@ -12,7 +12,7 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
-from models.beneficiary import GONE, Beneficiary, is_minor, record_of
+from models.beneficiary import ADULT, GONE, Beneficiary, is_minor, record_of
 from models.database import vault_of
 from models.distance import kilometres
 from models.family_consent import PAIRING, agreed
@@ -25,7 +25,6 @@ from models.stints import lead_of, load, team_load
 from models.team import Team
 from models.volunteer import ACTIVE, Volunteer, age_on, volunteer_of
 
-ADULT = 18
 SIGN = "sign"
 
 

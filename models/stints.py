@@ -7,7 +7,6 @@ acts at the same moment the second one sees what the first one did. Whoever lock
 
 from __future__ import annotations
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -21,6 +20,7 @@ from models.about import unsay
 from models.beneficiary import GONE, Beneficiary
 from models.database import now_of
 from models.family_told import tell_family
+from models.months import months_on as months_on
 from models.outbox import REMINDER, enqueue
 from models.pairing import AGREEING, BACK, ENDED, LEAD, OPEN, RELAYED, SUBSTITUTE, TAKEN_BACK, TERM, Keeping, Stint
 from models.pairing import GONE as SERVED_GONE
@@ -300,9 +300,3 @@ def today_in(session: Session, stint: Stint) -> date:
 def latest_today(session: Session) -> date:
     """Today where the day begins first: what is not over there is over nowhere."""
     return (now_of(session) + FARTHEST_ZONE).date()
-
-
-def months_on(day: date, months: int) -> date:
-    """The same day so many months later, or the last day of that month."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

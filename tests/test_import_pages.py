@@ -37,6 +37,8 @@ from tests.uploading import COUNTY, figure, organiser, page_for, path, press, se
 
 Web = TestClient[Any, Any]
 NAME = person(1)["姓名"]
+# One of 64 MB need not be sent: the limit itself is tried below.
+SENT = {kind: file for kind, file in REFUSED.items() if kind != "more bytes than we take"}
 
 
 @pytest.fixture
@@ -92,13 +94,11 @@ async def test_what_is_wrong_stands_beside_its_row_and_comes_back_as_a_file(
         assert session.exec(select(AuditEntry).where(AuditEntry.action == "ledger.file_read")).one()
 
 
-@pytest.mark.parametrize(("make", "why"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("make", "why"), SENT.values(), ids=SENT)
 async def test_a_file_that_is_none_is_told_honestly_and_another_may_follow(
     web: Web, boss: Chat, database: Database, make: Any, why: str, app: App
 ) -> None:
     at, data = page_for(boss), make()
-    if len(data) > 8 << 20:
-        pytest.skip("its size is tried elsewhere")
     _status, words = await send(web, at, data, "坏.xlsx")
     assert 'role="alert"' in words and "上传并检查" in words and "检查中断" not in words
     assert standing(database) == 0 and batches(database) == []
