@@ -24,6 +24,17 @@ OF_KIND = {
     "notice.alert": "alert",
     "notice.unreachable": "unreachable",
     "notice.answer_unsure": "unreachable",
+    # An invitation, an agreement or a handover waits for its reader, and somebody else waits for them.
+    "notice.offer": "pairing",
+    "notice.meeting": "pairing",
+    "notice.agreement": "pairing",
+    "notice.accepted": "pairing",
+    "notice.nobody_left": "pairing",
+    "notice.keeping": "pairing",
+    "notice.relay": "pairing",
+    "notice.relay_begun": "pairing",
+    "notice.hand_over": "pairing",
+    "notice.stand_in": "pairing",
 }
 # State words are approved as templates where reminders are refused (platforms.md).
 STATES = {
@@ -33,6 +44,7 @@ STATES = {
     "role": N_("职责有变动"),
     "alert": N_("求助待处理"),
     "unreachable": N_("有人待联系"),
+    "pairing": N_("结对待处理"),
 }
 
 
