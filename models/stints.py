@@ -270,7 +270,8 @@ def _let_go(session: Session, stint: Stint, by: str, at: datetime) -> None:
     for other in session.exec(query.where(col(Stint.state).in_(STANDING)).order_by(col(Stint.id))).all():
         began = other.state == OPEN
         _ended(session, other, BACK if began else TAKEN_BACK, by, at)
-        if began and other.person_id is not None:
+        # Of somebody who has gone they hear otherwise (served_left).
+        if began and other.person_id is not None and stint.ended_why != SERVED_GONE:
             key = f"stint:{other.id}:thanks"
             enqueue(session, other.person_id, "notice.thanks", {"stint": other.id}, unique_key=key, priority=REMINDER)
     for relay in session.exec(select(Relay).where(Relay.stint_id == stint.id, col(Relay.state).in_(RELAYS))).all():

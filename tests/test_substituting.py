@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlmodel import select
 
-from models import agreement, relaying, substituting
+from models import agreement, relaying, stints, substituting
 from models.database import Database
 from models.offering import OfferError
 from models.pairing import Stint
@@ -68,6 +68,15 @@ def test_whoever_stands_in_answers_today_and_the_lead_stays(three: Three, world:
     assert world.stint(key).ended_why == "back"
     assert "notice.back" in world.told(three.person)
     assert world.responsible(three.served).people == (three.person,)
+
+
+def test_when_somebody_has_died_a_substitute_hears_of_that_and_is_not_thanked_besides(
+    three: Three, world: World
+) -> None:
+    three.stands_in()
+    world.do(stints.served_left, three.served)
+    assert world.told(three.other).count("notice.served_left") == 1
+    assert "notice.thanks" not in world.told(three.other)
 
 
 def test_only_whoever_answers_asks_and_for_days_that_can_be(three: Three, world: World) -> None:

@@ -50,9 +50,9 @@ class County:
         for act in (
             self.families,
             self.answers,
+            self.troubles,  # who is asked to stand in has two days: the answers come in the same week
             self.agreements,
             self.handovers,
-            self.troubles,
             self.offers,
             self.graduation,
             self.staff,
