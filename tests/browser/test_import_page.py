@@ -51,7 +51,7 @@ def ours(said: ConsoleMessage) -> bool:
     return not said.location["url"].endswith("/favicon.ico")
 
 
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [375, pytest.param(1280, marks=pytest.mark.long)])
 async def test_a_ledger_is_uploaded_taken_and_taken_back(
     browser: Browser, base: str, database: Database, tmp_path: Path, width: int
 ) -> None:
