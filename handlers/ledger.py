@@ -61,10 +61,11 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
 
 
 def _imports(session: Session, person: Person) -> tuple[Option, ...]:
-    """Ledgers are brought by organisers."""
+    """Ledgers and other tables are brought by organisers."""
     if not ledger_upload.scopes(session, person.id):
         return ()
-    return (Option("m:import_ledger", _("导入台账")), Option("m:imports", _("最近的导入")))
+    others = Option("m:import_roster", _("导入团队、专员、机构、驿站"))
+    return (Option("m:import_ledger", _("导入台账")), others, Option("m:imports", _("最近的导入")))
 
 
 def _standing(session: Session, person: Person) -> list[str]:
