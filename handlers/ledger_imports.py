@@ -217,7 +217,7 @@ def _kept(session: Session, batch: LedgerBatch) -> list[str]:
     if batch.sheet == LEDGER:
         return [_("有 {count} 人之后又有变化，留着没有动；名单在网页上看。").format(count=count)]
     rows = [kept_line(row) for row in roster_batch.kept_rows(session, batch, NAMED)]
-    named = [_("{item}：{value}").format(item=line.where, value=line.what) for line in rows]
+    named = [_("{item} {value}").format(item=line.where, value=line.what) for line in rows]
     return [kept_words(batch, count), *named, *([_("其余的在网页上看。")] if count > len(rows) else [])]
 
 

@@ -46,12 +46,22 @@ def _facts(session: Session, person: Person) -> RosterFacts:
 def _talk(facts: RosterFacts) -> Talk:
     if not facts.scopes:
         return Begin()
-    tables = tuple(Choice(sheet, sheet_name(sheet)) for sheet in SHEETS if sheet != LEDGER)
+    tables = tuple(Choice(sheet, sheet_name(sheet), words=_typed(sheet)) for sheet in SHEETS if sheet != LEDGER)
     sheet = yield Ask("sheet", _("要导入哪一种名册？"), tables)
     if len(facts.scopes) == 1:
         return Begin(sheet, facts.scopes[0])
     places = tuple(Choice(code, regions.place_name(code)) for code in facts.scopes)
     return Begin(sheet, (yield Ask("region", _("是哪里的？"), places)))
+
+
+def _typed(sheet: str) -> tuple[str, ...]:
+    """What people write for it."""
+    return {
+        "teams": (_("导入团队"),),
+        "specialists": (_("专员"), _("导入专员")),
+        "institutions": (_("机构"), _("导入机构")),
+        "stations": (_("驿站"), _("阵地"), _("站点"), _("导入驿站"), _("导入阵地")),
+    }[sheet]
 
 
 def _begin(session: Session, person: Person, command: Begin) -> Reply:

@@ -50,7 +50,7 @@ def sheet_name(sheet: str) -> str:
         "teams": _("团队"),
         "specialists": _("项目专员"),
         "institutions": _("助残机构"),
-        "stations": _("阵地（驿站等）"),
+        "stations": _("驿站等阵地"),
     }[sheet]
 
 

@@ -27,7 +27,7 @@ from models.role import RoleGrant
 from models.team import by_team_number
 from models.volunteer import Registered, Volunteer, register
 from scheduler.ticker import Ticker
-from tests import directions_households
+from tests import directions_households, directions_rosters
 from tests.conftest import StoppedClock
 from tests.ledger_files import as_csv
 from tests.ledger_files import person as row_of
@@ -289,6 +289,9 @@ class Play:
             return []
         if verb in directions_households.VERBS:
             directions_households.direct(self, verb, *rest.split())
+            return []
+        if verb in directions_rosters.VERBS:
+            directions_rosters.direct(self, verb, *rest.split())
             return []
         if verb in DIRECTIONS:
             with self.stage.database.write() as session:
