@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
-from models import audit, beneficiary, ledger_questions
+from models import audit, beneficiary, ledger_alike, ledger_questions
 from models.beneficiary import LISTED, MACHINE, from_json, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
@@ -84,6 +84,8 @@ def take(
             batch = locked(session, batch_id)
             if batch.part or batch.state == TAKEN or not ledger_questions.ask_absent(session, batch):
                 break
+    if batch.state != TAKEN:
+        ledger_alike.ask_alike(database, batch)
     with database.write() as session:
         batch = locked(session, batch_id)
         if batch.state != TAKEN:
