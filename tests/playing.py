@@ -343,13 +343,13 @@ class Play:
         return door.person_id
 
     def _ledger(self, region: str, numbers: str) -> None:
-        """Somebody at the machine brings a ledger of these people, each of a town of its own; 3=1 is called as 1 is."""
+        """Somebody at the machine brings a ledger of these people, each of a town of its own; 3=1 is called and lives as 1."""
         towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
         rows = []
         for told in numbers.split(","):
             number, _is, like = told.partition("=")
             named = {"姓名": row_of(int(like))["姓名"]} if like else {}
-            rows.append(row_of(int(number), 乡镇街道=towns[int(number)], **named))
+            rows.append(row_of(int(number), 乡镇街道=towns[int(like or number)], **named))
         data = as_csv(rows)
         ledger = read_ledger(data, "台账.csv", county=region, today=self.clock.now().date())
         batch = check(self.stage.database, ledger, data, region=region, by=MACHINE, part=False)

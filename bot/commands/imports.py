@@ -103,7 +103,7 @@ def ledger(
             batch = ledger_check.check(database, read, data, region=region, by=MACHINE, part=part, told=heard)
         _tell(database, batch, problems)
         if take_it:
-            _take(database, batch.id, "", many_gone)
+            _take(database, batch.id, [], many_gone)
         else:
             say(_("还没有收下。确认无误后运行：nuanyang import take {id}").format(id=batch.id))
 
@@ -178,18 +178,18 @@ def take(
     by: _By = "",
 ) -> None:
     """Take it, or go on taking it."""
+    rows = rosters.row_numbers(doubtful)
     with opened() as database:
         if _found(database, batch_id).sheet != LEDGER:
             who = rosters.person_who(database, by)
             with _explained():
-                batch = rosters.take_batch(database, batch_id, who, rosters.row_numbers(doubtful))
+                batch = rosters.take_batch(database, batch_id, who, rows)
             rosters.tell(database, batch, None)
             return
-        _take(database, batch_id, doubtful, many_gone)
+        _take(database, batch_id, rows, many_gone)
 
 
-def _take(database: Database, batch_id: str, doubtful: str, many_gone: bool) -> None:
-    rows = rosters.row_numbers(doubtful)
+def _take(database: Database, batch_id: str, rows: list[int], many_gone: bool) -> None:
     try:
         with progress_bar(_("收下")) as heard:
             batch = ledger_import.take(database, batch_id, by=MACHINE, doubtful=rows, many_gone=many_gone, told=heard)
