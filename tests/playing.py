@@ -343,7 +343,8 @@ class Play:
         return door.person_id
 
     def _ledger(self, region: str, numbers: str) -> None:
-        """Somebody at the machine brings a ledger of these people, each of a town of its own; 3=1 is called and lives as 1."""
+        """Somebody at the machine brings a ledger of these people, each of a town of its own; 3=1 is called, and lives,
+        as 1."""
         towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
         rows = []
         for told in numbers.split(","):
