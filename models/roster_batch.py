@@ -34,6 +34,8 @@ from models.roster_teams import Specialists, Teams
 SLICE = 25  # rows of one transaction, for which others wait on SQLite
 KINDS: dict[str, Callable[[], Kind[Any]]] = {one.name: one for one in (Teams, Specialists, Institutions, Stations)}
 
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(make().entry) for name, make in KINDS.items()}
+
 _L: Any = SQLModel.metadata.tables["ledger_batch"]
 _R: Any = SQLModel.metadata.tables["ledger_batch_row"]
 _ROW, _BEFORE = "ledger_batch_row.row_sealed", "ledger_batch_row.before_sealed"
@@ -161,7 +163,7 @@ def _as_row(session: Session, batch: LedgerBatch, kind: Kind[Any], row: _Row, do
 
 
 def _adapter(kind: Kind[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind.entry)
+    return _ADAPTERS[kind.name]
 
 
 def doubtful_rows(session: Session, batch_id: str) -> set[int]:

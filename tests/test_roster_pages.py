@@ -133,6 +133,17 @@ async def test_specialists_are_granted_by_whoever_pressed_and_what_stays_is_name
     assert "之后又改过" in words and any(number in words for number in numbers)
 
 
+async def test_a_volunteer_hears_that_a_date_was_a_mistake(web: Web, boss: Chat, database: Database) -> None:
+    with database.write() as session:
+        number = somebody(session, "alin").number
+    at = page_for(boss, "项目专员")
+    await send(web, at, text([SPECIALIST_HEADS, (number, "天河区", "", "2026-03-01", "")]))
+    await press(web, at, "take", database)
+    assert [one for one in deliver(database) if one.kind == "notice.dates" and "登记了你的培训日期" in one.text]
+    await press(web, at, "undo", database)
+    assert [one for one in deliver(database) if one.kind == "notice.dates" and "写错了，已经撤回" in one.text]
+
+
 async def test_only_whoever_may_see_an_import_can(web: Web, boss: Chat, database: Database) -> None:
     at = page_for(boss, "团队")
     await send(web, at, text([TEAM_HEADS, ("甲队", "天河区", "", "", "")]))
