@@ -1,4 +1,4 @@
-"""The page on which a ledger is handed in, looked at, taken and taken back.
+"""The page on which a ledger or another table is handed in, looked at, taken and taken back.
 
 What it may do is decided anew at every press: the person's role may have ended, another window may have been faster,
 and the batch may be somebody else's by now.
@@ -45,7 +45,7 @@ class File:
 
 
 def is_one(page: OpenPage) -> bool:
-    """Whether a ledger is handed in on this page."""
+    """Whether a table is handed in on this page."""
     return page.kind == "data" and "import" in page.facts
 
 
@@ -68,7 +68,7 @@ def reloading(response: web.Response, view: View) -> web.Response:
 async def answer(request: web.Request, pressed: View | File) -> web.Response:
     """What a press leads to: a file, a page with a problem or names on it, or the page as it stands now."""
     if isinstance(pressed, File):
-        named = {"Content-Disposition": 'attachment; filename="ledger-problems.xlsx"'}
+        named = {"Content-Disposition": 'attachment; filename="problems.xlsx"'}
         return web.Response(body=pressed.data, content_type=SHEET, headers={**HEADERS, **named})
     if pressed.template == _WORKING:
         return _back(request)
@@ -145,7 +145,7 @@ def _claim(parts: Parts, token: str) -> tuple[OpenPage, Upload] | View | None:
             if page is None or not is_one(page):
                 return GONE
             upload = ledger_upload.upload_of(page.facts)
-            if not ledger_upload.may_import(session, page.person_id, upload.region):
+            if not _may_bring(session, page.person_id, upload):
                 return None
             mine = ledger_upload.claim(session, page)
             return (page, mine) if mine is not None else None
@@ -165,19 +165,23 @@ def view(session: Session, page: OpenPage, language: str, *, not_read: str = "",
     """The page as it stands now. `not_read` = why a file that was sent is none; `problem` = why a press did nothing."""
     upload = ledger_upload.standing(session, page)
     batch = session.get(LedgerBatch, upload.batch) if upload.batch else None
-    region = batch.region if batch is not None else upload.region
+    who = page.person_id
     with speaking(language):
-        if not ledger_upload.may_import(session, page.person_id, region):
+        if not (ledger_upload.may_see(session, who, batch) if batch else _may_bring(session, who, upload)):
             return View("import_refused.html", 403, language, {})
         if batch is not None:
             return _batch_view(session, batch, upload, language, problem)
         if upload.state in (WAITING, FAILED):
-            said = ledger_pages.not_read(not_read) if not_read else ledger_pages.problem(upload)
+            said = ledger_pages.not_read(not_read, upload.sheet) if not_read else ledger_pages.problem(upload)
             values = {"said": said, **ledger_pages.form(upload)}
             return View("import.html", 422 if not_read else 200, language, values)
         if upload.state == READING:
             return View(_WORKING, 200, language, ledger_pages.reading(upload))
     return View("gone.html", 404, language, {})
+
+
+def _may_bring(session: Session, person: str, upload: Upload) -> bool:
+    return ledger_upload.may_import(session, person, upload.region)
 
 
 def _batch_view(session: Session, batch: LedgerBatch, upload: Upload, language: str, problem: str) -> View:
@@ -222,7 +226,7 @@ def _do(database: Database, token: str, pressed: Mapping[str, str], language: st
         page = page_behind(session, token)
         upload = ledger_upload.upload_of(page.facts) if page is not None else None
         batch = session.get(LedgerBatch, upload.batch) if upload is not None and upload.batch else None
-        if page is None or batch is None or not ledger_upload.may_import(session, page.person_id, batch.region):
+        if page is None or batch is None or not ledger_upload.may_see(session, page.person_id, batch):
             return None
         by = page.person_id
         if what == "take":
@@ -240,4 +244,4 @@ def _do(database: Database, token: str, pressed: Mapping[str, str], language: st
         return None
     with database.read() as session:
         rows = list(ledger_check.problems_of(session, batch))
-    return File(corrected(rows, batch.headings, ledger_pages.standing_words))
+    return File(corrected(rows, batch.headings, ledger_pages.problem_words_of(batch.sheet)))

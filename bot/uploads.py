@@ -20,13 +20,15 @@ from zoneinfo import ZoneInfo
 import structlog
 from aiohttp import BodyPartReader, web
 
-from models import ledger_check, ledger_upload
+from models import ledger_check, ledger_upload, roster_batch
 from models.database import Database, DatabaseAway, now_of
-from models.ledger_cells import read_ledger
+from models.ledger_batch import LEDGER, LedgerBatch
+from models.ledger_cells import Ledger, read_ledger
 from models.ledger_columns import SheetError
 from models.ledger_sheet import MOST_BYTES
 from models.ledger_upload import Upload
 from models.page import OpenPage
+from models.roster import Roster, read_roster
 
 log = structlog.get_logger(__name__)
 
@@ -130,12 +132,18 @@ class Uploads:
                 del self._alive[page.id]
 
     def _read(self, page: OpenPage, mine: Upload, data: bytes) -> None:
+        read = self._read_ledger if mine.sheet == LEDGER else self._read_roster
+        batch, table = read(page, mine, data)
+        headings, columns = table.columns.headings, table.columns
+        unknown = tuple(text for text in (headings[index] for index in columns.unknown) if text)
+        sheets = tuple(name for name in table.sheets if name != table.name)
+        with self._database.write() as session:
+            ledger_upload.ended(session, page, mine, batch, unknown=unknown, sheets=sheets)
+
+    def _read_ledger(self, page: OpenPage, mine: Upload, data: bytes) -> tuple[LedgerBatch, Ledger]:
         with self._database.read() as session:
             today = now_of(session).astimezone(self._zone).date()
         ledger = read_ledger(data, "", county=mine.region, today=today)
-        headings, columns = ledger.columns.headings, ledger.columns
-        unknown = tuple(text for text in (headings[index] for index in columns.unknown) if text)
-        sheets = tuple(name for name in ledger.sheets if name != ledger.name)
         batch = ledger_check.check(
             self._database,
             ledger,
@@ -143,11 +151,15 @@ class Uploads:
             region=mine.region,
             by=page.person_id,
             # With worksheets that were not read it is a part of the ledger only.
-            part=mine.part or bool(sheets),
+            part=mine.part or len(ledger.sheets) > 1,
             told=self._progress(page, mine),
         )
-        with self._database.write() as session:
-            ledger_upload.ended(session, page, mine, batch, unknown=unknown, sheets=sheets)
+        return batch, ledger
+
+    def _read_roster(self, page: OpenPage, mine: Upload, data: bytes) -> tuple[LedgerBatch, Roster]:
+        roster = read_roster(data, "", roster_batch.KINDS[mine.sheet](), here=mine.region)
+        told, who = self._progress(page, mine), page.person_id
+        return roster_batch.check(self._database, roster, data, region=mine.region, by=who, told=told), roster
 
     def _progress(self, page: OpenPage, mine: Upload) -> Callable[[int, int], None]:
         last = time.monotonic()

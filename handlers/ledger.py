@@ -26,7 +26,7 @@ from models import beneficiary_merging as merging
 from models import ledger_questions, ledger_upload
 from models.beneficiary import GONE, Beneficiary, BeneficiaryError, dossier_of
 from models.beneficiary_merging import MergeError
-from models.ledger_batch import ELSEWHERE, HERE
+from models.ledger_batch import ALIKE, ELSEWHERE, HERE
 from models.ledger_questions import Open
 from models.person import Person
 
@@ -61,10 +61,11 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
 
 
 def _imports(session: Session, person: Person) -> tuple[Option, ...]:
-    """Ledgers are brought by organisers."""
+    """Ledgers and other tables are brought by organisers."""
     if not ledger_upload.scopes(session, person.id):
         return ()
-    return (Option("m:import_ledger", _("导入台账")), Option("m:imports", _("最近的导入")))
+    others = Option("m:import_roster", _("导入团队、专员、机构、驿站"))
+    return (Option("m:import_ledger", _("导入台账")), others, Option("m:imports", _("最近的导入")))
 
 
 def _standing(session: Session, person: Person) -> list[str]:
@@ -99,7 +100,9 @@ def _opened(session: Session, person: Person, question: str) -> Reply:
         lines.append(_("乡镇街道：{town}").format(town=each.beneficiary.town))
     why, age = question_words(each.question.reason), age_of(session, each.question.asked_at)
     lines.append(_("要核实：{why}（{age}）。").format(why=why, age=age))
-    if each.other is not None:
+    if each.question.reason == ALIKE and each.other is not None:
+        lines.append(_other(session, each.other))
+    elif each.other is not None:
         lines.append(_("另一份台账：{place}。").format(place=regions.place_name(each.other.county)))
         if merging.waiting_for(session, each.beneficiary.id, each.other.id) is not None:
             lines.append(_("已有同事说是同一个人，正等另一个区县确认。"))
@@ -109,6 +112,15 @@ def _opened(session: Session, person: Person, question: str) -> Reply:
     facts = AnswerFacts(question=question, reason=each.question.reason)
     labels = [(choice.value, choice.label) for choice in _choices(each.question.reason)]
     return Reply("\n".join(lines), (*asked(session, person.id, ANSWER.name, "what", facts, labels), _list_option()))
+
+
+def _other(session: Session, other: Beneficiary) -> str:
+    """Who stands in the same ledger and may be the same person: by what tells them apart, where a chat may carry it."""
+    mark, age = other.id[-6:].upper(), age_of(session, other.listed_at)
+    told = _("另一份：档案 {mark}，{age}列入。").format(mark=mark, age=age)
+    if other.town and here(session).sensitive_in_chat:
+        told = _("另一份：档案 {mark}，{town}，{age}列入。").format(mark=mark, town=other.town, age=age)
+    return told + _("两份的证件号不同，请对照证件核对。")
 
 
 def _list_option() -> Option:
@@ -142,7 +154,7 @@ SAME, OTHER = "same", "other"  # the one who stands in another county's ledger i
 
 def _choices(reason: str) -> tuple[Choice, ...]:
     still: tuple[Choice, ...] = (Choice("listed", _("还在")),)
-    if reason == ELSEWHERE:
+    if reason in (ELSEWHERE, ALIKE):
         still = (
             Choice(SAME, _("是同一个人，合并"), words=(_("同一个人"), _("合并"))),
             Choice(OTHER, _("不是同一个人"), before=("listed",)),

@@ -1,6 +1,7 @@
-"""最近的导入: what became of ledgers that were handed in; they are taken, given up and taken back here, too.
+"""最近的导入: what became of ledgers and other tables that were handed in; they are taken, given up and taken back
+here, too.
 
-No name is told in chat: how many, and the page for the rest.
+No person's name is told in chat: how many, and the page for the rest.
 """
 
 from __future__ import annotations
@@ -12,23 +13,24 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
-from config.regions import place_name
 from config.texts import _
 from handlers.contact_words import age_of
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
 from handlers.late import asked
-from handlers.ledger_pages import counts, problem, title, why
+from handlers.ledger_pages import counts, kept_line, kept_words, place_of, problem, title, why
 from handlers.message import Link, Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
-from models import ledger_import, ledger_undo, ledger_upload
-from models.ledger_batch import CHECKED, DOUBTFUL, TAKEN, UNDONE, LedgerBatch
+from handlers.roster_words import sheet_name
+from models import ledger_import, ledger_undo, ledger_upload, roster_batch
+from models.ledger_batch import CHECKED, DOUBTFUL, LEDGER, TAKEN, UNDONE, LedgerBatch
 from models.ledger_import import BatchError
 from models.ledger_upload import DONE, Upload
 from models.page import issue_page
 from models.person import Person
 
 SEE, TAKE, DROP, UNDO = "see", "take", "drop", "undo"
+NAMED = 5  # rows that were not taken back and are told in chat
 
 
 def _list_facts(session: Session, person: Person) -> ListFacts:
@@ -45,7 +47,7 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
         return _told(session, person, batch) if batch is not None else _gone()
     found = ledger_upload.recent(session, person.id)
     if not found:
-        return Reply(_("还没有导入过你负责的地区的台账。"), (_ledger(),))
+        return Reply(_("还没有导入过你负责的地区的台账或名册。"), (_ledger(),))
     begin = next_begin([batch.id for batch in found], command)
     shown = found[begin : begin + PAGE]
     labels = [(batch.id, _label(session, batch)) for batch in shown]
@@ -58,13 +60,15 @@ def _list(session: Session, person: Person, command: Show) -> Reply:
 
 def _label(session: Session, batch: LedgerBatch) -> str:
     said = _("{place}，{rows} 行，{age}，{state}")
-    age = age_of(session, batch.made_at)
-    return said.format(place=place_name(batch.region), rows=batch.total, age=age, state=title(batch))
+    age, place = age_of(session, batch.made_at), place_of(batch)
+    if batch.sheet != LEDGER:
+        place = _("{what}，{place}").format(what=sheet_name(batch.sheet), place=place)
+    return said.format(place=place, rows=batch.total, age=age, state=title(batch))
 
 
 def _theirs(session: Session, person: Person, batch_id: str) -> LedgerBatch | None:
     batch = session.get(LedgerBatch, batch_id)
-    return batch if batch is not None and ledger_upload.may_import(session, person.id, batch.region) else None
+    return batch if batch is not None and ledger_upload.may_see(session, person.id, batch) else None
 
 
 def _gone() -> Reply:
@@ -75,18 +79,21 @@ def _ledger() -> Option:
     return Option("m:ledger", _("台账"))
 
 
-def _again() -> Option:
-    return Option("m:import_ledger", _("导入台账"))
+def _again(sheet: str) -> Option:
+    if sheet == LEDGER:
+        return Option("m:import_ledger", _("导入台账"))
+    return Option("m:import_roster", _("导入名册"))
 
 
 IMPORTS = Dialogue("ledger_imports", ListFacts, _list_facts, _list_talk, _list, repeats=True)
 
 
 class OneFacts(BaseModel):
-    """Which import, and whether so many are missing from its file that it must be said that they are."""
+    """Which import, of which table, and whether so many are missing from its file that it must be said."""
 
     batch: str = ""
     many: int = 0
+    sheet: str = LEDGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,8 @@ def _one_talk(facts: OneFacts) -> Talk:
         many = True
     if what == UNDO:
         text = _("确定撤回吗？这次新加的人会删去，改过的改回去；之后又有变化的留着不动。")
+        if facts.sheet != LEDGER:
+            text = _("确定撤回吗？这次新登记的会结束，改过的改回去，并告诉有关的人；之后又有变化的留着不动。")
         sure = yield Ask("sure", text, (Choice("yes", _("撤回")), Choice("no", _("先不撤"))))
         if sure == "no":
             return None
@@ -148,7 +157,7 @@ def _one(session: Session, person: Person, command: Do) -> Reply:
             return Reply(_("好的，正在收下。做完了，这里会有消息。"), (_imports(),))
         if command.what == DROP:
             ledger_import.give_up(session, batch.id, person.id)
-            return Reply(_("好的，已放弃，台账没有变。"), (_again(), _ledger()))
+            return Reply(_("好的，已放弃，什么都没有变。"), (_again(batch.sheet), _ledger()))
         ledger_undo.begin(session, batch.id, person.id)
     except BatchError as error:
         return Reply(why(error), (_imports(),))
@@ -164,7 +173,7 @@ def _page(session: Session, person: Person, batch: LedgerBatch) -> Reply:
     if not place.public_url:
         text = _("这里现在打不开网页。请管理员在服务器上看：nuanyang import show {id}。")
         return Reply(text.format(id=batch.id), (_imports(),))
-    facts = Upload(batch.region, batch.part, DONE, batch.id).as_facts()
+    facts = Upload(batch.region, batch.part, DONE, batch.id, sheet=batch.sheet).as_facts()
     token = issue_page(session, person.id, "data", facts, door_id=place.door_id)
     text = _("结果在网页上看，{minutes} 分钟内有效，只给你自己看，不要转发。")
     link = Link(place.page(token), _("看结果"))
@@ -176,7 +185,10 @@ ONE = Dialogue("ledger_import", OneFacts, _one_facts, _one_talk, _one, repeats=T
 
 def _told(session: Session, person: Person, batch: LedgerBatch) -> Reply:
     """How it stands, in figures, and what can be done with it."""
-    lines = [_("{place}的台账：{state}。").format(place=place_name(batch.region), state=title(batch))]
+    lines = [_("{place}的台账：{state}。").format(place=place_of(batch), state=title(batch))]
+    if batch.sheet != LEDGER:
+        said = _("{what}（{place}）：{state}。")
+        lines = [said.format(what=sheet_name(batch.sheet), place=place_of(batch), state=title(batch))]
     if batch.state != UNDONE:
         figures = [_("{item} {value}").format(item=word, value=count) for word, count in counts(batch) if count]
         lines.append(_("，").join(figures))
@@ -185,29 +197,40 @@ def _told(session: Session, person: Person, batch: LedgerBatch) -> Reply:
     if is_open:
         if batch.counts.get(DOUBTFUL):
             lines.append(_("存疑的行要看过结果，在网页上写下行号才收；这里点“收下”不收它们。"))
-        lines.append(_("还没有收下，台账没有变。"))
+        lines.append(_("还没有收下，什么都没有变。"))
         wanted = [SEE, TAKE, DROP]
     elif batch.state == TAKEN and batch.forgotten_at is None:
         wanted = [SEE, UNDO]
     elif batch.state == UNDONE:
-        kept = len(ledger_undo.refused(session, batch.id))
-        if kept:
-            lines.append(_("有 {count} 人之后又有变化，留着没有动；名单在网页上看。").format(count=kept))
+        lines += _kept(session, batch)
     many = batch.counts.get("gone", 0) if is_open and ledger_import.is_many_gone(session, batch) else 0
     labels = [(choice.value, choice.label) for choice in _choices() if choice.value in wanted]
-    options = asked(session, person.id, ONE.name, "do", OneFacts(batch=batch.id, many=many), labels)
+    options = asked(session, person.id, ONE.name, "do", OneFacts(batch=batch.id, many=many, sheet=batch.sheet), labels)
     return Reply("\n".join(filter(None, lines)), (*options, _ledger()))
+
+
+def _kept(session: Session, batch: LedgerBatch) -> list[str]:
+    """What was not taken back: people by their number only, the first of anything else by name."""
+    count = len(ledger_undo.refused(session, batch.id))
+    if not count:
+        return []
+    if batch.sheet == LEDGER:
+        return [_("有 {count} 人之后又有变化，留着没有动；名单在网页上看。").format(count=count)]
+    rows = [kept_line(row) for row in roster_batch.kept_rows(session, batch, NAMED)]
+    named = [_("{item} {value}").format(item=line.where, value=line.what) for line in rows]
+    return [kept_words(batch, count), *named, *([_("其余的在网页上看。")] if count > len(rows) else [])]
 
 
 def _notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """What came of a file, or of taking or taking back: as long as that is how it stands."""
+    sheet = params.get("sheet", LEDGER)
     if "page" in params:
         if not ledger_upload.died(session, params["page"], params["tries"]):
             return None
-        return Reply(problem(Upload(problem="stopped")), (_again(), _ledger()))
+        return Reply(problem(Upload(problem="stopped")), (_again(sheet), _ledger()))
     if "problem" in params:
-        said = problem(Upload(problem=params["problem"], params=params["params"]))
-        return Reply(_("台账没有检查成。") + said, (_again(), _ledger()))
+        said = problem(Upload(problem=params["problem"], params=params["params"], sheet=sheet))
+        return Reply(_("文件没有检查成。") + said, (_again(sheet), _ledger()))
     batch = _theirs(session, person, params["batch"])
     if batch is None or batch.state != params["state"] or (batch.state == CHECKED and batch.forgotten_at is not None):
         return None

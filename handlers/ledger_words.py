@@ -137,4 +137,8 @@ def standing_words(problem: Problem) -> str:
 
 def question_words(reason: str) -> str:
     """What a ledger leaves open about one of its people."""
-    return {"absent": _("新台账里没有了"), "elsewhere": _("另一个区县的台账里也有")}[reason]
+    return {
+        "absent": _("新台账里没有了"),
+        "elsewhere": _("另一个区县的台账里也有"),
+        "alike": _("同一区县有姓名、出生日期相同的人"),
+    }[reason]

@@ -42,6 +42,11 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(语言|語言|language)( language)?$", "language", True),
         (r"^(我的数据|我的數據|我的資料副本|my data)$", "my_data", True),
         (r"^(我的|my|me)$", "my", True),
+        (
+            r"^(导入|導入|匯入)(团队|團隊|专员|專員|项目专员|機構|机构|驿站|驛站|阵地|陣地)(表|名册|名冊)?$",
+            "import_roster",
+            False,
+        ),
         (r"^((看|查看)?(等着的)?留言|messages)$", "messages", True),
         (r"^(撤回|收回)(刚才的|剛才的)?留言$|^take (it|my message) back$", "contact_undo", True),
         (r"^[补補]充留言$|^add something$", "contact_more", True),

@@ -34,6 +34,9 @@ def county_of(session: Session, beneficiary: str) -> str:
 
 def merged_words(session: Session, merge: BeneficiaryMerge) -> str:
     """That two have become one."""
+    kept, gone = (session.get_one(Beneficiary, one) for one in (merge.kept_id, merge.gone_id))
+    if kept.county == gone.county:
+        return _("合并好了：两份档案成了一份，多出的那份收起来了。合错了，可以撤回。")
     said = _("合并好了：以{kept}的档案为准，{gone}的那份收起来了。合错了，可以撤回。")
     return said.format(kept=county_of(session, merge.kept_id), gone=county_of(session, merge.gone_id))
 

@@ -1,13 +1,23 @@
-"""How the faults of a table of teams, specialists, institutions or stations are told, and what became of its rows."""
+"""How the faults of a table of teams, specialists, institutions or stations are told, what became of its rows, and what
+keeps one of them from being taken back."""
 
 from __future__ import annotations
 
 from config.texts import _
 from handlers.ledger_words import problem_words, sheet_words
-from models.ledger_batch import CHANGED, DOUBTFUL, NEW, REFUSED, SAME
+from models.ledger_batch import CHANGED, DOUBTFUL, LEDGER, NEW, REFUSED, SAME
 from models.ledger_cells import Problem
 from models.ledger_columns import SheetError
-from models.roster import MOST_LINES
+from models.roster import (
+    CHANGED_SINCE,
+    MOST_LINES,
+    NAMED_AGAIN,
+    NOT_YOURS,
+    OFFERED,
+    PAIRED,
+    STAFFED,
+    USED,
+)
 
 
 def roster_words(problem: Problem) -> str:
@@ -31,6 +41,50 @@ def file_refused(error: SheetError) -> str:
     if error.reason == "too_large" and error.params.get("most") == "bytes":
         return _("文件太大，请删去图片和多余的内容，或拆成几份导入。")
     return sheet_words(error)
+
+
+def sheet_name(sheet: str) -> str:
+    """What a table of this kind lists."""
+    return {
+        LEDGER: _("台账"),
+        "teams": _("团队"),
+        "specialists": _("项目专员"),
+        "institutions": _("助残机构"),
+        "stations": _("驿站等阵地"),
+    }[sheet]
+
+
+def later_words(reason: str) -> str:
+    """Why a row was not taken back."""
+    return {
+        CHANGED_SINCE: _("之后又改过，或已经结束"),
+        PAIRED: _("之后有了结对"),
+        OFFERED: _("之后发过结对邀请"),
+        USED: _("这个身份已经用过（办过事、在照看人，或负责交接）"),
+        STAFFED: _("之后有了自己的专员"),
+        NAMED_AGAIN: _("后来导入的表里也有"),
+        NOT_YOURS: _("不归撤回的人负责"),
+    }.get(reason, _("之后又有变化"))
+
+
+def form_words(sheet: str) -> list[str]:
+    """What a file of this kind needs, for whoever is about to hand one in."""
+    wanted = {
+        "teams": _("至少有“团队名称”和“地区”两列；还可以有“是否学生团队”“结对人数”“队长编号”“队员编号”。"),
+        "specialists": _(
+            "至少有“志愿者编号”一列，和“地区”或“团队编号”中的一列；还可以有“培训日期”“证明有效期”。"
+            "先请本人报名，编号在“我的资料”里。"
+        ),
+        "institutions": _("至少有“名称”“类别”“区县”三列；还可以有“地址”“联系人”“电话”。"),
+        "stations": _("至少有“名称”“类别”“区县”三列；还可以有“乡镇街道”“地址”“开放时间”“容量”。"),
+    }[sheet]
+    return [
+        _("Excel（.xlsx、.xls）、WPS 表格或 CSV 都可以，最多 {most} 行；前 20 行里要有表头。").format(
+            most=f"{MOST_LINES:,}"
+        ),
+        wanted,
+        _("没有写的格子不会改动已经登记的内容；表里没有的，一个也不会动。"),
+    ]
 
 
 def outcome_words() -> dict[str, str]:
@@ -60,12 +114,13 @@ def _of_row(reason: str) -> str | None:
         "row_again": _("和第 {row} 行重复，只看第 {row} 行；请删去多余的一行。"),
         "alike": _("这里已经有一个名称几乎一样的（只差空格、全角半角或繁简）：是同一个就改成原来的写法，不是再收下。"),
         "above_or_below": _("上级或下级的地区已经有一个同名的团队：是同一个就改成那里的地区，不是再收下。"),
-        "not_yours": _("这个地区不归 --by 这位负责，请由负责的管理员导入。"),
+        "not_yours": _("这个地区不归导入的人负责，请由负责的管理员导入。"),
         "team_rule": _("团队的规则不允许这一行，请核对名称和结对人数。"),
+        "region_of_import": _("这一行的地区不在这次导入的地区里：改正地区，或用那个地区另外导入。"),
         "place_rule": _("登记的规则不允许这一行，请核对名称和区县。"),
         "two_scopes": _("地区和团队编号只能填一个：负责一个地区就填地区，负责一个团队就填团队编号。"),
         "no_scope": _("地区和团队编号要填一个。"),
-        "no_team": _("没有这个团队，或已经解散；编号见 nuanyang team list。"),
+        "no_team": _("没有这个团队，或已经解散；请核对团队编号。"),
         "kind_stays": _("和已经登记的不一样；登记以后不能改，确实错了要先结束，再重新登记。"),
     }.get(reason)
 
@@ -79,11 +134,11 @@ def _of_person(reason: str) -> str | None:
         "no_number": _("编号应是数字，请照“我的资料”里的编号填写；单元格要设成“文本”格式。"),
         "member_number": _("第 {which} 个编号在团队所在的和你负责的地区里找不到。"),
         "member_inactive": _("第 {which} 个编号的志愿者现在还不能服务。"),
-        "member_scope": _("这个团队的队员不归 --by 这位管理。"),
+        "member_scope": _("这个团队的队员不归导入的人管理。"),
         "leader_number": _("队长的编号在团队所在的和你负责的地区里找不到。"),
         "leader_inactive": _("队长现在还不能服务。"),
         "leader_minor": _("队长未满 18 岁，请另选一位。"),
-        "leader_scope": _("这个团队的队长不归 --by 这位指定。"),
+        "leader_scope": _("这个团队的队长不归导入的人指定。"),
         "date_trained_on": _("培训日期不能在今天以后，也不能早于十年前。"),
         "date_cleared_until": _("有效期不能已经过去，也不能超过五年。"),
         "date_scope": _("日期要由负责志愿者所在区县的管理员或专员登记，自己的不能自己登记。"),

@@ -161,11 +161,16 @@ VOLUNTEER_DATES = Dialogue("volunteer_dates", Facts, prepare, talk, perform)
 
 
 def _notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    """To the volunteer, when somebody has written a date down. None once another one stands there."""
+    """To the volunteer, when somebody has written a date down. None once another one stands there.
+    A day that was written down by mistake may be none again."""
     row = session.get(Volunteer, str(params["volunteer"]))
-    field, day = str(params["field"]), date.fromisoformat(str(params["day"]))
+    field, said = str(params["field"]), str(params["day"])
+    day = date.fromisoformat(said) if said else None
     if row is None or row.person_id != person.id or getattr(row, field) != day:
         return None
+    if day is None:
+        text = _("之前登记的{item}写错了，已经撤回。有疑问，请回复“联系专员”。")
+        return Reply(text.format(item=_item(field)), (Option("m:profile", _("我的资料")),))
     text = _("负责的同事登记了你的{item}：{day}。不对的话，请回复“联系专员”。")
     return Reply(text.format(item=_item(field), day=with_weekday(day)), (Option("m:profile", _("我的资料")),))
 

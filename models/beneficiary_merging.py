@@ -13,7 +13,7 @@ from models import audit, family_consent, offer, pairing, proposal, role
 from models.beneficiary import DIED, LISTED, MACHINE, Beneficiary, may_see, name_in
 from models.database import machine_now_of, now_of, vault_of
 from models.ids import new_id
-from models.ledger_batch import ELSEWHERE, HERE, LedgerQuestion
+from models.ledger_batch import ALIKE, ELSEWHERE, HERE, LedgerQuestion
 from models.outbox import enqueue
 
 ASKED, MERGED, UNDONE, DECLINED = STATES = ("asked", "merged", "undone", "declined")
@@ -136,7 +136,7 @@ def decline(session: Session, merge_id: str, by: str) -> None:
     merge.state, merge.decided_by, merge.decided_at = DECLINED, by, now_of(session)
     session.add(merge)
     pair = (merge.kept_id, merge.gone_id)
-    open_one = and_(_Q.c.reason == ELSEWHERE, _Q.c.closed_at.is_(None))
+    open_one = and_(_Q.c.reason.in_((ELSEWHERE, ALIKE)), _Q.c.closed_at.is_(None))
     between = and_(_Q.c.beneficiary_id.in_(pair), _Q.c.other_id.in_(pair))
     said = {"closed_at": now_of(session), "answer": HERE, "answered_by": by}
     session.execute(update(_Q).where(open_one, between).values(**said))
@@ -228,7 +228,7 @@ def _merge(
     if gone.person_id is not None and kept.person_id is None:
         changes.set(_B, kept, person_id=gone.person_id)
     pair = (kept.id, gone.id)
-    between = and_(_Q.c.reason == ELSEWHERE, _Q.c.beneficiary_id.in_(pair), _Q.c.other_id.in_(pair))
+    between = and_(_Q.c.reason.in_((ELSEWHERE, ALIKE)), _Q.c.beneficiary_id.in_(pair), _Q.c.other_id.in_(pair))
     query = select(_Q).where(or_(_Q.c.beneficiary_id == gone.id, between), _Q.c.closed_at.is_(None))
     for row in session.execute(query).all():
         changes.set(_Q, row, closed_at=now)

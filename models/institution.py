@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -84,12 +85,19 @@ def create(session: Session, by: str, name: str, kind: str, county: str) -> Inst
     return row
 
 
-def set_contact(session: Session, by: str, institution_id: str, contact: Contact) -> list[str]:
-    """Keep what is said of its contact, and let the rest stand; by whoever answers for its county. Returns the names of
-    what has changed. Raises InstitutionError."""
+def contact_of(session: Session, row: Institution) -> Contact:
+    """How it is reached, for rules that put it back; people see it through those who answer for it."""
+    return Contact(**json.loads(unseal(session, _PLACE, row.id, row.contact_sealed) or "{}"))
+
+
+def set_contact(
+    session: Session, by: str, institution_id: str, contact: Contact, *, clear: Collection[str] = ()
+) -> list[str]:
+    """Keep what is said of its contact, and let the rest stand, but for what is to be forgotten (`clear`); by whoever
+    answers for its county. Returns the names of what has changed. Raises InstitutionError."""
     row = _locked(session, by, institution_id)
-    said = {field: value for field, value in asdict(contact).items() if value is not None}
-    if any(len(value) > LONGEST_TEXT for value in said.values()):
+    said = {field: value for field, value in asdict(contact).items() if value is not None or field in clear}
+    if any(value is not None and len(value) > LONGEST_TEXT for value in said.values()):
         raise InstitutionError("text")
     before = json.loads(unseal(session, _PLACE, row.id, row.contact_sealed) or "{}")
     changed = [field for field, value in said.items() if before.get(field) != value]

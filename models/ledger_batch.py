@@ -1,4 +1,5 @@
-"""Imports of ledgers: what a file would change, kept row by row until somebody takes it, and what came of it.
+"""Imports: what a file would change, kept row by row until somebody takes it, and what came of it. Ledgers come so, and
+tables of teams, specialists, institutions and stations (models/roster_batch.py).
 
 A batch is checked first (nothing changes), then taken, and may be taken back. Its rows are sealed; what is taken is
 what was shown, not what the file holds by then.
@@ -24,23 +25,30 @@ CHECKING, CHECKED, TAKING, TAKEN, UNDOING, UNDONE = STATES = (
     "undone",
 )
 NEW, CHANGED, SAME, DOUBTFUL, REFUSED = KINDS = ("new", "changed", "same", "doubtful", "refused")
-ABSENT, ELSEWHERE = REASONS = ("absent", "elsewhere")
+LEDGER = "ledger"
+SHEETS = (LEDGER, "teams", "specialists", "institutions", "stations")
+ABSENT, ELSEWHERE, ALIKE = REASONS = ("absent", "elsewhere", "alike")
 HERE, LEFT, DEAD, ENDED = ANSWERS = ("listed", "moved", "died", "cancelled")
 BUSY = "ledger"
 
 
 class LedgerBatch(SQLModel, table=True):
-    """One import. `region` = whose ledger the file is (a code of four or six digits), `part` = the file is a part of
-    it, so that nobody counts as gone; `file_digest` = SHA-256 of the file, in hex. `made_by`, `taken_by` and
+    """One import; `sheet` = one of SHEETS. `region` = whose ledger the file is (a code of four or six digits), `part` =
+    the file is a part of it, so that nobody counts as gone; of other tables a region that their rows lie in (a code, or
+    empty: wherever whoever brings them may). `file_digest` = SHA-256 of the file, in hex. `made_by`, `taken_by` and
     `undone_by` are ids of persons, or "machine". `counts` are rows by kind, with "gone" and "problems" (bad cells of
     rows that are taken).
 
     "checking": the check has not come to its end; "taking" and "undoing" have begun and go on after a crash; `busy` is
     BUSY while they are under way: one at a time changes ledgers, and what a row finds there does not change under it.
+    Other tables do not keep each other waiting: theirs is their own id.
     """
 
     __tablename__ = "ledger_batch"
-    __table_args__ = (CheckConstraint(f"state IN {STATES}", name="state"),)
+    __table_args__ = (
+        CheckConstraint(f"state IN {STATES}", name="state"),
+        CheckConstraint(f"sheet IN {SHEETS}", name="sheet"),
+    )
     id: str = Field(default_factory=new_id, primary_key=True)
     region: str
     part: bool = False
@@ -57,6 +65,7 @@ class LedgerBatch(SQLModel, table=True):
     forgotten_at: datetime | None = None
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     undone_by: str = Field(default="", sa_column_kwargs={"server_default": text("''")})
+    sheet: str = Field(default=LEDGER, sa_column_kwargs={"server_default": text("'ledger'")})
 
 
 class LedgerBatchRow(SQLModel, table=True):
@@ -65,7 +74,8 @@ class LedgerBatchRow(SQLModel, table=True):
     = some of its cells may be bad.
 
     `row_sealed` = the record, and for rows with problems their cells and problems; `before_sealed` = what stood in the
-    ledger before it was taken, so that it can be put back; `other_id` = whom it may be instead.
+    ledger before it was taken, so that it can be put back; `other_id` = whom it may be instead. Of tables of teams and
+    so on `target_id` is the row that it is about, and `before_sealed` how that stood before and after.
     """
 
     __tablename__ = "ledger_batch_row"
@@ -80,6 +90,12 @@ class LedgerBatchRow(SQLModel, table=True):
             postgresql_where=text("row_sealed IS NOT NULL"),
         ),
         Index("ix_ledger_batch_row_batch_id_other_id", "batch_id", "other_id"),
+        Index(
+            "ix_ledger_batch_row_target_id",
+            "target_id",
+            sqlite_where=text("target_id IS NOT NULL"),
+            postgresql_where=text("target_id IS NOT NULL"),
+        ),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     batch_id: str = Field(foreign_key="ledger_batch.id")
@@ -94,13 +110,15 @@ class LedgerBatchRow(SQLModel, table=True):
     before_sealed: bytes | None = None
     # True for what was checked before this was written down: it has to be looked at.
     faulty: bool = Field(default=False, sa_column_kwargs={"server_default": true()})
+    target_id: str | None = None
 
 
 class LedgerQuestion(SQLModel, table=True):
     """What a ledger leaves open about one of its people, for whoever answers for the county.
 
     "absent": a newer ledger does not name the person any more, which closes nothing by itself; "elsewhere": the same
-    number stands in another county's ledger (`other_id`). One question of a kind is open about somebody at a time.
+    number stands in another county's ledger (`other_id`); "alike": somebody of the same name and birth date stands in
+    the same one (`other_id`), under another number. One question of a kind is open about somebody at a time.
     """
 
     __tablename__ = "ledger_question"

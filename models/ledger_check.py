@@ -217,7 +217,7 @@ def problems_of(session: Session, batch: LedgerBatch, limit: int | None = None) 
     for row in session.execute(select(_R).where(_bad(batch)).order_by(_R.c.number).limit(limit)):
         kept = vault.open_json("ledger_batch_row.row_sealed", row.id, row.row_sealed) if row.row_sealed else {}
         found = tuple(Problem(**problem) for problem in kept.get("problems", ()))
-        if row.kind == DOUBTFUL or (row.kind == REFUSED and row.why):
+        if row.why and row.kind in (DOUBTFUL, REFUSED):
             found = (*found, Problem(None, row.why, {}, True))
         if found and "cells" in kept:
             yield LedgerRow(row.number, None, found, tuple(kept["cells"]))

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col
 
-from models import audit, beneficiary, ledger_questions
+from models import audit, beneficiary, ledger_alike, ledger_questions
 from models.beneficiary import LISTED, MACHINE, from_json, to_json
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
@@ -25,6 +25,7 @@ from models.ledger_batch import (
     CHECKED,
     CHECKING,
     DOUBTFUL,
+    LEDGER,
     NEW,
     TAKEN,
     TAKING,
@@ -83,6 +84,8 @@ def take(
             batch = locked(session, batch_id)
             if batch.part or batch.state == TAKEN or not ledger_questions.ask_absent(session, batch):
                 break
+    if batch.state != TAKEN:
+        ledger_alike.ask_alike(database, batch)
     with database.write() as session:
         batch = locked(session, batch_id)
         if batch.state != TAKEN:
@@ -93,14 +96,14 @@ def take(
 def _gone_now(session: Session, batch_id: str) -> int:
     """How many are missing from the file by now: another one may have been taken since it was checked."""
     batch = session.get(LedgerBatch, batch_id)
-    return (
-        ledger_questions.count(session, batch) if batch is not None and not batch.part and batch.state == CHECKED else 0
-    )
+    asked = batch is not None and batch.sheet == LEDGER and not batch.part and batch.state == CHECKED
+    return ledger_questions.count(session, batch) if batch is not None and asked else 0
 
 
 def is_overtaken(session: Session, batch: LedgerBatch) -> bool:
     """Whether another file of the same people was taken after this one was checked: then this one is the older one."""
     later = select(_L.c.region).where(_L.c.taken_at > batch.made_at, _L.c.id != batch.id, _L.c.state == TAKEN)
+    later = later.where(_L.c.sheet == LEDGER)
     regions = session.execute(later).scalars()
     return any(region.startswith(batch.region) or batch.region.startswith(region) for region in regions)
 
@@ -136,11 +139,8 @@ def begin(
     if batch.forgotten_at is not None and batch.state != TAKEN:
         raise BatchError("old")
     if batch.state == CHECKED:
-        if is_overtaken(session, batch):
-            raise BatchError("overtaken")
-        batch.counts = {**batch.counts, "gone": batch.counts.get("gone", 0) if gone is None else gone}
-        if not many_gone and is_many_gone(session, batch):
-            raise BatchError("many_gone")
+        if batch.sheet == LEDGER:
+            _check_people(session, batch, many_gone=many_gone, gone=gone)
         _mark_decided(session, batch, doubtful)
         batch.taken_by = by
         occupy(session, batch, TAKING)
@@ -153,9 +153,19 @@ def begin(
     return batch.total
 
 
+def _check_people(session: Session, batch: LedgerBatch, *, many_gone: bool, gone: int | None) -> None:
+    """What keeps a ledger from being taken because of those who are not in it. Raises BatchError."""
+    if is_overtaken(session, batch):
+        raise BatchError("overtaken")
+    batch.counts = {**batch.counts, "gone": batch.counts.get("gone", 0) if gone is None else gone}
+    if not many_gone and is_many_gone(session, batch):
+        raise BatchError("many_gone")
+
+
 def occupy(session: Session, batch: LedgerBatch, state: str) -> None:
-    """The batch comes into a state in which it alone changes ledgers. Raises BatchError."""
-    batch.state, batch.busy = state, BUSY
+    """The batch comes into a state in which it alone changes ledgers; other tables keep nobody waiting. Raises
+    BatchError."""
+    batch.state, batch.busy = state, BUSY if batch.sheet == LEDGER else batch.id
     try:
         with session.begin_nested():
             session.add(batch)
@@ -268,6 +278,11 @@ def _end(session: Session, batch: LedgerBatch) -> None:
     audit.note(session, batch.taken_by, "ledger.taken", batch.id, region=batch.region, **batch.counts)
 
 
+def act(batch: LedgerBatch, what: str) -> str:
+    """How the audit trail calls what is done with a batch: “ledger.taken”, of other tables “import.taken”."""
+    return f"{'ledger' if batch.sheet == LEDGER else 'import'}.{what}"
+
+
 def tell_result(session: Session, batch: LedgerBatch, person: str) -> None:
     """Tell whoever asked for it by chat or page that it stands as its state says; the machine sees it itself."""
     if person not in ("", MACHINE):
@@ -307,7 +322,7 @@ def give_up(session: Session, batch_id: str, by: str) -> None:
     if batch.forgotten_at is None:
         batch.forgotten_at = now_of(session)
         session.add(batch)
-        audit.note(session, by, "ledger.given_up", batch.id, region=batch.region)
+        audit.note(session, by, act(batch, "given_up"), batch.id, region=batch.region)
 
 
 def forget_rows(session: Session, older_than: timedelta, limit: int = 500) -> int:

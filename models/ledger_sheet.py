@@ -62,8 +62,8 @@ def read_sheet(data: bytes, name: str, kind: str = "ledger") -> Sheet:
 
     Up to 64 MiB, 200,000 rows, 200 columns and 6 million cells; a workbook unpacks to 512 MiB at most. Cells merged
     downwards are filled where that is meant (county, town, village) and the file says that they are merged; .xlsb and
-    .ods do not say so. A formula has the value that was kept for it. In .xlsx one without a kept value comes as its
-    own text (“=A1”) and an error as its word (“#N/A”); in .xls, .xlsb and .ods the reader gives both as empty.
+    .ods do not say so. A formula has the value that was kept for it. One without a kept value comes as its own text
+    (“=A1”; .xls and .xlsb always keep one) and an error as its word (“#N/A”).
     A character that cannot be read in the encoding of the rest comes as “\ufffd”.
     """
     if len(data) > MOST_BYTES:

@@ -13,9 +13,9 @@ from sqlmodel import Session, SQLModel
 from models import audit
 from models.beneficiary import LISTED, Beneficiary, forget_index, from_json, laid_over, record_of
 from models.database import Database, now_of, vault_of
-from models.ledger_batch import CHANGED, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
+from models.ledger_batch import CHANGED, LEDGER, NEW, SAME, TAKEN, UNDOING, UNDONE, LedgerBatch
 from models.ledger_check import SLICE, Told, nobody_hears
-from models.ledger_import import BatchError, locked, occupy, tell_result
+from models.ledger_import import BatchError, act, locked, occupy, tell_result
 from models.ledger_questions import ask_absent, change
 
 _B: Any = SQLModel.metadata.tables["beneficiary"]
@@ -25,7 +25,7 @@ _Q: Any = SQLModel.metadata.tables["ledger_question"]
 
 _P: Any = SQLModel.metadata.tables["proposal"]
 
-LATER = "later"  # and so not taken back
+LATER = "later"  # and so not taken back; of other tables with a word more (models/roster.py, WHY_LATER)
 
 
 def undo(database: Database, batch_id: str, *, by: str, told: Told = nobody_hears) -> LedgerBatch:
@@ -76,6 +76,7 @@ def _ask_again(database: Database, undone: LedgerBatch) -> None:
             newest = session.execute(
                 select(LedgerBatch)
                 .where(_L.c.state == TAKEN, ~_L.c.part, _L.c.region == undone.region, _L.c.id != undone.id)
+                .where(_L.c.sheet == LEDGER)
                 .order_by(_L.c.taken_at.desc(), _L.c.id.desc())
                 .limit(1)
             ).scalar_one_or_none()
@@ -92,8 +93,8 @@ def kept_people(session: Session, batch_id: str, limit: int) -> list[tuple[int, 
 
 def refused(session: Session, batch_id: str) -> list[int]:
     """The numbers of the rows that could not be taken back."""
-    query = select(_R.c.number).where(_R.c.batch_id == batch_id, _R.c.why == LATER, _R.c.done).order_by(_R.c.number)
-    return list(session.execute(query).scalars())
+    query = select(_R.c.number).where(_R.c.batch_id == batch_id, _R.c.why.startswith(LATER), _R.c.done)
+    return list(session.execute(query.order_by(_R.c.number)).scalars())
 
 
 def begin(session: Session, batch_id: str, by: str) -> int:
@@ -105,7 +106,7 @@ def begin(session: Session, batch_id: str, by: str) -> int:
     if batch.state == TAKEN:
         batch.undone_by = by
         occupy(session, batch, UNDOING)
-        audit.note(session, by, "ledger.undo", batch.id, region=batch.region)
+        audit.note(session, by, act(batch, "undo"), batch.id, region=batch.region)
     elif batch.state not in (UNDOING, UNDONE):
         raise BatchError("state")
     return batch.total

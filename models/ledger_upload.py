@@ -1,4 +1,5 @@
-"""A ledger that is handed in on a one-time page: what the page was made for, how far its check is, what came of it.
+"""A ledger, or another table, that is handed in on a one-time page: what the page was made for, how far its check is,
+what came of it.
 
 All of it stands in the sealed facts of the page, so that it goes with the page. A file itself is never kept.
 """
@@ -14,7 +15,7 @@ from sqlmodel import Session, SQLModel
 
 from models import role
 from models.database import machine_now_of, now_of
-from models.ledger_batch import CHECKED, TAKEN, TAKING, UNDOING, UNDONE, LedgerBatch
+from models.ledger_batch import CHECKED, LEDGER, TAKEN, TAKING, UNDOING, UNDONE, LedgerBatch
 from models.outbox import enqueue
 from models.page import OpenPage, facts_of, write_facts
 
@@ -28,7 +29,8 @@ SHOWN = 10  # imports of a list
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What a page holds: whose ledger is expected and whether a part of it, then how the check stands.
+    """What a page holds: which table is expected (one of SHEETS), of which region, and of a ledger whether it is a part
+    of it; then how the check stands.
 
     `problem` is a reason of SheetError, or "stopped" or "failed" (ours), with its parameters. `at` = when something was
     last heard of the check (machine time, ISO); `tries` counts the files. `unknown` are headings that were not used,
@@ -46,6 +48,7 @@ class Upload:
     total: int = 0
     unknown: tuple[str, ...] = ()
     sheets: tuple[str, ...] = ()
+    sheet: str = LEDGER
 
     def as_facts(self) -> dict[str, Any]:
         """As the page keeps it."""
@@ -61,14 +64,22 @@ def upload_of(facts: dict[str, Any]) -> Upload:
 
 
 def scopes(session: Session, person: str) -> list[str]:
-    """The regions that somebody organises, as prefixes of codes; ledgers are brought by organisers only."""
+    """The regions that somebody organises, as prefixes of codes; tables are brought by organisers only."""
     held = role.grants(session, person)
     return sorted({one.scope for one in held if one.role == "organiser" and one.scope_kind == "region"})
 
 
 def may_import(session: Session, person: str, region: str) -> bool:
-    """Whether somebody may bring, see and take back the ledgers of this region."""
+    """Whether somebody may bring, see and take back the ledgers and other tables of this region."""
     return any(region.startswith(scope) for scope in scopes(session, person))
+
+
+def may_see(session: Session, person: str, batch: LedgerBatch) -> bool:
+    """Whether somebody may see an import, take it and take it back: an organiser of its region. One that has no region
+    of its own (a table from the command line) is for whoever brought it."""
+    if batch.sheet != LEDGER and not batch.region:
+        return batch.made_by == person and bool(scopes(session, person))
+    return may_import(session, person, batch.region)
 
 
 def recent(session: Session, person: str, limit: int = SHOWN) -> list[LedgerBatch]:
@@ -77,7 +88,8 @@ def recent(session: Session, person: str, limit: int = SHOWN) -> list[LedgerBatc
     own = scopes(session, person)
     if not own:
         return []
-    within = or_(*(_L.c.region.startswith(scope, autoescape=True) for scope in own))
+    brought = and_(_L.c.sheet != LEDGER, _L.c.region == "", _L.c.made_by == person)
+    within = or_(brought, *(_L.c.region.startswith(scope, autoescape=True) for scope in own))
     ended = or_(
         _L.c.state.in_((TAKING, TAKEN, UNDOING, UNDONE)), and_(_L.c.state == CHECKED, _L.c.forgotten_at.is_(None))
     )
@@ -109,13 +121,13 @@ def claim(session: Session, page: OpenPage) -> Upload | None:
     if upload is None or upload.batch or upload.state not in (WAITING, FAILED):
         return None
     now = machine_now_of(session).isoformat()
-    begun = Upload(upload.region, upload.part, READING, at=now, tries=upload.tries + 1)
+    begun = Upload(upload.region, upload.part, READING, at=now, tries=upload.tries + 1, sheet=upload.sheet)
     write_facts(session, page.id, begun.as_facts())
     enqueue(
         session,
         page.person_id,
         "notice.import",
-        {"page": page.id, "tries": begun.tries},
+        {"page": page.id, "tries": begun.tries, "sheet": begun.sheet},
         unique_key=f"import:{page.id}:{begun.tries}:watch",
         door_id=page.door_id,
         due_at=now_of(session) + WATCH,
@@ -141,7 +153,10 @@ def ended(session: Session, page: OpenPage, mine: Upload, batch: LedgerBatch | N
     written = heard(session, page.id, mine, state=state, batch=batch.id if batch is not None else "", **news)
     if written is None:
         return False
-    told = {"batch": batch.id, "state": CHECKED} if batch else {"problem": written.problem, "params": written.params}
+    told: dict[str, Any] = (
+        {"batch": batch.id, "state": CHECKED} if batch else {"problem": written.problem, "params": written.params}
+    )
+    told |= {"sheet": mine.sheet}
     key = f"import:{page.id}:{mine.tries}"
     return enqueue(session, page.person_id, "notice.import", told, unique_key=key, door_id=page.door_id)
 

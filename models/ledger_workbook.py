@@ -13,8 +13,10 @@ import contextlib
 import io
 import pickle
 import re
+import struct
 import sys
 import zipfile
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from html import unescape
 from pathlib import PurePosixPath
@@ -35,6 +37,20 @@ _FORMULA = re.compile(rb"<(?:\w+:)?f\b[^<>]*?(?:/>|>([^<]*)</(?:\w+:)?f>)(.*)", 
 _NO_VALUE = re.compile(rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*")
 _ERROR = re.compile(rb"<v>([^<]*)</v>")
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_CALC = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
+_ERRORS = {
+    0x00: "#NULL!",
+    0x07: "#DIV/0!",
+    0x0F: "#VALUE!",
+    0x17: "#REF!",
+    0x1D: "#NAME?",
+    0x24: "#NUM!",
+    0x2A: "#N/A",
+}
 
 Rows = list[tuple[Any, ...]]
 Ranges = list[tuple[int, int, int, int]]
@@ -57,9 +73,9 @@ def main() -> None:
         rows = [tuple([_plain(cell) for cell in row]) for row in sheet.to_python(False)]
         if sum(len(cell) for row in rows for cell in row if isinstance(cell, str)) > MOST_CHARACTERS:
             raise _Refused("too_large", "memory")
-        if data.startswith(b"PK"):
-            with contextlib.suppress(zipfile.BadZipFile, KeyError, ElementTree.ParseError):
-                _show_hidden(rows, _markup(data, name))
+        # What the reader understood and we do not is as it was read.
+        with contextlib.suppress(zipfile.BadZipFile, LookupError, ValueError, ElementTree.ParseError, struct.error):
+            _show_hidden(rows, data, name)
         book.close()
         _answer((rows, _ranges(sheet)))
     except _Refused as refused:
@@ -145,24 +161,43 @@ def _plain(cell: Any) -> Any:
     return str(cell) if isinstance(cell, timedelta) else cell
 
 
-def _markup(data: bytes, name: str) -> bytes:
-    """The XML of one worksheet of an .xlsx; empty for other files."""
+def _show_hidden(rows: Rows, data: bytes, name: str) -> None:
+    """Put in what the reader gives as empty, or as a zero: the word of an error (#N/A), and of .xlsx and .ods a formula
+    that has no value kept. In .xls and .xlsb there is always a value, if only a zero."""
+    if not data.startswith(b"PK"):
+        for row, column, code in _errors_of_xls(_stream(data), name):
+            _put(rows, row, column, _ERRORS.get(code, "#N/A"))
+        return
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if "xl/workbook.xml" not in archive.namelist():
-            return b""
-        book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314 limits of memory and time
-        links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
-        (wanted,) = {node.get(_RELATION) for node in book.iter() if node.get("name") == name and node.get(_RELATION)}
-        (target,) = {node.get("Target", "") for node in links if node.get("Id") == wanted}
-        path = target.lstrip("/") if target.startswith("/") else str(PurePosixPath("xl", target))
-        return archive.read(path)
+        names = archive.namelist()
+        if "xl/workbook.xml" in names:
+            _show_in_xlsx(rows, _markup(archive, name))
+        elif "xl/workbook.bin" in names:
+            for row, column, code in _errors_of_xlsb(archive.read(_part_of_xlsb(archive, name))):
+                _put(rows, row, column, _ERRORS.get(code, "#N/A"))
+        elif "content.xml" in names:
+            _show_in_ods(rows, archive.read("content.xml"), name)
 
 
-def _show_hidden(rows: Rows, markup: bytes) -> None:
-    """Put in what the reader gives as empty: the words of an error (#N/A), a formula that has no value kept.
+# --- .xlsx ---
 
-    A formula that gave an empty text keeps its type (t="str") and stays empty.
-    """
+
+def _markup(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The XML of one worksheet."""
+    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314 limits of memory and time
+    (wanted,) = {node.get(_RELATION) for node in book.iter() if node.get("name") == name and node.get(_RELATION)}
+    return archive.read(_target(archive, "xl/_rels/workbook.xml.rels", str(wanted)))
+
+
+def _target(archive: zipfile.ZipFile, links: str, wanted: str) -> str:
+    """The part that a workbook calls by this id."""
+    nodes = ElementTree.fromstring(archive.read(links))  # noqa: S314 limits of memory and time
+    (target,) = {node.get("Target", "") for node in nodes if node.get("Id") == wanted}
+    return target.lstrip("/") if target.startswith("/") else str(PurePosixPath("xl", target))
+
+
+def _show_in_xlsx(rows: Rows, markup: bytes) -> None:
+    """A formula that gave an empty text keeps its type (t="str") and stays empty."""
     if b"f>" not in markup and b't="e"' not in markup:
         return
     for cell in _CELL.finditer(markup):
@@ -179,14 +214,158 @@ def _show_hidden(rows: Rows, markup: bytes) -> None:
             _put(rows, int(place[2]) - 1, _column(place[1]), text)
 
 
-def _put(rows: Rows, row: int, column: int, text: str) -> None:
+# --- .ods ---
+
+
+def _show_in_ods(rows: Rows, markup: bytes, name: str) -> None:
+    """An error has a value beside it (an empty text, or 0), which is none."""
+    if b'"error"' not in markup and b":formula=" not in markup:
+        return
+    row, here = 0, False
+    for event, node in ElementTree.iterparse(io.BytesIO(markup), ("start", "end")):  # noqa: S314 limits as above
+        if node.tag == f"{_TABLE}table":
+            here, row = event == "start" and node.get(f"{_TABLE}name") == name, 0
+        if event == "end" and node.tag == f"{_TABLE}table-row":
+            if here:
+                count = int(node.get(f"{_TABLE}number-rows-repeated", "1"))
+                for one in range(row, min(row + count, max(len(rows), row + 1))):
+                    _show_in_row(rows, one, node)
+                row += count
+            node.clear()
+
+
+def _show_in_row(rows: Rows, row: int, node: ElementTree.Element) -> None:
+    column = 0
+    for cell in node:
+        formula, kind = cell.get(f"{_TABLE}formula"), cell.get(f"{_OFFICE}value-type")
+        paragraphs = ["".join(part.itertext()) for part in cell if part.tag == f"{_TEXT}p"]
+        count = int(cell.get(f"{_TABLE}number-columns-repeated", "1"))
+        is_error = cell.get(f"{_CALC}value-type") == "error"
+        text = "".join(paragraphs) or "#N/A" if is_error else ""
+        if formula is not None and kind is None and not paragraphs:
+            text = "=" + formula.partition(":=")[2]
+        for one in range(column, min(column + count, MOST_COLUMNS + 1)) if text else ():
+            _put(rows, row, one, text, instead=is_error)
+        column += count
+
+
+# --- .xlsb ---
+
+
+def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Kind and contents; both lengths are written in bits of seven."""
+    at = 0
+    while at < len(data):
+        kind = data[at]
+        at += 1
+        if kind & 0x80:
+            kind = (kind & 0x7F) | data[at] << 7
+            at += 1
+        size = shift = 0
+        while True:
+            byte, at = data[at], at + 1
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80 or shift == 28:
+                break
+        yield kind, data[at : at + size]
+        at += size
+
+
+def _part_of_xlsb(archive: zipfile.ZipFile, name: str) -> str:
+    for kind, told in _records(archive.read("xl/workbook.bin")):
+        if kind == 156:  # a worksheet: state, number, relation, name
+            (length,) = struct.unpack_from("<I", told, 8)
+            relation, rest = told[12 : 12 + 2 * length].decode("utf-16-le"), told[12 + 2 * length :]
+            if rest[4:].decode("utf-16-le") == name:
+                return _target(archive, "xl/_rels/workbook.bin.rels", relation)
+    raise KeyError(name)
+
+
+def _errors_of_xlsb(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Row, column and code of each error, typed or calculated."""
+    row = 0
+    for kind, told in _records(data):
+        if kind == 0:
+            (row,) = struct.unpack_from("<I", told)
+        elif kind in (3, 11):
+            yield row, struct.unpack_from("<I", told)[0], told[8]
+
+
+# --- .xls ---
+
+
+def _stream(data: bytes) -> bytes:
+    """The stream of the workbook: sectors chained by a table, small streams by a table of their own [MS-CFB]."""
+    size, small = 1 << struct.unpack_from("<H", data, 30)[0], 1 << struct.unpack_from("<H", data, 32)[0]
+    tables, directory, cutoff, small_table = struct.unpack_from("<I I 4x I I", data, 44)
+    whole = data[size:]
+
+    def chained(source: bytes, table: Sequence[int], first: int, length: int) -> bytes:
+        parts, seen = [], 0
+        while first < len(table) and seen <= len(table):
+            parts.append(source[first * length : (first + 1) * length])
+            first, seen = table[first], seen + 1
+        return b"".join(parts)
+
+    def numbers(text: bytes) -> list[int]:
+        return list(struct.unpack(f"<{len(text) // 4}I", text[: len(text) // 4 * 4]))
+
+    listed = numbers(data[76:512])
+    more, left = struct.unpack_from("<I I", data, 68)
+    left = min(left, len(whole) // size)  # a file may say anything
+    while more < len(whole) // size and left:
+        part = numbers(whole[more * size : (more + 1) * size])
+        listed, more, left = [*listed, *part[:-1]], part[-1], left - 1
+    table = [n for at in listed[:tables] for n in numbers(whole[at * size : (at + 1) * size])]
+    entries = chained(whole, table, directory, size)
+    found = {}
+    for at in range(0, len(entries), 128):
+        (length,) = struct.unpack_from("<H", entries, at + 64)
+        called = entries[at : at + max(length - 2, 0)].decode("utf-16-le", "replace")
+        found[called] = struct.unpack_from("<I I", entries, at + 116)
+    first, length = found["Workbook" if "Workbook" in found else "Book"]
+    if length >= cutoff:
+        return chained(whole, table, first, size)[:length]
+    inner = chained(whole, table, found["Root Entry"][0], size)
+    return chained(inner, numbers(chained(whole, table, small_table, size)), first, small)[:length]
+
+
+def _errors_of_xls(data: bytes, name: str) -> Iterator[tuple[int, int, int]]:
+    """Row, column and code of each error, typed or calculated, in one worksheet."""
+    begins = {}
+    for kind, told in _parts(data, 0):
+        if kind == 0x85:  # a worksheet: where it begins, state, kind, name
+            wide = told[7] & 1
+            begins[told[8:].decode("utf-16-le" if wide else "latin-1")] = struct.unpack_from("<I", told)[0]
+    for kind, told in _parts(data, begins[name]):
+        if kind == 0x205 and told[7]:
+            yield (*struct.unpack_from("<H H", told), told[6])
+        elif kind == 0x06 and told[12:14] == b"\xff\xff" and told[6] == 2:
+            yield (*struct.unpack_from("<H H", told), told[8])
+
+
+def _parts(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """The records from here to the end of what they belong to."""
+    while at + 4 <= len(data):
+        kind, length = struct.unpack_from("<H H", data, at)
+        yield kind, data[at + 4 : at + 4 + length]
+        at += 4 + length
+        if kind == 0x0A:
+            return
+
+
+# --- all ---
+
+
+def _put(rows: Rows, row: int, column: int, text: str, *, instead: bool = False) -> None:
     if row >= MOST_ROWS or column >= MOST_COLUMNS:
         raise _Refused("too_large", "rows" if row >= MOST_ROWS else "columns")
     while len(rows) <= row:
         rows.append(())
     cells = list(rows[row])
     cells += [None] * (column + 1 - len(cells))
-    if cells[column] is None:
+    if cells[column] is None or instead:
         cells[column] = text
         rows[row] = tuple(cells)
 

@@ -1,8 +1,7 @@
 """The smaller tables that are handed in: teams, specialists, institutions, stations. Each row is done by the same rules
-as everywhere else, in short transactions.
+as everywhere else, and a row that stands already changes nothing.
 
-To look without taking, each row is done and taken back: what is told is what the rules will say. A row that stands
-already changes nothing, so whoever was interrupted runs it again.
+How a table is checked, taken and taken back is in models/roster_batch.py.
 """
 
 from __future__ import annotations
@@ -10,25 +9,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Any, NoReturn, Protocol, TypeVar
 
-from sqlmodel import Session
+from sqlalchemy import and_, select
+from sqlmodel import Session, SQLModel
 
 from config import regions
 from models import ledger_values, role
-from models.database import Database
-from models.ledger_batch import DOUBTFUL, REFUSED
-from models.ledger_cells import LedgerRow, Problem, RowCells
+from models.ledger_batch import NEW
+from models.ledger_cells import Problem, RowCells
 from models.ledger_columns import Cell, Columns, Row, SheetError, find_columns, fold, kinds
 from models.ledger_sheet import read_sheet
 from models.ledger_values import Bad, footers, plain, says_nothing, shown
 
 MOST_LINES = 20_000
-SLICE = 25  # rows of one transaction, for which others wait on SQLite
+
+_R: Any = SQLModel.metadata.tables["ledger_batch_row"]
 
 _WITH_FRACTION = re.compile(r"([0-9]+)\.0+")
 _NUMBER = re.compile(r"[0-9]{6,12}")
@@ -43,6 +42,29 @@ class Refused(Exception):
     def __init__(self, field: str, reason: str, *, doubtful: bool = False, **params: str) -> None:
         super().__init__(reason)
         self.field, self.reason, self.doubtful, self.params = field, reason, doubtful, params
+
+
+class Later(Exception):
+    """A row cannot be taken back; `reason` is one of WHY_LATER."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+# What keeps a row: it says something else by now; it is paired, or was; it has been offered; a specialist has acted;
+# it has specialists of its own; a newer table names it, too; it is for others to say.
+WHY_LATER = (CHANGED_SINCE, PAIRED, OFFERED, USED, STAFFED, NAMED_AGAIN, NOT_YOURS) = (
+    "later_changed",
+    "later_paired",
+    "later_offered",
+    "later_used",
+    "later_staffed",
+    "later_named",
+    "later_not_yours",
+)
+
+State = dict[str, Any]  # how something stands, as JSON; "id" is None where it does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +87,10 @@ class Kind(Protocol[E]):
     """One kind of table."""
 
     name: str
+    entry: type[E]
 
-    def prepare(self, session: Session) -> None:
-        """Look once at what stands already."""
+    def prepare(self, session: Session, batch: str = "") -> None:
+        """Look once at what stands already, but for what this batch itself has brought."""
 
     def read(self, row: RowCells, here: str | None) -> E | None:
         """The row as it is meant; None with a problem that stops it. `here` decides between regions of one name."""
@@ -75,8 +98,20 @@ class Kind(Protocol[E]):
     def key(self, entry: E) -> tuple[str, ...]:
         """What a second row would be the same by."""
 
+    def place(self, session: Session, entry: E) -> tuple[str, str | None]:
+        """The field that says where it is, and the region's code; None = the rules will say that there is none."""
+
+    def called(self, session: Session, entry: E) -> str:
+        """What people call it."""
+
     def do(self, doing: Doing, entry: E) -> str:
         """Do it: NEW, CHANGED or SAME. Raises Refused."""
+
+    def state(self, session: Session, entry: E) -> State:
+        """How that which the row is about stands now."""
+
+    def put_back(self, session: Session, by: str, entry: E, before: State, after: State) -> None:
+        """Undo what changed from `before` to `after`, which still stands. Raises Later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +135,6 @@ class Roster:
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a row: NEW, CHANGED, SAME, DOUBTFUL or REFUSED, and the row with its problems."""
-
-    outcome: str
-    row: LedgerRow
-
-
 def read_roster(data: bytes, name: str, kind: Kind[Any], *, here: str | None) -> Roster:
     """A file as a table of this kind. Raises SheetError, "too_large" (most: "lines") above MOST_LINES rows."""
     sheet = read_sheet(data, name, kind.name)
@@ -128,49 +155,6 @@ def home_of(session: Session, person_id: str) -> str | None:
     """The one region that somebody's roles are for; it decides between counties of one name."""
     found = {held.scope for held in role.grants(session, person_id) if held.scope_kind == "region"}
     return found.pop() if len(found) == 1 else None
-
-
-def go_through(
-    database: Database,
-    roster: Roster,
-    by: str,
-    *,
-    take: bool,
-    sure: Collection[int] = (),
-    told: Callable[[int, int], None] = lambda _done, _total: None,
-) -> list[Done]:
-    """What comes of each row, in the order of the file; with `take` it is kept. `sure` = the numbers of doubtful rows
-    that somebody looked at. Interrupted, it has kept whole slices; run again it goes on."""
-    with database.read() as session:
-        roster.kind.prepare(session)
-    done: list[Done] = []
-    for start in range(0, len(roster.lines), SLICE):
-        lines = roster.lines[start : start + SLICE]
-        with suppress(_TakenBack), database.write() as session:
-            found = [_do(session, roster, by, line, line.number in sure) for line in lines]
-            done += found
-            if not take:
-                raise _TakenBack
-        told(len(done), len(roster.lines))
-    return done
-
-
-class _TakenBack(Exception):
-    """Ends a transaction of which nothing is to stay."""
-
-
-def _do(session: Session, roster: Roster, by: str, line: Line, sure: bool) -> Done:
-    row = RowCells(line.cells, roster.columns)
-    row.problems += line.problems
-    outcome = REFUSED
-    if line.entry is not None:
-        try:
-            with session.begin_nested():
-                outcome = roster.kind.do(Doing(session, by, row, sure), line.entry)
-        except Refused as refused:
-            outcome = DOUBTFUL if refused.doubtful else REFUSED
-            row.problem(refused.field, refused.reason, stops=True, **refused.params)
-    return Done(outcome, LedgerRow(line.number, None, tuple(row.problems), tuple(map(shown, line.cells))))
 
 
 def _line(
@@ -205,6 +189,23 @@ def _is_told(cells: Row, columns: Columns) -> bool:
     first = next((text for cell in cells if (text := shown(cell).strip()) and not text.isdecimal()), "")
     ends = "".join(first.split()).replace("：", ":").startswith(footers())
     return not ends or all(field in said for field in kinds()[columns.kind].required)
+
+
+def brought_by(batch: str) -> Any:
+    """What this batch itself has brought so far, by id, as a statement."""
+    mine = and_(_R.c.batch_id == batch, _R.c.target_id.is_not(None), _R.c.done)
+    return select(_R.c.target_id).where(mine, _R.c.kind == NEW)
+
+
+def hanging(session: Session, table: str, key: str, but: Collection[str] = ()) -> str:
+    """The name of a table with a row that refers to this one, ended or not; empty where none does."""
+    target = SQLModel.metadata.tables[table].c.id
+    for other in SQLModel.metadata.sorted_tables:
+        for link in other.foreign_keys:
+            found = select(link.parent).where(link.parent == key).limit(1)
+            if link.column is target and other.name not in but and session.execute(found).first() is not None:
+                return str(other.name)
+    return ""
 
 
 # --- cells ---

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlmodel import Session, col, select
 
@@ -11,7 +11,22 @@ from models.institution import Contact, Institution, InstitutionError
 from models.ledger_batch import CHANGED, NEW, SAME
 from models.ledger_cells import RowCells
 from models.ledger_values import choice, folded, plain
-from models.roster import Doing, Refused, count, county, named, need
+from models.roster import (
+    CHANGED_SINCE,
+    NOT_YOURS,
+    OFFERED,
+    PAIRED,
+    Doing,
+    Later,
+    Refused,
+    State,
+    brought_by,
+    count,
+    county,
+    hanging,
+    named,
+    need,
+)
 from models.station import About, Station, StationError
 
 
@@ -29,13 +44,15 @@ class Institutions:
     """Institutions: the same name in the same county is the same one; an empty cell leaves what stands."""
 
     name = "institutions"
+    entry = InstitutionEntry
 
     def __init__(self) -> None:
         self._standing: set[tuple[str, ...]] = set()
 
-    def prepare(self, session: Session) -> None:
+    def prepare(self, session: Session, batch: str = "") -> None:
         """The names that stand, as they are compared."""
-        rows = session.exec(select(Institution.name, Institution.county).where(col(Institution.ended_at).is_(None)))
+        query = select(Institution.name, Institution.county).where(col(Institution.ended_at).is_(None))
+        rows = session.exec(query.where(col(Institution.id).not_in(brought_by(batch))))
         self._standing = {(folded(name), code) for name, code in rows}
 
     def read(self, row: RowCells, here: str | None) -> InstitutionEntry | None:
@@ -67,6 +84,32 @@ class Institutions:
             raise Refused("county", "not_yours" if error.reason == "scope" else "place_rule") from None
         return NEW
 
+    def place(self, session: Session, entry: InstitutionEntry) -> tuple[str, str | None]:
+        """Its county."""
+        return "county", entry.county
+
+    def called(self, session: Session, entry: InstitutionEntry) -> str:
+        """Its name."""
+        return entry.name
+
+    def state(self, session: Session, entry: InstitutionEntry) -> State:
+        """Which one it is, and how it is reached."""
+        found = institution.named(session, entry.name, entry.county)
+        contact = institution.contact_of(session, found) if found is not None else Contact()
+        return {"id": found.id if found is not None else None, **asdict(contact)}
+
+    def put_back(self, session: Session, by: str, entry: InstitutionEntry, before: State, after: State) -> None:
+        """A new one ends, and how it is reached is forgotten."""
+        said = {name: before[name] for name in asdict(Contact()) if before[name] != after[name]}
+        try:
+            if before["id"] is None:
+                _check_hanging(session, "institution", after["id"])
+            institution.set_contact(session, by, after["id"], Contact(**said), clear=said)
+            if before["id"] is None:
+                institution.end(session, by, after["id"])
+        except InstitutionError as error:
+            raise Later(_LATER.get(error.reason, CHANGED_SINCE)) from None
+
 
 @dataclass(frozen=True, slots=True)
 class StationEntry:
@@ -82,13 +125,15 @@ class Stations:
     """Stations: the same name in the same county is the same one; an empty cell leaves what stands."""
 
     name = "stations"
+    entry = StationEntry
 
     def __init__(self) -> None:
         self._standing: set[tuple[str, ...]] = set()
 
-    def prepare(self, session: Session) -> None:
+    def prepare(self, session: Session, batch: str = "") -> None:
         """The names that stand, as they are compared."""
-        rows = session.exec(select(Station.name, Station.county).where(col(Station.ended_at).is_(None)))
+        query = select(Station.name, Station.county).where(col(Station.ended_at).is_(None))
+        rows = session.exec(query.where(col(Station.id).not_in(brought_by(batch))))
         self._standing = {(folded(name), code) for name, code in rows}
 
     def read(self, row: RowCells, here: str | None) -> StationEntry | None:
@@ -123,3 +168,39 @@ class Stations:
         except StationError as error:
             raise Refused("county", "not_yours" if error.reason == "scope" else "place_rule") from None
         return NEW
+
+    def place(self, session: Session, entry: StationEntry) -> tuple[str, str | None]:
+        """Its county."""
+        return "county", entry.county
+
+    def called(self, session: Session, entry: StationEntry) -> str:
+        """Its name."""
+        return entry.name
+
+    def state(self, session: Session, entry: StationEntry) -> State:
+        """Which one it is, and what is told of it."""
+        found = station.named(session, entry.name, entry.county)
+        told = {name: getattr(found, name) for name in asdict(About())} if found is not None else asdict(About())
+        return {"id": found.id if found is not None else None, **told}
+
+    def put_back(self, session: Session, by: str, entry: StationEntry, before: State, after: State) -> None:
+        """A new one ends."""
+        try:
+            if before["id"] is None:
+                _check_hanging(session, "station", after["id"])
+                station.end(session, by, after["id"])
+                return
+            said = {name: before[name] for name in asdict(About()) if before[name] != after[name]}
+            station.describe(session, by, after["id"], About(**said), clear=said)
+        except StationError as error:
+            raise Later(_LATER.get(error.reason, CHANGED_SINCE)) from None
+
+
+_LATER = {"scope": NOT_YOURS, "paired": PAIRED}
+
+
+def _check_hanging(session: Session, table: str, key: str) -> None:
+    """Something else than the import has come to hang on it. Raises Later."""
+    found = hanging(session, table, key)
+    if found:
+        raise Later({"stint": PAIRED, "offer": OFFERED}.get(found, CHANGED_SINCE))

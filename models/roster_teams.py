@@ -5,18 +5,52 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from config import regions
 from models import role, team, team_member
+from models.beneficiary import MACHINE
 from models.ledger_batch import CHANGED, NEW, SAME
 from models.ledger_cells import RowCells
 from models.ledger_values import choice, folded
-from models.role import GrantError
-from models.roster import Doing, Refused, count, day, named, need, number, numbers, region
-from models.team import GENERAL, LONGEST_NAME, MOST_SERVED, STUDENT, Team, TeamError, by_team_number, may_help
+from models.role import GrantError, RoleGrant
+from models.role_used import is_used
+from models.roster import (
+    CHANGED_SINCE,
+    NOT_YOURS,
+    OFFERED,
+    PAIRED,
+    STAFFED,
+    USED,
+    Doing,
+    Later,
+    Refused,
+    State,
+    brought_by,
+    count,
+    day,
+    hanging,
+    named,
+    need,
+    number,
+    numbers,
+    region,
+)
+from models.team import (
+    GENERAL,
+    LONGEST_NAME,
+    MOST_SERVED,
+    STUDENT,
+    Team,
+    TeamError,
+    TeamMember,
+    by_team_number,
+    leader_of,
+    may_help,
+    members,
+)
 from models.volunteer import ACTIVE, Volunteer, by_number
-from models.volunteer_dates import CLEARED, TRAINED, DatesError, note_dates
+from models.volunteer_dates import CLEARED, TRAINED, DatesError, note_dates, put_dates_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +69,16 @@ class Teams:
     """Teams: the same name in the same region is the same team. Nobody is taken out of one for not being named."""
 
     name = "teams"
+    entry = TeamEntry
 
     def __init__(self) -> None:
         self._standing: dict[str, set[str]] = {}
 
-    def prepare(self, session: Session) -> None:
+    def prepare(self, session: Session, batch: str = "") -> None:
         """The names that stand, as they are compared, and where."""
         self._standing = {}
-        for name, code in session.exec(select(Team.name, Team.region).where(col(Team.ended_at).is_(None))):
+        query = select(Team.name, Team.region).where(col(Team.ended_at).is_(None))
+        for name, code in session.exec(query.where(col(Team.id).not_in(brought_by(batch)))):
             self._standing.setdefault(folded(name), set()).add(code)
 
     def read(self, row: RowCells, here: str | None) -> TeamEntry | None:
@@ -104,6 +140,58 @@ class Teams:
             doing.row.problem("leader", f"leader_{error.reason}")
         return changed
 
+    def place(self, session: Session, entry: TeamEntry) -> tuple[str, str | None]:
+        """Its region."""
+        return "region", entry.region
+
+    def called(self, session: Session, entry: TeamEntry) -> str:
+        """Its name."""
+        return entry.name
+
+    def state(self, session: Session, entry: TeamEntry) -> State:
+        """Which one it is, how many it takes, the region that it helps, and whose it is: person by row, and leader."""
+        found = team.named(session, entry.name, entry.region)
+        if found is None:
+            return {"id": None, "capacity": None, "helps": None, "members": {}, "leader": None, "rows": 0}
+        held, lead = members(session, found), leader_of(session, found)
+        rows = select(func.count()).select_from(TeamMember).where(TeamMember.team_id == found.id)
+        return {
+            "id": found.id,
+            "capacity": found.capacity,
+            "helps": found.helps,
+            "members": {one.id: one.person_id for one in held},
+            "leader": lead.person_id if lead is not None else None,
+            "rows": session.exec(rows).one(),
+        }
+
+    def put_back(self, session: Session, by: str, entry: TeamEntry, before: State, after: State) -> None:
+        """A new one is dissolved; in one that stood whoever came goes, and who led it leads it again."""
+        found = session.get_one(Team, after["id"])
+        if before["id"] is None:
+            _check_hanging(session, found)
+        try:
+            if before["id"] is None:
+                team.end(session, by, found.id)
+                return
+            if before["leader"] != after["leader"]:
+                team_member.lead_again(session, by, found.id, before["leader"])
+            for person in sorted(set(after["members"].values()) - set(before["members"].values())):
+                team_member.take_out(session, by, found.id, person)
+            if before["capacity"] != after["capacity"]:
+                team.set_capacity(session, by, found.id, before["capacity"])
+        except TeamError as error:
+            raise Later({"scope": NOT_YOURS, "stints": PAIRED}.get(error.reason, CHANGED_SINCE)) from None
+
+
+def _check_hanging(session: Session, found: Team) -> None:
+    """Something else than the import has come to hang on a team. Raises Later."""
+    name = hanging(session, "team", found.id, but=("team_member", "proposal"))  # a proposal binds nobody
+    if name:
+        raise Later({"stint": PAIRED, "offer": OFFERED}.get(name, CHANGED_SINCE))
+    granted = select(RoleGrant.id).where(RoleGrant.scope_kind == "team", RoleGrant.scope == found.number)
+    if session.exec(granted.limit(1)).first() is not None:
+        raise Later(STAFFED)
+
 
 @dataclass(frozen=True, slots=True)
 class SpecialistEntry:
@@ -120,8 +208,9 @@ class Specialists:
     """Specialists: each row is a role for a region or for a team."""
 
     name = "specialists"
+    entry = SpecialistEntry
 
-    def prepare(self, session: Session) -> None:
+    def prepare(self, session: Session, batch: str = "") -> None:
         """Nothing is looked at beforehand."""
 
     def read(self, row: RowCells, here: str | None) -> SpecialistEntry | None:
@@ -183,3 +272,38 @@ class Specialists:
             except DatesError as error:
                 doing.row.problem(field, f"date_{error.reason}")
         return changed
+
+    def place(self, session: Session, entry: SpecialistEntry) -> tuple[str, str | None]:
+        """The region, or the home of the team."""
+        if entry.kind == "region":
+            return "region", entry.scope
+        its = by_team_number(session, entry.scope)
+        return "team", its.region if its is not None else None
+
+    def called(self, session: Session, entry: SpecialistEntry) -> str:
+        """By the volunteer's number; names are for those who may read them."""
+        return entry.number
+
+    def state(self, session: Session, entry: SpecialistEntry) -> State:
+        """Whether the role stands, and the dates that are written down."""
+        volunteer = by_number(session, entry.number)
+        if volunteer is None:
+            return {"id": None, "person": None, TRAINED: None, CLEARED: None}
+        held = role.holding(session, "specialist", entry.kind, entry.scope)
+        mine = next((one.id for one in held if one.person_id == volunteer.person_id), None)
+        dates = {name: str(day) if (day := getattr(volunteer, name)) else None for name in (TRAINED, CLEARED)}
+        return {"id": mine, "person": volunteer.person_id, **dates}
+
+    def put_back(self, session: Session, by: str, entry: SpecialistEntry, before: State, after: State) -> None:
+        """A new role ends, unless it has been used; dates are what they were."""
+        dates = {name: before[name] for name in (TRAINED, CLEARED) if before[name] != after[name]}
+        try:
+            if dates:
+                old = {name: date.fromisoformat(said) if said else None for name, said in dates.items()}
+                put_dates_back(session, by, after["person"], old)
+            if before["id"] is None:
+                if is_used(session, session.get_one(RoleGrant, after["id"])):
+                    raise Later(USED)
+                role.end_grant(session, after["id"], by, operator=by == MACHINE)
+        except (GrantError, DatesError):
+            raise Later(NOT_YOURS) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -109,14 +110,16 @@ def create(session: Session, by: str, name: str, kind: str, county: str, about: 
     return row
 
 
-def describe(session: Session, by: str, station_id: str, about: About) -> list[str]:
-    """Change what is told of it, by whoever answers for its county; returns the names of what has changed. Raises
-    StationError."""
+def describe(session: Session, by: str, station_id: str, about: About, *, clear: Collection[str] = ()) -> list[str]:
+    """Change what is told of it, and forget what is in `clear` (names of About's fields), by whoever answers for its
+    county; returns the names of what has changed. Raises StationError."""
     row = _locked(session, by, station_id)
     _check(about)
-    changed = [field for field, value in _said(about).items() if getattr(row, field) != value]
+    said = dict.fromkeys(clear) | _said(about)
+    said |= {field: "" for field in ("address", "opening_hours") if field in said and said[field] is None}
+    changed = [field for field, value in said.items() if getattr(row, field) != value]
     for field in changed:
-        setattr(row, field, getattr(about, field))
+        setattr(row, field, said[field])
     if changed:
         session.add(row)
         session.flush()

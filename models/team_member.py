@@ -82,6 +82,32 @@ def remove(session: Session, by: str, team_id: str, number: str) -> bool:
     return True
 
 
+def take_out(session: Session, by: str, team_id: str, person_id: str) -> None:
+    """As `remove`, by the person's id: the number may have gone with a registration. Raises TeamError."""
+    team = _to_manage(session, by, team_id)
+    held = _membership(session, team, person_id)
+    if held is None:
+        raise TeamError("stranger")
+    if is_paired(session, team_id, person_id):
+        raise TeamError("stints")
+    leave(session, by, held, "removed")
+
+
+def lead_again(session: Session, by: str, team_id: str, person_id: str | None) -> None:
+    """Whoever leads it now is a plain member again, and this member its leader, if one is named. Raises TeamError."""
+    team = _to_manage(session, by, team_id)
+    now = leader_of(session, team)
+    held = _membership(session, team, person_id) if person_id is not None else None
+    if person_id is not None and held is None:
+        raise TeamError("stranger")
+    if now is not None:
+        leave(session, by, now, "")
+        _join(session, by, team, now.person_id, MEMBER, news="follower")
+    if held is not None:
+        leave(session, by, held, "")
+        _join(session, by, team, held.person_id, LEADER, news="leader")
+
+
 def forget_member(session: Session, person_id: str) -> None:
     """Somebody deletes their data: they belong to no team from now on. Numbers and dates stay."""
     for held in memberships(session, person_id):

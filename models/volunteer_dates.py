@@ -5,6 +5,7 @@ A specialist or organiser of the volunteer's county writes it down, who saw the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 from sqlmodel import Session
@@ -67,6 +68,23 @@ def note_dates(
     session.add(volunteer)
     session.flush()
     return changed
+
+
+def put_dates_back(session: Session, by: str, person_id: str, dates: Mapping[str, date | None]) -> None:
+    """What was written down by mistake goes, and what stood there before stands again, also if it has run out since;
+    the volunteer is told. Raises DatesError("scope")."""
+    query = counting().where(Volunteer.person_id == person_id).with_for_update(key_share=True)
+    volunteer = session.exec(query.execution_options(populate_existing=True)).first()
+    if volunteer is None or not may_note(session, by, volunteer):
+        raise DatesError("scope")
+    for field, day in dates.items():
+        setattr(volunteer, field, day)
+        audit.note(session, by, f"volunteer.{field}", volunteer.id, put_back=True)
+        params = {"volunteer": volunteer.id, "field": field, "day": str(day) if day else ""}
+        key = f"dates:{volunteer.id}:{field}:{day}:{new_id()}"
+        enqueue(session, volunteer.person_id, "notice.dates", params, unique_key=key)
+    session.add(volunteer)
+    session.flush()
 
 
 def _years_on(day: date, years: int) -> date:

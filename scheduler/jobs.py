@@ -38,12 +38,13 @@ from models import (
     relay_days,
     relaying_asked,
     resting,
+    roster_batch,
     substituting,
     volunteer_gone,
 )
 from models.database import Database, DatabaseAway
 from models.ids import new_id
-from models.ledger_batch import TAKING
+from models.ledger_batch import LEDGER, TAKING, LedgerBatch
 
 log = structlog.get_logger(__name__)
 
@@ -259,11 +260,11 @@ def finish_imports(database: Database) -> int:
     """Imports that somebody took, or took back, in chat or on a page: the rows are done here, and gone on with after a
     crash. One process at a time has them."""
     with database.read() as session:
-        found = [(batch.id, batch.state) for batch in ledger_import.under_way(session)]
-    return sum(_finish_import(database, batch, state) for batch, state in found)
+        found = ledger_import.under_way(session)
+    return sum(_finish_import(database, batch) for batch in found)
 
 
-def _finish_import(database: Database, batch: str, state: str) -> int:
+def _finish_import(database: Database, batch: LedgerBatch) -> int:
     holder = new_id()
 
     def keep(_done: int = 0, _total: int = 0) -> None:
@@ -274,7 +275,11 @@ def _finish_import(database: Database, batch: str, state: str) -> int:
 
     try:
         keep()
-        ended = (ledger_import.take if state == TAKING else ledger_undo.undo)(database, batch, by="", told=keep)
+        if batch.sheet == LEDGER:
+            go_on = ledger_import.take if batch.state == TAKING else ledger_undo.undo
+        else:
+            go_on = roster_batch.take if batch.state == TAKING else roster_batch.undo
+        ended = go_on(database, batch.id, by="", told=keep)
     except (_Elsewhere, ledger_import.BatchError):
         return 0  # somebody else goes on with it, or has ended it
     finally:

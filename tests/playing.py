@@ -27,7 +27,7 @@ from models.role import RoleGrant
 from models.team import by_team_number
 from models.volunteer import Registered, Volunteer, register
 from scheduler.ticker import Ticker
-from tests import directions_households
+from tests import directions_households, directions_rosters
 from tests.conftest import StoppedClock
 from tests.ledger_files import as_csv
 from tests.ledger_files import person as row_of
@@ -290,6 +290,9 @@ class Play:
         if verb in directions_households.VERBS:
             directions_households.direct(self, verb, *rest.split())
             return []
+        if verb in directions_rosters.VERBS:
+            directions_rosters.direct(self, verb, *rest.split())
+            return []
         if verb in DIRECTIONS:
             with self.stage.database.write() as session:
                 DIRECTIONS[verb](self, session, *rest.split())
@@ -340,9 +343,14 @@ class Play:
         return door.person_id
 
     def _ledger(self, region: str, numbers: str) -> None:
-        """Somebody at the machine brings a ledger of these people, each of a town of its own."""
+        """Somebody at the machine brings a ledger of these people, each of a town of its own; 3=1 is called, and lives,
+        as 1."""
         towns = ("五山街道", "员村街道", "石牌街道", "沙河街道", "天园街道", "猎德街道", "冼村街道")
-        rows = [row_of(int(number), 乡镇街道=towns[int(number)]) for number in numbers.split(",")]
+        rows = []
+        for told in numbers.split(","):
+            number, _is, like = told.partition("=")
+            named = {"姓名": row_of(int(like))["姓名"]} if like else {}
+            rows.append(row_of(int(number), 乡镇街道=towns[int(like or number)], **named))
         data = as_csv(rows)
         ledger = read_ledger(data, "台账.csv", county=region, today=self.clock.now().date())
         batch = check(self.stage.database, ledger, data, region=region, by=MACHINE, part=False)

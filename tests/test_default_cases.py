@@ -144,6 +144,7 @@ ELSEWHERE = {
     "relay_go_on",
     "relay_note",
     "relay_term",
+    "roster_upload",
     "served_step",
     "stand_in",
     "substitute",

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlmodel import select
 
-from models import institution, roster, station
+from models import institution, roster_batch, station
 from models.beneficiary import MACHINE
 from models.database import Database
 from models.institution import Contact, Institution, InstitutionError
 from models.ledger_batch import NEW, SAME
-from models.roster import Kind, go_through, read_roster
+from models.roster import Kind, read_roster
 from models.roster_places import Institutions, Stations
 from models.station import About, Station, StationError
 from tests.sheets import text
@@ -23,15 +23,18 @@ ROWS = [(f"样{number}", "其他", "天河区", f"某某路 {number} 号", "1380
 
 
 def outcomes(database: Database, kind: Kind[object], *, take: bool) -> Counter[str]:
-    read = read_roster(text([HEADS, *ROWS]), "表", kind, here=None)
-    return Counter(done.outcome for done in go_through(database, read, MACHINE, take=take))
+    data = text([HEADS, *ROWS])
+    batch = roster_batch.check(database, read_roster(data, "表", kind, here=None), data, region="", by=MACHINE)
+    if take:
+        batch = roster_batch.take(database, batch.id, by=MACHINE)
+    return Counter({kind: count for kind, count in batch.counts.items() if count})
 
 
 @pytest.mark.parametrize("kind", [Institutions, Stations])
 def test_a_table_that_is_only_looked_at_leaves_nothing_and_taken_twice_it_stands_once(
     database: Database, kind: type[Kind[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "SLICE", 4)
+    monkeypatch.setattr(roster_batch, "SLICE", 4)
     table = Institution if kind is Institutions else Station
     assert outcomes(database, kind(), take=False) == {NEW: 9}
     with database.read() as session:

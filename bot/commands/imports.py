@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +28,7 @@ from bot.commands.shared import (
 from config import regions
 from config.texts import _
 from handlers.ledger_words import question_words, sheet_words, standing_words
+from handlers.roster_words import sheet_name
 from models import audit, beneficiary, ledger_check, ledger_import, ledger_questions, ledger_undo
 from models.beneficiary import MACHINE
 from models.database import Database, now_of
@@ -35,6 +38,7 @@ from models.ledger_batch import (
     CHECKED,
     CHECKING,
     DOUBTFUL,
+    LEDGER,
     NEW,
     REFUSED,
     SAME,
@@ -53,6 +57,7 @@ from models.ledger_sheet import MOST_BYTES
 SHOWN = 20  # rows with problems that are told in the terminal; the file has them all
 
 _Batch = Annotated[str, typer.Argument(metavar="ID", help=_("批次编号，见 nuanyang import list"))]
+_By = Annotated[str, typer.Option("--by", metavar="NUMBER", help=_("名册（团队等）要写：谁来做的管理员编号"))]
 _ManyGone = Annotated[bool, typer.Option("--many-gone", help=_("新台账里没有的人多也收下：文件确实是整本台账"))]
 _Problems = Annotated[
     Path | None, typer.Option("--problems", metavar="FILE.xlsx", help=_("把有问题的行另存一份，改好可以再导入"))
@@ -66,7 +71,7 @@ def add(app: typer.Typer) -> None:
     )
     group.command(help=_("检查一份台账（Excel 或 CSV），只看会改变什么；加 --take 才收下。"))(ledger)
     group.command("list", help=_("最近的导入批次。"))(list_batches)
-    group.command(help=_("查看一个批次：各种行数和有问题的行。"))(show)
+    group.command(help=_("查看一个批次：各种行数和有问题的行，或撤回时留着没有动的行。"))(show)
     group.command(help=_("收下检查过的批次；中断了再运行一次，会接着做完。"))(take)
     group.command(help=_("撤回一个批次：新加的删去，改过的改回；之后又有变化的行留着，并列出行号。"))(undo)
     group.command(help=_("丢掉一个没有收下的批次。"))(drop)
@@ -98,7 +103,7 @@ def ledger(
             batch = ledger_check.check(database, read, data, region=region, by=MACHINE, part=part, told=heard)
         _tell(database, batch, problems)
         if take_it:
-            _take(database, batch.id, "", many_gone)
+            _take(database, batch.id, [], many_gone)
         else:
             say(_("还没有收下。确认无误后运行：nuanyang import take {id}").format(id=batch.id))
 
@@ -140,38 +145,51 @@ def list_batches() -> None:
     with opened() as database, database.read() as session:
         found = ledger_import.batches(session)
     if not found:
-        say(_("还没有导入过台账：用 nuanyang import ledger 文件 --region 代码 检查一份。"))
+        say(_("还没有导入过：用 nuanyang import ledger 文件 --region 代码 检查一份台账。"))
         return
-    say("\t".join([_("编号"), time_head(zone), _("地区"), _("状态"), _("行数")]))
+    say("\t".join([_("编号"), time_head(zone), _("地区"), _("状态"), _("行数"), _("哪一种表")]))
     for batch in found:
         place = regions.get(batch.region)
-        name = place.name if place else batch.region
-        say("\t".join([batch.id, local(batch.made_at, zone), name, _state(batch), str(batch.total)]))
+        name = place.name if place else batch.region or "-"
+        cells = [batch.id, local(batch.made_at, zone), name, _state(batch), str(batch.total), sheet_name(batch.sheet)]
+        say("\t".join(cells))
 
 
 def show(batch_id: _Batch, problems: _Problems = None) -> None:
     """One batch."""
     with opened() as database:
-        with database.read() as session:
-            batch = session.get(LedgerBatch, batch_id)
-        if batch is None:
-            raise Problem(_why(BatchError("unknown")))
+        batch = _found(database, batch_id)
         say(_state(batch))
-        _tell(database, batch, problems)
+        (_tell if batch.sheet == LEDGER else rosters.tell)(database, batch, problems)
+
+
+def _found(database: Database, batch_id: str) -> LedgerBatch:
+    with database.read() as session:
+        batch = session.get(LedgerBatch, batch_id)
+    if batch is None:
+        raise Problem(_why(BatchError("unknown")))
+    return batch
 
 
 def take(
     batch_id: _Batch,
     doubtful: Annotated[str, typer.Option(metavar="N,N", help=_("存疑的行里，核对过、要收下的行号"))] = "",
     many_gone: _ManyGone = False,
+    by: _By = "",
 ) -> None:
     """Take it, or go on taking it."""
-    with opened() as database:
-        _take(database, batch_id, doubtful, many_gone)
-
-
-def _take(database: Database, batch_id: str, doubtful: str, many_gone: bool) -> None:
     rows = rosters.row_numbers(doubtful)
+    with opened() as database:
+        if _found(database, batch_id).sheet != LEDGER:
+            who = rosters.person_who(database, by)
+            with _explained():
+                batch = rosters.take_batch(database, batch_id, who, rows)
+            rosters.tell(database, batch, None)
+            return
+        _take(database, batch_id, rows, many_gone)
+
+
+def _take(database: Database, batch_id: str, rows: list[int], many_gone: bool) -> None:
     try:
         with progress_bar(_("收下")) as heard:
             batch = ledger_import.take(database, batch_id, by=MACHINE, doubtful=rows, many_gone=many_gone, told=heard)
@@ -182,9 +200,14 @@ def _take(database: Database, batch_id: str, doubtful: str, many_gone: bool) -> 
         say(_("新台账里没有的人一个也没有动，等负责的人答复：nuanyang import questions"))
 
 
-def undo(batch_id: _Batch) -> None:
+def undo(batch_id: _Batch, by: _By = "") -> None:
     """Take it back."""
     with opened() as database:
+        if _found(database, batch_id).sheet != LEDGER:
+            who = rosters.person_who(database, by)
+            with _explained():
+                rosters.undo_batch(database, batch_id, who)
+            return
         try:
             with progress_bar(_("撤回")) as heard:
                 batch = ledger_undo.undo(database, batch_id, by=MACHINE, told=heard)
@@ -197,6 +220,15 @@ def undo(batch_id: _Batch) -> None:
         say(_("这些行之后又有变化，留着没有动：{rows}。").format(rows=_("、").join(map(str, kept))))
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """What the rules of imports do not allow, in words."""
+    try:
+        yield
+    except BatchError as error:
+        raise Problem(_why(error)) from None
+
+
 def drop(batch_id: _Batch) -> None:
     """Forget what was only checked."""
     with opened() as database:
@@ -205,7 +237,7 @@ def drop(batch_id: _Batch) -> None:
                 ledger_import.forget_unfinished(session, batch_id)
         except BatchError as error:
             raise Problem(_why(error)) from None
-    say(_("已丢掉，台账没有变。"))
+    say(_("已丢掉，什么都没有变。"))
 
 
 def questions(
@@ -307,7 +339,7 @@ def _why(error: BatchError) -> str:
         "unknown": _("没有这个批次：用 nuanyang import list 看编号。"),
         "state": _("这个批次现在不能这样做：用 nuanyang import show 看它的状态。"),
         "overtaken": _("检查之后，同一地区的另一份台账已经收下：请重新检查这个文件。"),
-        "unfinished": _("这个批次的检查没有做完：请用 nuanyang import ledger 重新检查文件。"),
+        "unfinished": _("这个批次的检查没有做完：请重新检查文件。"),
         "not_doubtful": _("--doubtful 里有不是存疑的行号：用 nuanyang import show 看哪些行存疑。"),
         "too_late": _("这个批次已经收下：存疑的行请重新检查文件，再用 --doubtful 收下。"),
         "busy": _("另一个批次正在收下或撤回：等它做完，中断了就先把它做完（nuanyang import list）。"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +9,17 @@ import typer
 
 from bot.commands.shared import Problem, note, opened, person_of, progress_bar, save, say
 from config.texts import _
-from handlers.roster_words import file_refused, outcome_words, roster_words
+from handlers.roster_words import file_refused, later_words, outcome_words, roster_words
+from models import roster_batch
 from models.database import Database
 from models.handover import hand_over
-from models.ledger_batch import CHANGED, DOUBTFUL, NEW
+from models.ledger_batch import CHANGED, CHECKED, DOUBTFUL, NEW, TAKEN, LedgerBatch
 from models.ledger_cells import LedgerRow
+from models.ledger_check import problems_of
 from models.ledger_columns import SheetError
 from models.ledger_report import corrected
 from models.ledger_sheet import MOST_BYTES
-from models.roster import Done, Kind, Roster, go_through, home_of, read_roster
+from models.roster import MOST_LINES, Kind, Roster, home_of, read_roster
 from models.roster_places import Institutions, Stations
 from models.roster_teams import Specialists, Teams
 
@@ -26,7 +27,9 @@ SHOWN = 50  # rows with problems that are told in the terminal; the file has the
 
 _File = Annotated[Path, typer.Argument(metavar="FILE", help=_("Excel 或 CSV，最多两万行"))]
 _By = Annotated[str, typer.Option(metavar="NUMBER", help=_("谁来做：管理范围包括这些地区的管理员的编号"))]
-_Take = Annotated[bool, typer.Option("--take", help=_("收下；不加只看会改变什么。中断了再运行一次，会接着做完"))]
+_Take = Annotated[
+    bool, typer.Option("--take", help=_("收下；不加只看会改变什么。中断了用 nuanyang import take 接着做完"))
+]
 _Doubtful = Annotated[str, typer.Option(metavar="N,N", help=_("存疑的行里，核对过、要收下的行号"))]
 _Save = Annotated[
     Path | None,
@@ -37,28 +40,16 @@ _Save = Annotated[
 def add(group: typer.Typer) -> None:
     """Register the commands."""
     group.command(
-        help=_(
-            "导入团队：团队名称、地区、是否学生团队、结对人数、队长编号、队员编号。"
-            "没有撤回：错了的用 nuanyang team end、capacity、remove 改。"
-        )
+        help=_("导入团队：团队名称、地区、是否学生团队、结对人数、队长编号、队员编号。可以撤回：nuanyang import undo。")
     )(teams)
     group.command(
-        help=_(
-            "导入专员：志愿者编号、地区或团队编号、培训日期、证明有效期。"
-            "没有撤回：错了的用 nuanyang grant --end 结束，编号见 nuanyang grants。"
-        )
+        help=_("导入专员：志愿者编号、地区或团队编号、培训日期、证明有效期。可以撤回：nuanyang import undo。")
     )(specialists)
+    group.command(help=_("导入助残机构：名称、类别、区县、地址、联系人、电话。可以撤回：nuanyang import undo。"))(
+        institutions
+    )
     group.command(
-        help=_(
-            "导入助残机构：名称、类别、区县、地址、联系人、电话。"
-            "没有撤回：错了的用 nuanyang institution close 结束，编号见 nuanyang institution list。"
-        )
-    )(institutions)
-    group.command(
-        help=_(
-            "导入阵地：名称、类别、区县、乡镇街道、地址、开放时间、容量。"
-            "没有撤回：错了的用 nuanyang station end 结束，编号见 nuanyang station list。"
-        )
+        help=_("导入阵地：名称、类别、区县、乡镇街道、地址、开放时间、容量。可以撤回：nuanyang import undo。")
     )(stations)
 
 
@@ -88,21 +79,76 @@ def _import(file: Path, kind: Kind[Any], by: str, take: bool, doubtful: str, pro
     if problems is not None and problems.exists():
         raise Problem(_("文件 {file} 已经在那里：换一个名字。").format(file=problems))
     with opened() as database:
-        person, roster = _read(database, data, file.name, kind, by)
+        person, home, roster = _read(database, data, file.name, kind, by)
         _tell_left_out(roster)
-        with progress_bar(_("收下") if take else _("检查")) as heard:
-            done = go_through(database, roster, person, take=take, sure=sure, told=heard)
-        if take and isinstance(kind, Specialists):
-            hand_over(database)
-    _tell(roster, done, take=take, saved=problems)
+        with progress_bar(_("检查")) as heard:
+            batch = roster_batch.check(database, roster, data, region=home or "", by=person, told=heard)
+        if take:
+            with database.read() as session:
+                sure = sorted(roster_batch.doubtful_rows(session, batch.id) & set(sure))
+            batch = take_batch(database, batch.id, person, sure)
+        tell(database, batch, problems)
 
 
-def _read(database: Database, data: bytes, name: str, kind: Kind[Any], by: str) -> tuple[str, Roster]:
+def take_batch(database: Database, batch_id: str, by: str, doubtful: list[int]) -> LedgerBatch:
+    """Take a table that was checked, with a bar. Raises BatchError."""
+    with progress_bar(_("收下")) as heard:
+        batch = roster_batch.take(database, batch_id, by=by, doubtful=doubtful, told=heard)
+    if batch.sheet == Specialists.name:
+        hand_over(database)
+    return batch
+
+
+def tell(database: Database, batch: LedgerBatch, saved: Path | None) -> None:
+    """What came of its rows, and which have problems."""
+    said = _("，").join(text.format(count=batch.counts.get(kind, 0)) for kind, text in outcome_words().items())
+    say(_("已收下：{counts}").format(counts=said) if batch.state == TAKEN else said)
+    with database.read() as session:
+        rows = list(problems_of(session, batch))
+    for row in rows[:SHOWN]:
+        say(_("第 {number} 行：{what}").format(number=row.number, what=_words(row, batch.headings)))
+    if len(rows) > SHOWN:
+        say(_("……还有 {count} 行有问题。").format(count=len(rows) - SHOWN))
+    if batch.counts.get(DOUBTFUL):
+        say(_("存疑的行核对后，收下时加 --doubtful 行号，如 --doubtful 12,18。"))
+    if saved is not None:
+        save(saved, corrected(rows, batch.headings, roster_words))
+        say(_("有问题的 {count} 行已存到 {file}。").format(count=len(rows), file=saved))
+    elif rows:
+        say(_("加 --save 文件.xlsx 把有问题的行另存一份，改好再导入。"))
+    if batch.state == CHECKED and (batch.counts.get(NEW) or batch.counts.get(CHANGED)):
+        said = _("还没有收下。确认无误后，同一条命令加上 --take 再运行，或运行：nuanyang import take {id} --by 编号")
+        say(said.format(id=batch.id))
+    if batch.state == TAKEN and (batch.counts.get(NEW) or batch.counts.get(CHANGED)):
+        say(_("要撤回：nuanyang import undo {id} --by 编号").format(id=batch.id))
+
+
+def undo_batch(database: Database, batch_id: str, by: str) -> None:
+    """Take it back, and say which rows stay and why. Raises BatchError."""
+    with progress_bar(_("撤回")) as heard:
+        batch = roster_batch.undo(database, batch_id, by=by, told=heard)
+    say(_("已撤回。"))
+    with database.read() as session:
+        kept = roster_batch.kept_rows(session, batch, MOST_LINES)
+    for row in kept:
+        said = _("第 {number} 行没有撤回：{name}，{why}。")
+        say(said.format(number=row.number, name=row.name, why=later_words(row.why)))
+
+
+def person_who(database: Database, by: str) -> str:
+    """Who takes a table of these, or takes it back; raises Problem."""
+    if not by:
+        raise Problem(_("这个批次是名册：加 --by 编号，写明谁来做（管理范围包括这些地区的管理员）。"))
+    with database.read() as session:
+        return person_of(session, by)
+
+
+def _read(database: Database, data: bytes, name: str, kind: Kind[Any], by: str) -> tuple[str, str | None, Roster]:
     with database.read() as session:
         person = person_of(session, by)
         here = home_of(session, person)
     try:
-        return person, read_roster(data, name, kind, here=here)
+        return person, here, read_roster(data, name, kind, here=here)
     except SheetError as error:
         raise Problem(file_refused(error)) from None
 
@@ -116,31 +162,11 @@ def _tell_left_out(roster: Roster) -> None:
         note(_("还有工作表没有读：{names}。请另存成文件再导入。").format(names=_("、").join(others)))
 
 
-def _tell(roster: Roster, done: list[Done], *, take: bool, saved: Path | None) -> None:
-    counts = Counter(one.outcome for one in done)
-    said = _("，").join(text.format(count=counts[kind]) for kind, text in outcome_words().items())
-    say(_("已收下：{counts}").format(counts=said) if take else said)
-    rows = [one.row for one in done if one.row.problems]
-    for row in rows[:SHOWN]:
-        say(_("第 {number} 行：{what}").format(number=row.number, what=_words(row, roster)))
-    if len(rows) > SHOWN:
-        say(_("……还有 {count} 行有问题。").format(count=len(rows) - SHOWN))
-    if counts[DOUBTFUL]:
-        say(_("存疑的行核对后，收下时加 --doubtful 行号，如 --doubtful 12,18。"))
-    if saved is not None:
-        save(saved, corrected(rows, roster.columns.headings, roster_words))
-        say(_("有问题的 {count} 行已存到 {file}。").format(count=len(rows), file=saved))
-    elif rows:
-        say(_("加 --save 文件.xlsx 把有问题的行另存一份，改好再导入。"))
-    if not take and (counts[NEW] or counts[CHANGED]):
-        say(_("还没有收下。确认无误后，同一条命令加上 --take 再运行。"))
-
-
-def _words(row: LedgerRow, roster: Roster) -> str:
+def _words(row: LedgerRow, headings: list[str]) -> str:
     """Each bad cell by the heading of its column; what stands in it is not shown."""
     said = []
     for problem in row.problems:
-        heading = roster.columns.headings[problem.column] if problem.column is not None else ""
+        heading = headings[problem.column] if problem.column is not None else ""
         words = roster_words(problem)
         said.append(_("“{heading}”：{what}").format(heading=heading, what=words) if heading else words)
     return " ".join(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -15,7 +16,7 @@ from sqlmodel import func, select
 from xlsxwriter import Workbook
 
 from bot.cli import run
-from models import roster
+from models import roster_batch
 from models.audit import AuditEntry
 from models.institution import Institution
 from models.outbox import OutboxMessage
@@ -77,16 +78,24 @@ def many(folder: Path, table: Any) -> int:
         return session.exec(select(func.count()).select_from(table)).one()
 
 
+def traces(folder: Path) -> tuple[int, int]:
+    """What the rules noted and told; not that something was imported."""
+    with on_database(folder) as database, database.read() as session:
+        noted = [action for action in session.exec(select(AuditEntry.action)) if not action.startswith("import.")]
+        told = [kind for kind in session.exec(select(OutboxMessage.kind)) if kind != "notice.import"]
+        return len(noted), len(told)
+
+
 # --- teams ---
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_teams_are_shown_taken_and_taken_again_without_a_change(desk: Path, capsys: Out, encoding: str) -> None:
     file = given(desk, TEAM_HEADS, SUN, ("阳光二队", "4401", "否", "", "", ""), encoding=encoding)
-    before = many(desk, AuditEntry), many(desk, OutboxMessage)
+    before = traces(desk)
     said = imported(capsys, "teams", file)
     assert counts(said) == (2, 0, 0, 0, 0) and "--take" in said and many(desk, Team) == 0
-    assert (many(desk, AuditEntry), many(desk, OutboxMessage)) == before
+    assert traces(desk) == before
     assert counts(imported(capsys, "teams", file, "--take")) == (2, 0, 0, 0, 0)
     with on_database(desk) as database, database.read() as session:
         sun, second = session.exec(select(Team).order_by(Team.capacity.desc())).all()  # type: ignore[attr-defined]
@@ -94,9 +103,9 @@ def test_teams_are_shown_taken_and_taken_again_without_a_change(desk: Path, caps
         assert (second.name, second.region, second.kind) == ("阳光二队", "4401", "general")
         standing = session.exec(select(TeamMember).where(TeamMember.left_at == None)).all()  # noqa: E711 SQL
         assert sorted(one.part for one in standing) == ["leader", "member"]
-    after = many(desk, AuditEntry), many(desk, OutboxMessage), many(desk, TeamMember)
+    after = traces(desk), many(desk, TeamMember)
     assert counts(imported(capsys, "teams", file, "--take")) == (0, 0, 2, 0, 0)
-    assert (many(desk, AuditEntry), many(desk, OutboxMessage), many(desk, TeamMember)) == after
+    assert (traces(desk), many(desk, TeamMember)) == after
 
 
 def test_a_team_that_stands_is_brought_to_the_file_as_far_as_the_rules_go(desk: Path, capsys: Out) -> None:
@@ -251,29 +260,58 @@ def test_headings_alone_are_no_rows(desk: Path, capsys: Out) -> None:
 
 
 def test_after_a_crash_between_slices_it_goes_on(desk: Path, capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(roster, "SLICE", 2)
+    monkeypatch.setattr(roster_batch, "SLICE", 2)
     file = given(desk, STATION_HEADS, *[(f"样{n}站", "V站", "天河区", "", "", "", "") for n in range(7)])
-    with failing_at(monkeypatch, 5), pytest.raises(RuntimeError):
+    with failing_at(monkeypatch, 7 + 5), pytest.raises(RuntimeError):  # all of them were looked at before
         run(["--debug", "import", "stations", file, "--by", BOSS, "--take"])
     assert many(desk, Station) == 4
-    assert counts(imported(capsys, "stations", file, "--take")) == (3, 0, 4, 0, 0)
-    assert many(desk, Station) == 7
+    capsys.readouterr()
+    assert run(["import", "list"]) == 0
+    batch = capsys.readouterr().out.splitlines()[1].split("\t")[0]
+    assert run(["import", "take", batch]) == 1 and "--by" in capsys.readouterr().err
+    assert run(["import", "take", batch, "--by", BOSS]) == 0
+    assert counts(capsys.readouterr().out) == (7, 0, 0, 0, 0) and many(desk, Station) == 7
+    assert counts(imported(capsys, "stations", file, "--take")) == (0, 0, 7, 0, 0)
+
+
+def test_a_table_is_taken_back_by_command_and_what_has_gone_on_is_named(desk: Path, capsys: Out) -> None:
+    said = imported(capsys, "teams", given(desk, TEAM_HEADS, SUN, ("阳光二队", "4401", "否", "", "", "")), "--take")
+    batch = re.search(r"import undo (\w+)", said)
+    assert batch is not None
+    assert run(["team", "capacity", team_of(desk, "阳光二队"), "7", "--by", BOSS]) == 0
+    capsys.readouterr()
+    for _time in range(2):
+        assert run(["import", "undo", batch[1], "--by", BOSS]) == 0
+        said = capsys.readouterr().out
+        assert "第 3 行没有撤回：阳光二队，之后又改过" in said and "阳光一队" not in said
+    assert standing_teams(desk) == ["阳光二队"]
+    assert run(["import", "undo", "没有"]) == 1
+
+
+def team_of(folder: Path, name: str) -> str:
+    with on_database(folder) as database, database.read() as session:
+        return session.exec(select(Team.number).where(Team.name == name)).one()
+
+
+def standing_teams(folder: Path) -> list[str]:
+    with on_database(folder) as database, database.read() as session:
+        return [team.name for team in session.exec(select(Team)) if team.ended_at is None]
 
 
 @contextmanager
 def failing_at(monkeypatch: pytest.MonkeyPatch, row: int) -> Iterator[None]:
     """The process ends while it does this row."""
-    real: Callable[..., Any] = roster._do
+    real: Callable[..., Any] = roster_batch._do
     done: list[int] = []
 
-    def do(*arguments: Any) -> Any:
+    def do(*arguments: Any, **more: Any) -> Any:
         done.append(1)
         if len(done) > row:
             raise RuntimeError("on purpose")
-        return real(*arguments)
+        return real(*arguments, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(roster, "_do", do)
+        patched.setattr(roster_batch, "_do", do)
         yield
 
 
@@ -301,9 +339,9 @@ def test_specialists_are_granted_told_and_dated_once(desk: Path, capsys: Out) ->
         assert (alin.trained_on, alin.cleared_until) == (date(2026, 3, 1), date(2027, 10, 31))
         told = session.exec(select(OutboxMessage.kind)).all()
         assert told.count("notice.role") == 3 and told.count("notice.dates") == 2
-    before = many(desk, OutboxMessage), many(desk, AuditEntry)
+    before = traces(desk)
     assert counts(imported(capsys, "specialists", file, "--take")) == (0, 0, 2, 0, 0)
-    assert (many(desk, OutboxMessage), many(desk, AuditEntry)) == before
+    assert traces(desk) == before
     later = given(desk, SPECIALIST_HEADS, (ALIN, "天河区", "", "2026-05-01", ""))
     assert counts(imported(capsys, "specialists", later, "--take")) == (0, 1, 0, 0, 0)
 

@@ -47,7 +47,9 @@ def test_a_ledger_is_checked_taken_shown_and_taken_back(here: Path, capsys: Out)
     capsys.readouterr()
     assert run(["import", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
-    assert [line.split("\t")[2:] for line in lines] == [["天河区", state, "3"] for state in ("已撤回", "已收下")]
+    assert [line.split("\t")[2:] for line in lines] == [
+        ["天河区", state, "3", "台账"] for state in ("已撤回", "已收下")
+    ]
     assert run(["import", "undo", batch]) == 0
     assert "已撤回" in capsys.readouterr().out and listed(here) == 0
 
