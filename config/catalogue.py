@@ -75,6 +75,9 @@ class Pairing(_Part):
     activities_a_year: Count
     relay_before_days: Count
     silence_days: Count
+    silent_ask_days: Count
+    silent_again_days: Count
+    silent_relay_days: Count
     near_km: float
     clearance_for_minors: bool
     consent_version: str

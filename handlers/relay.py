@@ -17,6 +17,7 @@ from handlers.here import here
 from handlers.late import asked
 from handlers.menu_words import JOINS, LEAVES, MYSELF, OTHERS
 from handlers.message import Option, Reply
+from handlers.relay_questions import HAND_OVER as HAND_OVER_NAME
 from handlers.relay_questions import Go, Leave, RelayFacts, leave_talk, relay_talk
 from handlers.relay_ways import go_on_option, note_option
 from handlers.served_words import responsible, served
@@ -305,7 +306,7 @@ def _labelled(session: Session, person: Person, each: relaying_lists.Handing, co
     return (Option(options[0].id, label),)
 
 
-HAND_OVER = Dialogue("hand_over", RelayFacts, _prepare, _talk, _perform)
+HAND_OVER = Dialogue(HAND_OVER_NAME, RelayFacts, _prepare, _talk, _perform)
 
 
 def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer]] | None:

@@ -14,6 +14,7 @@ from handlers.relay_ways import ask_notes
 from models import relaying
 from models.substituting import LONGEST_DAYS
 
+HAND_OVER = "hand_over"  # the dialogue (handlers/relay.py)
 OPEN_DAYS = 60  # 还没定: the last day is taken to be so far ahead
 _REASONS = {"graduation": "graduation", "moved": "moved", "stopped": "stopped", "other": "stopped"}
 

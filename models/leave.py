@@ -16,7 +16,7 @@ from models.database import now_of
 from models.offering import tell_responsible
 from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
 from models.served import serves
-from models.stints import STANDING, StintError, locked_stint
+from models.stints import STANDING, StintError, latest_today, locked_stint, today_in, today_of
 from models.substituting import LONGEST_DAYS
 
 ASKED, SETTLED = "leave.asked", "leave.settled"  # in the audit trail
@@ -39,7 +39,7 @@ def ask(session: Session, stint_id: str, until: date, by: str) -> int:
         raise StintError("gone")
     if not serves(session, stint, by):
         raise StintError("scope")
-    today = now_of(session).date()
+    today = today_of(session, by)
     if not today <= until <= today + timedelta(days=LONGEST_DAYS):
         raise StintError("day")
     audit.note(session, by, ASKED, stint.id, until=until.isoformat())
@@ -71,14 +71,28 @@ def _standing(session: Session, stints: Iterable[Stint]) -> list[Leave]:
         col(Stint.follows_id).in_(last), Stint.part == SUBSTITUTE, col(Stint.state).in_(STANDING)
     )
     covered = set(session.exec(helped))
-    found = []
+    found, anywhere = [], latest_today(session)
     for stint_id, entry in last.items():
         if entry.action == SETTLED or stint_id in covered:
             continue
         until = date.fromisoformat(str(entry.details["until"]))
-        if until >= now_of(session).date():
+        # Only around the day itself it matters where they live.
+        if until >= anywhere or until >= today_in(session, known[stint_id]):
             found.append(Leave(known[stint_id], until, entry.at))
     return found
+
+
+def away_until(session: Session, stint: Stint) -> date | None:
+    """The last day of the leave that was asked for last, whether or not anybody stands in; None without one, or where
+    whoever asked for it said since that they are back."""
+    query = select(AuditEntry).where(AuditEntry.subject == stint.id, col(AuditEntry.action).in_((ASKED, SETTLED)))
+    until: date | None = None
+    for entry in session.exec(query.order_by(col(AuditEntry.at), col(AuditEntry.action))):
+        if entry.action == ASKED:
+            until = date.fromisoformat(str(entry.details["until"]))
+        elif serves(session, stint, entry.actor):
+            until = None
+    return until
 
 
 def settle(session: Session, stint_id: str, by: str) -> bool:

@@ -39,6 +39,9 @@ def leave_last_days(session: Session, among: Sequence[str]) -> int:
         if row.last_day >= today_in(session, stint):
             continue
         people = servers(session, stint)
+        if row.undecided and not is_ready(session, row):
+            _ask_again(session, row, stint)
+            continue
         if is_ready(session, row):
             finish(session, row, stint)
         else:
@@ -48,6 +51,15 @@ def leave_last_days(session: Session, among: Sequence[str]) -> int:
             enqueue(session, one, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
         done += 1
     return done
+
+
+def _ask_again(session: Session, row: Relay, stint: Stint) -> None:
+    """Nobody has decided about somebody silent: nothing ends by itself, whoever is responsible is asked again."""
+    row.last_day = today_in(session, stint) + timedelta(days=rules().pairing.silent_relay_days)
+    session.add(row)
+    session.flush()
+    key = f"relay:{row.id}:{row.last_day.isoformat()}:{row.specialist_id}"
+    enqueue(session, row.specialist_id, "notice.relay", {"relay": row.id}, unique_key=key, priority=REMINDER)
 
 
 def terms_ending(session: Session) -> list[str]:

@@ -38,6 +38,7 @@ from models import (
     relay_days,
     relaying_asked,
     resting,
+    silence,
     substituting,
     volunteer_gone,
 )
@@ -215,6 +216,18 @@ def begin_for_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
+def ask_silent_volunteers(database: Database) -> int:
+    """Volunteers who have said nothing for long though a door reaches them are asked, asked again, and then whoever is
+    responsible gets a relay to decide on (rules.toml, pairing.silent_ask_days and the two below it)."""
+    asked = _one_by_one(database, silence.fallen_silent, silence.ask)
+    return asked + _one_by_one(database, silence.due, silence.go_on)
+
+
+def hear_silent_volunteers(database: Database) -> int:
+    """Those who were asked and have written since."""
+    return _one_by_one(database, silence.heard_again, silence.go_on)
+
+
 def match_asked(database: Database) -> int:
     """Whole counties that were to be matched at once; somebody asked for it in a chat."""
     return proposing.run_asked(database)
@@ -309,6 +322,8 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("end_last_days", 300, end_last_days),
     ("end_for_gone_volunteers", 60, end_for_gone_volunteers),
     ("begin_for_silent_volunteers", 3_600, begin_for_silent_volunteers),
+    ("ask_silent_volunteers", 3_600, ask_silent_volunteers),
+    ("hear_silent_volunteers", 60, hear_silent_volunteers),
     ("rekeep", 60, rekeep),
     ("keep_unkept", 3_600, keep_unkept),
     ("drop_pending_minors", 3_600, drop_pending_minors),

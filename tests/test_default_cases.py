@@ -145,6 +145,7 @@ ELSEWHERE = {
     "relay_note",
     "relay_term",
     "served_step",
+    "silence",
     "stand_in",
     "substitute",
     "team",
