@@ -52,6 +52,7 @@ class Messages(_Part):
     talk_retention_days: Count
     reply_expires_hours: Count
     contacts_per_hour: Count
+    contact_silent_hours: Count
     quiet_from: time
     quiet_until: time
 

@@ -1,4 +1,5 @@
-"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔去世 1〕, 〔撤下〕.
+"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔团队专员 陈老师 GZ01〕,
+〔去世 1〕, 〔撤下〕.
 
 Numbers are those of the people of 〔台账 …〕; 〔结对 …〕 of somebody whose relay seeks makes the successor.
 """
@@ -13,7 +14,9 @@ from sqlmodel import Session, select
 
 from models import volunteer
 from models.beneficiary import DIED
+from models.database import now_of
 from models.person import Person, address_form, set_address_form
+from models.role import RoleGrant
 from models.served_gone import left
 from models.team import Team
 from models.volunteer import Registered, volunteer_of
@@ -51,6 +54,12 @@ def _team(play: Stage, session: Session, number: str, leader: str, *members: str
     team_with(session, number, play.person_id(session, leader), *(play.person_id(session, one) for one in members))
 
 
+def _team_specialist(play: Stage, session: Session, name: str, number: str) -> None:
+    """Somebody becomes a specialist of this team."""
+    told = {"scope_kind": "team", "scope": number, "granted_by": "machine", "granted_at": now_of(session)}
+    session.add(RoleGrant(person_id=play.person_id(session, name), role="specialist", **told))
+
+
 def _died(play: Stage, session: Session, number: str) -> None:
     """Somebody served has died."""
     found = somebody(session, int(number))
@@ -70,6 +79,7 @@ DIRECTIONS: dict[str, Callable[..., None]] = {
     "志愿者": _volunteer,
     "结对": _pair,
     "团队": _team,
+    "团队专员": _team_specialist,
     "去世": _died,
     "撤下": _withdrawn,
 }

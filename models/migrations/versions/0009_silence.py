@@ -1,4 +1,5 @@
-"""Volunteers who say nothing for long: when they were asked, and how it ended.
+"""Volunteers who say nothing for long: when they were asked, and how it ended; and what a message to a specialist is
+about.
 
 Revision 0009_silence, after 0008_stations.
 """
@@ -16,6 +17,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    with op.batch_alter_table('contact_message', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('about', sqlmodel.sql.sqltypes.AutoString(), nullable=True))
+
     op.create_table('silence',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('person_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
