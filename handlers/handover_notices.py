@@ -15,12 +15,13 @@ from handlers.served_words import by_name, reason, relay_reason, responsible, se
 from models import relaying_lists, silence
 from models.beneficiary import may_see
 from models.institution import Institution
-from models.pairing import LEAD, OPEN, Stint
+from models.pairing import AGREEING, LEAD, OPEN, Stint
 from models.person import Person, local_now, survivor
 from models.relay import CANCELLED, STANDING, Relay
 from models.relaying_lists import Handing
 from models.served import Served, is_gone, served_of
 from models.silence import Silence
+from models.stints import lead_of_institution
 
 
 def _list_option() -> Option:
@@ -103,6 +104,18 @@ def _asks(row: Relay) -> str:
     return "\n" + _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
 
 
+def _institution_left(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """A team's last day with an institution is over, and none follows. None once one serves it, or is being agreed."""
+    found = _stint(session, person, str(params["stint"]))
+    stint, somebody = found if found is not None else (None, None)
+    if stint is None or not isinstance(somebody, Institution):
+        return None
+    if any(lead_of_institution(session, somebody.id, state) is not None for state in (OPEN, AGREEING)):
+        return None
+    said = _("{who}现在没有团队结对了：{volunteer}的最后一天已经过了，还没有团队接。请和机构联系，再找一个团队。")
+    return Reply(said.format(who=somebody.name, volunteer=server(session, stint)), (_list_option(),))
+
+
 def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """They go on after all. None where it was begun anew, or where another term follows, which is told by itself."""
     found = relaying_lists.handing(session, str(params["relay"]))
@@ -176,6 +189,7 @@ NOTICES = {
     "notice.relay": _relay,
     "notice.relay_cancelled": _cancelled,
     "notice.silence_over": _silence_over,
+    "notice.institution_left": _institution_left,
     "notice.renewed": _renewed,
     "notice.willing": _willing,
     "notice.keeping": _keeping,

@@ -29,7 +29,7 @@ from models.pairing import OPEN, Stint
 from models.person import Person, local_now
 from models.relay import SEEKING, SILENCE
 from models.relaying_lists import Handing
-from models.served import Served
+from models.served import Served, served_of
 from models.stints import StintError, keeping_of
 
 AWAY = "leave:"  # how the key of a leave begins on the list
@@ -73,8 +73,10 @@ def _due(entry: Handing | Leave) -> date:
 
 def _label(session: Session, person: Person, entry: Handing | Leave) -> str:
     if isinstance(entry, Leave):
-        about = session.get_one(Beneficiary, str(entry.stint.beneficiary_id))
+        about = served_of(session, entry.stint)
         said = _("{who}：请假到 {day}，还没有人替")
+        if isinstance(about, Institution):
+            said = _("{who}：请假到 {day}")
         return said.format(who=by_name(session, person, about), day=entry.until.isoformat())
     row = entry.relay
     said = _("{who}：{why}，请决定，{state}") if row.undecided else _("{who}：{why}，到 {day}，{state}")
@@ -167,7 +169,7 @@ def _all_choices() -> tuple[Choice, ...]:
 
 def _away(session: Session, person: Person, stint_id: str) -> Reply:
     stint, found = session.get(Stint, stint_id), leave.leave_of(session, stint_id)
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
+    somebody = served_of(session, stint) if stint else None
     if stint is None or somebody is None or found is None or not _covers(session, person, somebody):
         return _not_theirs()
     lines = [
@@ -178,7 +180,8 @@ def _away(session: Session, person: Person, stint_id: str) -> Reply:
     ]
     today = local_now(session, person).date().isoformat()
     facts = LeaveFacts(stint=stint.id, until=found.until.isoformat(), today=today)
-    return Reply("\n".join(lines), (*substitute_options(session, person.id, facts), _list_option()))
+    house = isinstance(somebody, Institution)
+    return Reply("\n".join(lines), (*substitute_options(session, person.id, facts, house=house), _list_option()))
 
 
 def _covers(session: Session, person: Person, somebody: Served) -> bool:

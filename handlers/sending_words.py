@@ -118,6 +118,7 @@ def kind(name: str) -> str:
         "notice.willing": _("志愿者想再续一期，现在还不能续"),
         "notice.thanks": _("结对结束，谢谢对方"),
         "notice.keeping": _("从现在起由对方照看的人"),
+        "notice.institution_left": _("机构的结对到期，没有团队接"),
         "notice.leave": _("有人请假，要找人替"),
         "notice.stand_in": _("请对方替一阵"),
         "notice.stood_in_for": _("找到人替对方了"),

@@ -74,6 +74,7 @@ def _hand_over(session: Session, person: Person, labels: list[tuple[str, str]], 
     facts = RelayFacts(
         today=local_now(session, person).date().isoformat(),
         stints=(stints[0].id,) if len(stints) == 1 else (),
+        house=len(stints) == 1 and stints[0].institution_id is not None,
         pairings=len(stints),
         begun=begun,
     )

@@ -205,7 +205,7 @@ def take_back(session: Session, message_id: str, by: str) -> bool:
         raise ContactError("answered")
     if audit.noted(session, READ, row.id):
         raise ContactError("read")
-    row.words_sealed = row.county = None
+    row.words_sealed = row.county = row.about = None
     session.add(row)
     session.flush()
     audit.note(session, by, TAKEN_BACK, row.id)
@@ -355,7 +355,7 @@ def forget_words(session: Session, asker_id: str) -> None:
     query = select(ContactMessage).where(ContactMessage.asker_id == asker_id)
     query = query.order_by(col(ContactMessage.at), ContactMessage.id).with_for_update()
     for row in session.exec(query.execution_options(populate_existing=True)).all():
-        row.words_sealed = row.county = None
+        row.words_sealed = row.county = row.about = None
         session.add(row)
     session.flush()
 

@@ -11,11 +11,10 @@ from sqlmodel import Session, col, select
 
 from models import audit
 from models.audit import AuditEntry
-from models.beneficiary import Beneficiary, may_see
+from models.beneficiary import may_see
 from models.database import now_of
-from models.offering import tell_responsible
 from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
-from models.served import serves
+from models.served import served_of, serves, tell_responsible
 from models.stints import STANDING, StintError, latest_today, locked_stint, today_in, today_of
 from models.substituting import LONGEST_DAYS
 
@@ -35,7 +34,7 @@ def ask(session: Session, stint_id: str, until: date, by: str) -> int:
     """A volunteer is away until `until`; whoever answers for the county is told; returns how many. Raises StintError
     ("gone", "scope", "day")."""
     stint = locked_stint(session, stint_id)
-    if stint is None or stint.state != OPEN or stint.part != LEAD or stint.beneficiary_id is None:
+    if stint is None or stint.state != OPEN or stint.part != LEAD:
         raise StintError("gone")
     if not serves(session, stint, by):
         raise StintError("scope")
@@ -43,11 +42,8 @@ def ask(session: Session, stint_id: str, until: date, by: str) -> int:
     if not today <= until <= today + timedelta(days=LONGEST_DAYS):
         raise StintError("day")
     audit.note(session, by, ASKED, stint.id, until=until.isoformat())
-    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-    params = {"stint": stint.id, "until": until.isoformat()}
-    return tell_responsible(
-        session, somebody, "notice.leave", params, f"leave:{stint.id}:{now_of(session).isoformat()}"
-    )
+    params, key = {"stint": stint.id, "until": until.isoformat()}, f"leave:{stint.id}:{now_of(session).isoformat()}"
+    return tell_responsible(session, served_of(session, stint), "notice.leave", params, key, team=stint.team_id)
 
 
 def leave_of(session: Session, stint_id: str) -> Leave | None:
@@ -98,10 +94,9 @@ def away_until(session: Session, stint: Stint) -> date | None:
 def settle(session: Session, stint_id: str, by: str) -> bool:
     """No substitute is needed, or the volunteer is back; False when there was nothing to settle. Raises StintError."""
     stint = locked_stint(session, stint_id)
-    if stint is None or stint.beneficiary_id is None:
+    if stint is None:
         raise StintError("gone")
-    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-    if not serves(session, stint, by) and not may_see(session, by, somebody.county):
+    if not serves(session, stint, by) and not may_see(session, by, served_of(session, stint).county):
         raise StintError("scope")
     if leave_of(session, stint_id) is None:
         return False

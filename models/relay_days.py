@@ -13,7 +13,7 @@ from models.outbox import REMINDER, enqueue
 from models.pairing import LEAD, OPEN, Stint
 from models.relay import CANCELLED, STANDING, TERM, Relay
 from models.relaying import PROGRAMME, begin, finish, is_ready, standing
-from models.served import in_order, servers
+from models.served import in_order, served_of, servers, tell_responsible
 from models.stints import StintError, end_stint, latest_today, today_in
 
 _WHY = {"organisation": "relayed"}  # why a stint ends, where that is not the relay's own reason
@@ -46,11 +46,19 @@ def leave_last_days(session: Session, among: Sequence[str]) -> int:
             finish(session, row, stint)
         else:
             end_stint(session, stint, _WHY.get(row.reason, row.reason), PROGRAMME, row.keeper_id or row.specialist_id)
+            if stint.institution_id is not None:  # whom nobody keeps: the county has to know
+                _tell_left(session, stint)
         for one in people:
             key = f"relay:{row.id}:thanks:{one}"
             enqueue(session, one, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
         done += 1
     return done
+
+
+def _tell_left(session: Session, stint: Stint) -> None:
+    key, params = f"stint:{stint.id}:institution_left", {"stint": stint.id}
+    somebody, kind = served_of(session, stint), "notice.institution_left"
+    tell_responsible(session, somebody, kind, params, key, team=stint.team_id, priority=REMINDER)
 
 
 def _ask_again(session: Session, row: Relay, stint: Stint) -> None:

@@ -29,6 +29,7 @@ from models import (
     keepings,
     lease,
     ledger_import,
+    ledger_questions,
     ledger_undo,
     offering,
     outbox,
@@ -296,6 +297,11 @@ def _finish_import(database: Database, batch: str, state: str) -> int:
     return ended.total
 
 
+def tell_open_questions(database: Database) -> int:
+    """Whoever has become responsible for people about whom an import left something open."""
+    return _one_by_one(database, ledger_questions.untold, ledger_questions.tell_untold)
+
+
 class _Elsewhere(Exception):
     """Another process has the imports."""
 
@@ -308,6 +314,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
     ("finish_imports", 3, finish_imports),
     ("forget_imports", 3_600, forget_imports),
+    ("tell_open_questions", 300, tell_open_questions),
     ("forget_ended", 3_600, forget_ended),
     ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
     ("hand_over", 60, hand_over),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlmodel import col, select
@@ -390,16 +390,3 @@ def test_the_list_says_why(world: World, clock: StoppedClock, pair: tuple[str, s
         line = household.one_of(session, boss, about)
     assert line is not None
     assert (line.silent, line.due_what, line.departing) == (False, "last_day", True)
-
-
-def test_a_local_day_decides_whether_a_leave_lasts(world: World, clock: StoppedClock) -> None:
-    """In New York it is still the day before: the leave that ends then lasts, and may be asked for."""
-    person, boss = world.volunteer(zone="America/New_York"), world.specialist()
-    stint = world.paired(world.beneficiary(), person, boss)
-    clock.at = datetime(2026, 12, 2, 2, 0, tzinfo=UTC)
-    world.do(leave.ask, stint, date(2026, 12, 1), person)
-    with world.database.read() as session:
-        assert leave.leave_of(session, stint) is not None
-    clock.pass_time(timedelta(hours=4))
-    with world.database.read() as session:
-        assert leave.leave_of(session, stint) is None
