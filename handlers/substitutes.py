@@ -85,7 +85,10 @@ def _find(session: Session, person: Person, command: Find) -> Reply:
             done = leave.settle(session, command.stint, person.id)
         except StintError:
             return _not_theirs()
-        text = _("好的，这次请假不用替补了。") if done else _("这次请假已经办好了，或者已经过了。")
+        stint = session.get(Stint, command.stint)
+        house = stint is not None and stint.institution_id is not None
+        settled = _("好的，记下了，已经安排好。") if house else _("好的，这次请假不用替补了。")
+        text = settled if done else _("这次请假已经办好了，或者已经过了。")
         return Reply(text, (_list_option(),))
     found = by_number(session, command.number)
     if found is None:
