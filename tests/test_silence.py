@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import date, timedelta
 
 import pytest
@@ -390,3 +391,23 @@ def test_the_list_says_why(world: World, clock: StoppedClock, pair: tuple[str, s
         line = household.one_of(session, boss, about)
     assert line is not None
     assert (line.silent, line.due_what, line.departing) == (False, "last_day", True)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_two_copies_at_the_same_moment_ask_once(world: World, clock: StoppedClock, pair: tuple[str, str, str]) -> None:
+    clock.pass_time(60 * DAY)
+    done: list[int] = []
+
+    def other() -> None:
+        with world.database.write() as session:
+            done.append(silence.ask(session, [pair[0]]))
+
+    thread = threading.Thread(target=other)
+    with world.database.write() as session:
+        assert silence.ask(session, [pair[0]]) == 1
+        session.flush()
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive(), "it did not wait for the other"
+    thread.join(10)
+    assert (done, len(rows(world))) == ([0], 1)
