@@ -52,6 +52,7 @@ class Messages(_Part):
     talk_retention_days: Count
     reply_expires_hours: Count
     contacts_per_hour: Count
+    contact_silent_hours: Count
     quiet_from: time
     quiet_until: time
 
@@ -75,6 +76,9 @@ class Pairing(_Part):
     activities_a_year: Count
     relay_before_days: Count
     silence_days: Count
+    silent_ask_days: Count
+    silent_again_days: Count
+    silent_relay_days: Count
     near_km: float
     clearance_for_minors: bool
     consent_version: str

@@ -21,10 +21,11 @@ from models.contact import (
     MAX_WORDS,
     ContactError,
     ContactMessage,
-    answers_for,
+    is_heard,
     is_too_many,
     latest,
     take_back,
+    ways,
     words_of,
     write,
 )
@@ -37,12 +38,14 @@ QUOTED = 20  # characters of a message that its answer names
 class ContactFacts(BaseModel):
     """`anybody` = somebody answers for this person; `thread` = it goes on with an answer that was given; `too_many` =
     there is nothing to ask, since no more will be taken within this hour; `late` = asked outside a talk: whether the
-    other two are so is found out when it is answered."""
+    other two are so is found out when it is answered. `ways` = what it may be about, by which different
+    people hear of it (models/contact_routes.py), with the team's name."""
 
     anybody: bool = True
     thread: str = ""
     too_many: bool = False
     late: bool = False
+    ways: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,16 @@ class Contact:
     words: str
     thread: str
     late: bool = False
+    about: str = ""
 
 
 def _contact_facts(session: Session, person: Person, thread: str = "") -> ContactFacts:
+    found = [] if thread else ways(session, person.id)
     return ContactFacts(
-        anybody=bool(answers_for(session, person.id)), thread=thread, too_many=is_too_many(session, person.id)
+        anybody=is_heard(session, person.id),
+        thread=thread,
+        too_many=is_too_many(session, person.id),
+        ways=tuple((each.about, each.name) for each in found),
     )
 
 
@@ -82,8 +90,20 @@ def _words_talk(facts: ContactFacts) -> Talk:
         text = _(
             "请写下想说的事，{limit} 字以内。你这里暂时还没有负责的同事，我会先保存下来，由系统的工作人员查看。"
         ).format(limit=MAX_WORDS)
+    about = facts.ways[0][0] if facts.ways else ""
+    if len(facts.ways) > 1:
+        about = yield Ask(
+            "about",
+            _("想说的事和哪一个有关？选一个，我好转给负责的同事。"),
+            tuple(Choice(key, name or _family_label(key)) for key, name in facts.ways),
+        )
     words = yield Ask("words", text, check=free_words(MAX_WORDS), told=True)
-    return Contact(words, facts.thread)
+    return Contact(words, facts.thread, about=about)
+
+
+def _family_label(key: str) -> str:
+    """Somebody served, by a mark that every platform may carry."""
+    return _("家里的事（档案 {mark}）").format(mark=key[-6:].upper())
 
 
 def _contact(session: Session, person: Person, command: Contact) -> Reply | Further:
@@ -93,7 +113,7 @@ def _contact(session: Session, person: Person, command: Contact) -> Reply | Furt
     if not command.words:
         return _too_many(session, person, _("先不用再写了。"))
     try:
-        row, receivers = write(session, person.id, command.words, command.thread)
+        row, receivers = write(session, person.id, command.words, command.thread, command.about)
     except ContactError:
         return _too_many(session, person, _("这一条没有转，也没有保存。"))
     said = (

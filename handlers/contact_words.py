@@ -12,6 +12,7 @@ from handlers.here import here
 from handlers.message import Link, Option, Reply, Written
 from models.alert import Alert
 from models.contact import ContactMessage, may_read, read_words, words_of
+from models.contact_routes import SERVED, concerns
 from models.database import now_of
 from models.page import issue_page
 from models.person import Person, address_form
@@ -60,9 +61,12 @@ def who(session: Session, person_id: str) -> str:
 
 
 def number(session: Session, person_id: str) -> str:
-    """The asker by volunteer number alone, which every platform may carry."""
+    """The asker by volunteer number alone, or as the family of a case, which every platform may carry."""
     registered = volunteer_of(session, person_id)
-    return _("志愿者 {number}").format(number=registered.number) if registered else _("还没有注册的人")
+    if registered:
+        return _("志愿者 {number}").format(number=registered.number)
+    served = next((each.about for each in concerns(session, person_id) if each.about.startswith(SERVED)), "")
+    return _("本人或家里人（档案 {mark}）").format(mark=served[-6:].upper()) if served else _("还没有注册的人")
 
 
 def age(session: Session, row: ContactMessage | Alert) -> str:

@@ -137,20 +137,22 @@ def _called(session: Session, person: Person, somebody: Beneficiary) -> str:
 def _home(session: Session, person: Person) -> tuple[Option, ...]:
     found: list[Option] = []
     about = family_doors.mine(session, person.id)
-    for _door, somebody in about:
+    for door, somebody in about:
         stint = lead_of(session, somebody.id) or lead_of(session, somebody.id, AGREEING)
         whose = _called(session, person, somebody) + " " if len(about) > 1 else ""
-        facts = SayFacts(served=somebody.id, stint=stint.id if stint else "")
-        labels = [(choice.value, whose + choice.label) for choice in _choices(stint)]
+        confirms = family_doors.may_confirm(session, door, somebody, person.id)
+        facts = SayFacts(served=somebody.id, stint=stint.id if stint else "", confirms=confirms)
+        labels = [(choice.value, whose + choice.label) for choice in _choices(stint, confirms=confirms)]
         found += asked(session, person.id, SAY.name, "what", facts, labels)
     return (*found, Option("m:contact", _("联系专员")))
 
 
 class SayFacts(BaseModel):
-    """About whom, and which pairing."""
+    """About whom, and which pairing. `confirms` = this phone may say yes to a volunteer (not a minor's own)."""
 
     served: str = ""
     stint: str = ""
+    confirms: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +164,9 @@ class Say:
     what: str
 
 
-def _choices(stint: Stint | None) -> tuple[Choice, ...]:
+def _choices(stint: Stint | None, *, confirms: bool) -> tuple[Choice, ...]:
     found: list[Choice] = []
-    if stint is not None and stint.family_at is None:
+    if stint is not None and stint.family_at is None and confirms:
         found.append(Choice("confirm", _("同意这位志愿者")))
     if stint is not None and stint.state == OPEN:
         found += [Choice("good", _("挺好")), Choice("so_so", _("一般")), Choice("change", _("想换人"))]
@@ -173,9 +175,9 @@ def _choices(stint: Stint | None) -> tuple[Choice, ...]:
     return (*found, Choice("looks", _("谁看过地址")), Choice("leave", _("退出这个账号")))
 
 
-def _every() -> tuple[Choice, ...]:
+def _every(*, confirms: bool) -> tuple[Choice, ...]:
     return (
-        Choice("confirm", _("同意这位志愿者")),
+        *((Choice("confirm", _("同意这位志愿者")),) if confirms else ()),
         Choice("good", _("挺好")),
         Choice("so_so", _("一般")),
         Choice("change", _("想换人")),
@@ -192,7 +194,7 @@ def _say_facts(session: Session, person: Person) -> SayFacts:
 def _say_talk(facts: SayFacts) -> Talk:
     if not facts.served:
         return None
-    what = yield Ask("what", _("想说什么？"), choices=_every())
+    what = yield Ask("what", _("想说什么？"), choices=_every(confirms=facts.confirms))
     if what in ("object", "leave"):
         text = (
             _("确定不想结对了吗？不用说原因。志愿者不会再来，专员会联系您。")

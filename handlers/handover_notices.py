@@ -11,15 +11,17 @@ from handlers.days import with_weekday
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.relay_ways import HANDOVER, RelayFacts
-from handlers.served_words import by_name, reason, responsible, server
-from models import relaying_lists
+from handlers.served_words import by_name, reason, relay_reason, responsible, server, volunteer
+from models import relaying_lists, silence
 from models.beneficiary import may_see
 from models.institution import Institution
-from models.pairing import LEAD, OPEN, Stint
-from models.person import Person, local_now
+from models.pairing import AGREEING, LEAD, OPEN, Stint
+from models.person import Person, local_now, survivor
 from models.relay import CANCELLED, STANDING, Relay
 from models.relaying_lists import Handing
 from models.served import Served, is_gone, served_of
+from models.silence import Silence
+from models.stints import lead_of_institution
 
 
 def _list_option() -> Option:
@@ -39,7 +41,9 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
     first, count = relaying_lists.told_together(session, person.id, row)
     if first != row.id:
         return None
-    day, why, who = with_weekday(row.last_day), reason(row.reason), responsible(session, person, found)
+    day, why, who = with_weekday(row.last_day), relay_reason(row), responsible(session, person, found)
+    if row.undecided:
+        return _silent(session, person, found, count)
     if count > 1:
         said = _("有 {count} 个结对要交接（{why}），最早的最后一天：{day}。过了最后一天还没有人接，就由负责人照看。")
         return Reply(said.format(count=count, why=why, day=day) + _asks(row), (_list_option(),))
@@ -55,6 +59,40 @@ def _relay(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
     return Reply("\n".join(lines), (*options, _list_option()))
 
 
+def _silent(session: Session, person: Person, found: Handing, count: int) -> Reply:
+    """Somebody who serves was silent: nothing ends by itself, and it is decided by whoever answers for it."""
+    row, day = found.relay, with_weekday(found.relay.last_day)
+    what = _(
+        "请先联系志愿者，再决定：志愿者还能继续，选“取消交接”；不能继续，找接的人，或者定最后一天。"
+        "没有决定以前，结对不会自己结束；到 {day}还没有决定，会再提醒你。"
+    ).format(day=day)
+    if count > 1:
+        told = _("{volunteer}很久没有回音：问候了两次，都没有答复。有 {count} 个结对要你决定。")
+        said = told.format(volunteer=server(session, found.stint), count=count)
+        return Reply(f"{said}\n{what}", (_list_option(),))
+    told = _("{volunteer}很久没有回音：问候了两次，都没有答复。和{who}的结对要你决定。")
+    said = told.format(volunteer=server(session, found.stint), who=by_name(session, person, found.somebody))
+    lines = [said, what, _("负责人：{who}").format(who=responsible(session, person, found))]
+    facts = RelayFacts(relay=row.id, today=local_now(session, person).date().isoformat())
+    options = asked(session, person.id, HANDOVER, "what", facts, [("open", _("打开看"))])
+    return Reply("\n".join(lines), (*options, _list_option()))
+
+
+def _silence_over(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """Somebody who was silent is there again; what is to be decided is decided still. None once it is."""
+    row = session.get(Silence, str(params["silence"]))
+    found = [relaying_lists.standing(session, each.id) for each in silence.relays(session, row)] if row else []
+    mine = [each for each in found if each is not None and may_see(session, person.id, each.somebody.county)]
+    if row is None or not mine:
+        return None
+    called = volunteer(session, survivor(session, row.person_id).id)
+    if row.ended_why == silence.PHONE:
+        said = _("{volunteer}已经在电话里问到了。有 {count} 个结对还等你决定：能继续就取消交接，不能继续就找接的人。")
+    else:
+        said = _("{volunteer}有消息了。有 {count} 个结对还等你决定：能继续就取消交接，不能继续就找接的人。")
+    return Reply(said.format(volunteer=called, count=len(mine)), (_list_option(),))
+
+
 def _after_last_day(found: Handing) -> str:
     """Nobody keeps an institution: its pairing ends."""
     if isinstance(found.somebody, Institution):
@@ -64,6 +102,18 @@ def _after_last_day(found: Handing) -> str:
 
 def _asks(row: Relay) -> str:
     return "\n" + _("正在问志愿者要不要再续一期。") if row.reason == "term" else ""
+
+
+def _institution_left(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """A team's last day with an institution is over, and none follows. None once one serves it, or is being agreed."""
+    found = _stint(session, person, str(params["stint"]))
+    stint, somebody = found if found is not None else (None, None)
+    if stint is None or not isinstance(somebody, Institution):
+        return None
+    if any(lead_of_institution(session, somebody.id, state) is not None for state in (OPEN, AGREEING)):
+        return None
+    said = _("{who}现在没有团队结对了：{volunteer}的最后一天已经过了，还没有团队接。请和机构联系，再找一个团队。")
+    return Reply(said.format(who=somebody.name, volunteer=server(session, stint)), (_list_option(),))
 
 
 def _cancelled(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -138,6 +188,8 @@ def _ended(why: str) -> str:
 NOTICES = {
     "notice.relay": _relay,
     "notice.relay_cancelled": _cancelled,
+    "notice.silence_over": _silence_over,
+    "notice.institution_left": _institution_left,
     "notice.renewed": _renewed,
     "notice.willing": _willing,
     "notice.keeping": _keeping,

@@ -20,16 +20,16 @@ from handlers.message import Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
 from handlers.relay_ways import HANDOVER as HANDOVER_NAME
 from handlers.relay_ways import LeaveFacts, RelayFacts, note_option, substitute_options
-from handlers.served_words import by_name, colleague, reason, responsible, server
+from handlers.served_words import by_name, colleague, relay_reason, responsible, server
 from models import leave, relaying, relaying_lists
 from models.beneficiary import Beneficiary
 from models.institution import Institution
 from models.leave import Leave
 from models.pairing import OPEN, Stint
 from models.person import Person, local_now
-from models.relay import SEEKING
+from models.relay import SEEKING, SILENCE
 from models.relaying_lists import Handing
-from models.served import Served
+from models.served import Served, served_of
 from models.stints import StintError, keeping_of
 
 AWAY = "leave:"  # how the key of a leave begins on the list
@@ -73,13 +73,15 @@ def _due(entry: Handing | Leave) -> date:
 
 def _label(session: Session, person: Person, entry: Handing | Leave) -> str:
     if isinstance(entry, Leave):
-        about = session.get_one(Beneficiary, str(entry.stint.beneficiary_id))
+        about = served_of(session, entry.stint)
         said = _("{who}：请假到 {day}，还没有人替")
+        if isinstance(about, Institution):
+            said = _("{who}：请假到 {day}")
         return said.format(who=by_name(session, person, about), day=entry.until.isoformat())
-    said = _("{who}：{why}，到 {day}，{state}")
     row = entry.relay
+    said = _("{who}：{why}，请决定，{state}") if row.undecided else _("{who}：{why}，到 {day}，{state}")
     return said.format(
-        who=by_name(session, person, entry.somebody), why=reason(row.reason), day=row.last_day, state=_state(entry)
+        who=by_name(session, person, entry.somebody), why=relay_reason(row), day=row.last_day, state=_state(entry)
     )
 
 
@@ -100,8 +102,8 @@ def _opened(session: Session, person: Person, key: str) -> Reply:
         by_name(session, person, found.somebody),
         _("所在地：{place}").format(place=regions.place_name(found.somebody.county)),
         _("现在的志愿者：{who}").format(who=server(session, found.stint)),
-        _("原因：{why}").format(why=reason(row.reason)),
-        _("最后一天：{day}").format(day=with_weekday(row.last_day)) + _after(session, person, found),
+        _("原因：{why}").format(why=relay_reason(row)),
+        _last_day(session, person, found),
         _("现在：{state}").format(state=_state(found)),
     ]
     if found.successor is not None:
@@ -112,6 +114,14 @@ def _opened(session: Session, person: Person, key: str) -> Reply:
     if not here(session).sensitive_in_chat:
         lines.append(_("姓名不在这里显示，请到微信里看。"))
     return Reply("\n".join(lines), _buttons(session, person, found))
+
+
+def _last_day(session: Session, person: Person, found: Handing) -> str:
+    day = with_weekday(found.relay.last_day)
+    if found.relay.undecided and found.stint.state == OPEN:
+        said = _("问候了两次，志愿者都没有答复。最后一天：还没有定，结对不会自己结束；到 {day}还没有决定，会再提醒。")
+        return said.format(day=day)
+    return _("最后一天：{day}").format(day=day) + _after(session, person, found)
 
 
 def _after(session: Session, person: Person, found: Handing) -> str:
@@ -141,14 +151,16 @@ def _buttons(session: Session, person: Person, found: Handing) -> tuple[Option, 
 
 
 def _choices(found: Handing) -> tuple[Choice, ...]:
-    day, given, off = _all_choices()
+    last, day, given, off = _all_choices()
     if found.stint.state != OPEN:
         return ()
-    return (day, *((given,) if found.relay.taken_at else ()), *((off,) if found.relay.state == SEEKING else ()))
+    ends = (last,) if found.relay.undecided else ()
+    return (*ends, day, *((given,) if found.relay.taken_at else ()), *((off,) if found.relay.state == SEEKING else ()))
 
 
 def _all_choices() -> tuple[Choice, ...]:
     return (
+        Choice("last", _("定最后一天"), words=(_("最后一天"),)),
         Choice("day", _("定交接日"), words=(_("改交接日"),)),
         Choice("given", _("已经交接"), words=(_("交接好了"),)),
         Choice("off", _("取消交接"), words=(_("不用交接了"),)),
@@ -157,7 +169,7 @@ def _all_choices() -> tuple[Choice, ...]:
 
 def _away(session: Session, person: Person, stint_id: str) -> Reply:
     stint, found = session.get(Stint, stint_id), leave.leave_of(session, stint_id)
-    somebody = session.get(Beneficiary, stint.beneficiary_id) if stint and stint.beneficiary_id else None
+    somebody = served_of(session, stint) if stint else None
     if stint is None or somebody is None or found is None or not _covers(session, person, somebody):
         return _not_theirs()
     lines = [
@@ -168,7 +180,8 @@ def _away(session: Session, person: Person, stint_id: str) -> Reply:
     ]
     today = local_now(session, person).date().isoformat()
     facts = LeaveFacts(stint=stint.id, until=found.until.isoformat(), today=today)
-    return Reply("\n".join(lines), (*substitute_options(session, person.id, facts), _list_option()))
+    house = isinstance(somebody, Institution)
+    return Reply("\n".join(lines), (*substitute_options(session, person.id, facts, house=house), _list_option()))
 
 
 def _covers(session: Session, person: Person, somebody: Served) -> bool:
@@ -196,7 +209,7 @@ HAND_OVERS = Dialogue("hand_overs", ListFacts, _list_facts, _list_talk, _list, r
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """`what`: "open" = look at it, "day", "given" or "off"."""
+    """`what`: "open" = look at it, "last" = its last day, "day", "given" or "off"."""
 
     relay: str
     what: str
@@ -223,6 +236,16 @@ def _do_talk(facts: RelayFacts) -> Talk:
         return Do(facts.relay, what, day)
     if what == "open":
         return Do(facts.relay, what)
+    if what == "last":
+        today = date.fromisoformat(facts.today)
+        last = yield Ask(
+            "last",
+            _("志愿者的最后一天定在哪一天？过了这一天还没有人接，就由负责人照看。例如 {example} 或“下周六”。").format(
+                example=(today + timedelta(days=14)).isoformat()
+            ),
+            check=day_within(today, relaying.LONGEST_DAYS),
+        )
+        return Do(facts.relay, what, last)
     text = {
         "given": _("确定已经交接了吗？从现在起由接的人负责，原来的结对到今天为止。"),
         "off": _("确定取消交接吗？原来的志愿者会继续，请先和对方说好。"),
@@ -239,6 +262,13 @@ def _do(session: Session, person: Person, command: Do) -> Reply:
         return _opened(session, person, command.relay)
     who = by_name(session, person, found.somebody)
     try:
+        if command.what == "last" and not found.relay.undecided:
+            return _opened(session, person, command.relay)
+        if command.what == "last" and command.day is not None:
+            relaying.begin(session, found.stint.id, SILENCE, command.day, person.id)
+            told = _("记下了，{who}的最后一天：{day}。志愿者会收到通知；请找接的人，接上以前不会没人管。")
+            options = (Option("m:unpaired", _("找接的人")), _list_option())
+            return Reply(told.format(who=who, day=with_weekday(command.day)), options)
         if command.what == "day" and command.day is not None:
             relaying.agree_day(session, command.relay, command.day, person.id)
             told = _("记下了，{who}的交接日：{day}。") + (
@@ -252,13 +282,13 @@ def _do(session: Session, person: Person, command: Do) -> Reply:
             return Reply(_("记下了，{who}已经交接，从现在起由接的人负责。").format(who=who), (_list_option(),))
         relaying_lists.cancel_for(session, command.relay, person.id)
     except StintError as error:
-        return _refused(error.reason)
+        return _refused(error.reason, command.what)
     return Reply(_("取消了，{who}的结对照旧。").format(who=who), (_list_option(),))
 
 
-def _refused(why: str) -> Reply:
+def _refused(why: str, what: str) -> Reply:
     if why == "day":
-        raise Refused("day", _("这一天已经过了，或者太远，请再写一次。"))
+        raise Refused(what, _("这一天已经过了，或者太远，请再写一次。"))
     text = {
         "waits": _("接的人还没有接受结对协议，现在不能算交接好。"),
         "paired": _("已经有人答应接，不能在这里取消：请先和接的人说好。"),

@@ -85,6 +85,7 @@ def due_parts(line: Household, zone: str) -> tuple[str, str]:
         "meeting": _("第一次见面"),
         "hand_over": _("交接"),
         "last_day": _("结对的人最后一天"),
+        "decide": _("请决定怎么办"),
         "term": _("约定到期"),
     }[line.due_what]
     day = line.due if line.due_what != "meeting" or line.meets_at is None else _day(line.meets_at, zone)
@@ -118,6 +119,8 @@ def waiting(line: Household, zone: str) -> str:
     lines = []
     if line.state == ASKED and line.asked_until is not None:
         lines.append(_("邀请等到 {day}").format(day=_day(line.asked_until, zone).isoformat()))
+    if line.silent:
+        lines.append(_("没有回音：问候了两次，志愿者都没有答复"))
     if line.state == RELAY and line.last_day is not None:
         after = _("接的人已经答应") if line.successor else _("接的人还没有找到")
         lines.append(after)
@@ -134,7 +137,8 @@ def waiting(line: Household, zone: str) -> str:
 
 def short(line: Household, name: str) -> str:
     """Somebody on one line of a list: the state, who answers today, and what comes next, as short as a button."""
-    parts = [_("{item}：{value}").format(item=name, value=state(line.state))]
+    said = _("没有回音") if line.silent else state(line.state)
+    parts = [_("{item}：{value}").format(item=name, value=said)]
     numbers = [one.number for one in line.people if one.number]
     if line.stint and numbers:
         parts.append(numbers[0])

@@ -142,7 +142,7 @@ def _next(session: Session, person: Person, run: str, seen: tuple[str, ...], don
         )
         return Reply("\n".join(lines), (back(),))
     somebody = session.get_one(Beneficiary, found.beneficiary_id)
-    left = proposed.left_of_run(session, run) - len(seen)
+    left = proposed.left_of_run(session, run, person.id) - len(seen)
     lines.append(_("还有 {count} 条建议。").format(count=left))
     lines.append(by_name(session, person, somebody))
     who = volunteer_words(session, str(found.person_id))

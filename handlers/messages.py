@@ -100,7 +100,7 @@ def _list_talk(facts: ListFacts) -> Talk:
 
 
 def _list(session: Session, person: Person, command: Show) -> Reply:
-    if not any(held.scope_kind == "region" for held in grants(session, person.id)):
+    if not any(held.scope_kind in ("region", "team") for held in grants(session, person.id)):
         text = _("“留言”是负责的同事用的，里面是等他们答复的话。你想给他们留言，回复“联系专员”。")
         return Reply(text, (Option("m:contact", _("联系专员")),))
     if command.entry:

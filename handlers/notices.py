@@ -29,6 +29,7 @@ from handlers import (
     recognition,
     relay_answers,
     roles,
+    silence,
     substitutes,
     team_relay,
     teams,
@@ -70,6 +71,7 @@ NOTICES: dict[str, Maker] = {
     **team_relay.NOTICES,
     **substitutes.NOTICES,
     **nudge.NOTICES,
+    **silence.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
 }

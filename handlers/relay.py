@@ -17,13 +17,14 @@ from handlers.here import here
 from handlers.late import asked
 from handlers.menu_words import JOINS, LEAVES, MYSELF, OTHERS
 from handlers.message import Option, Reply
+from handlers.relay_questions import HAND_OVER as HAND_OVER_NAME
 from handlers.relay_questions import Go, Leave, RelayFacts, leave_talk, relay_talk
 from handlers.relay_ways import go_on_option, note_option
 from handlers.served_words import responsible, served
 from models import leave, relaying, relaying_lists
-from models.beneficiary import Beneficiary
 from models.pairing import Stint
 from models.person import Person, local_now
+from models.served import served_of
 from models.stints import StintError
 
 SHOWN = 10  # pairings on one screen
@@ -62,6 +63,7 @@ def _prepare(session: Session, person: Person) -> RelayFacts:
     return RelayFacts(
         today=local_now(session, person).date().isoformat(),
         stints=(stints[0].id,) if len(stints) == 1 else (),
+        house=len(stints) == 1 and stints[0].institution_id is not None,
         pairings=len(stints),
         begun=len(relaying_lists.begun_of(session, person.id)),
         away=len(leave.leaves_of(session, stints)),
@@ -131,7 +133,7 @@ def _perform(session: Session, person: Person, command: Which | Picked | Leave |
 
 
 def _called(session: Session, person: Person, stint: Stint) -> str:
-    return served(session, person, session.get_one(Beneficiary, str(stint.beneficiary_id)))
+    return served(session, person, served_of(session, stint))
 
 
 def _label(session: Session, person: Person, stint: Stint) -> str:
@@ -178,7 +180,9 @@ def _picked(session: Session, person: Person, what: str, ids: tuple[str, ...]) -
     stints = _stints(session, person, ids)
     if not stints:
         return _nothing()
-    facts = _prepare(session, person).model_copy(update={"what": what, "stints": tuple(stint.id for stint in stints)})
+    house = all(stint.institution_id is not None for stint in stints)
+    told: dict[str, object] = {"what": what, "stints": tuple(stint.id for stint in stints), "house": house}
+    facts = _prepare(session, person).model_copy(update=told)
     return Further(facts, _("好的，说的是{who}。").format(who=_names(session, person, stints)))
 
 
@@ -202,6 +206,10 @@ def _leave(session: Session, person: Person, command: Leave) -> Reply:
                 raise Refused("until", _("这一天已经过了，或者太远，请再写一次。")) from None
     if not stints:
         return _nothing()
+    if all(stint.institution_id is not None for stint in stints) and told:
+        said = _("记下了，请假到 {day}。已经告诉专员，会和{who}商量这段时间怎么安排。")
+        words = said.format(day=with_weekday(command.until), who=_names(session, person, stints))
+        return Reply(words, (_contact(),))
     said = _("记下了，请假到 {day}。你好好忙，{who}不会没人管：").format(
         day=with_weekday(command.until), who=_names(session, person, stints)
     )
@@ -237,11 +245,17 @@ def _go(session: Session, person: Person, command: Go) -> Reply:
     lines = [_("记下了。谢谢你一直陪着{who}。").format(who=names)]
     lines.append(_("负责找接的人：{specialist}。").format(specialist=specialist))
     last = max(row.last_day for _stint, row in begun)
-    lines.append(
-        _("到 {day}（含当天）还是你；之后由{specialist}照看，直到有人接上，{who}不会没人管。").format(
-            day=last.isoformat(), specialist=specialist, who=names
+    people = [stint for stint, _row in begun if stint.institution_id is None]
+    houses = [stint for stint, _row in begun if stint.institution_id is not None]
+    if people:
+        lines.append(
+            _("到 {day}（含当天）还是你；之后由{specialist}照看，直到有人接上，{who}不会没人管。").format(
+                day=last.isoformat(), specialist=specialist, who=_names(session, person, people)
+            )
         )
-    )
+    if houses:
+        said = _("到 {day}（含当天）还是你们团队；到那天还没有团队接，和{who}的结对就结束，专员会和机构商量。")
+        lines.append(said.format(day=last.isoformat(), who=_names(session, person, houses)))
     if last < command.last_day:
         lines.append(_("这是以前定的日子，还按它算。要改晚，先选“我又能继续了”，再重新说一次。"))
     lines.append(_("有人答应接，会马上告诉你。改了主意，随时回复“我又能继续了”。"))
@@ -305,7 +319,7 @@ def _labelled(session: Session, person: Person, each: relaying_lists.Handing, co
     return (Option(options[0].id, label),)
 
 
-HAND_OVER = Dialogue("hand_over", RelayFacts, _prepare, _talk, _perform)
+HAND_OVER = Dialogue(HAND_OVER_NAME, RelayFacts, _prepare, _talk, _perform)
 
 
 def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer]] | None:

@@ -14,6 +14,7 @@ from handlers.relay_ways import ask_notes
 from models import relaying
 from models.substituting import LONGEST_DAYS
 
+HAND_OVER = "hand_over"  # the dialogue (handlers/relay.py)
 OPEN_DAYS = 60  # 还没定: the last day is taken to be so far ahead
 _REASONS = {"graduation": "graduation", "moved": "moved", "stopped": "stopped", "other": "stopped"}
 
@@ -21,10 +22,11 @@ _REASONS = {"graduation": "graduation", "moved": "moved", "stopped": "stopped", 
 class RelayFacts(BaseModel):
     """`stints` = whose turn it is to be decided about, `ids` = those on the screen to choose from; `pairings`, `begun`
     relays, `away` (leaves) and `notes` count what the person has. `what` was said before. `today` is the person's own
-    day (ISO)."""
+    day (ISO). `house` = it is about institutions alone, where nobody stands in."""
 
     today: str = "2000-01-01"
     what: str = ""
+    house: bool = False
     ids: tuple[str, ...] = ()
     stints: tuple[str, ...] = ()
     pairings: int = 0
@@ -72,7 +74,10 @@ def leave_talk(facts: RelayFacts, stints: tuple[str, ...], _what: str) -> Talk:
     lines = [_("请核对："), _("请假到 {day}，含当天。").format(day=with_weekday(day))]
     if facts.pairings > 1:
         lines.append(_("结对：{value}").format(value=_how_many(stints, facts.pairings)))
-    lines.append(_("专员会找人替你；结对还是你的，到期你再接着来。"))
+    if facts.house:
+        lines.append(_("专员会和机构商量这段时间怎么安排；结对还是你们的，到期再接着去。"))
+    else:
+        lines.append(_("专员会找人替你；结对还是你的，到期你再接着来。"))
     sure = yield Ask(
         "confirm",
         "\n".join(lines),
@@ -105,7 +110,10 @@ def relay_talk(facts: RelayFacts, stints: tuple[str, ...], what: str) -> Talk:
         lines.append(_("结对：{value}").format(value=_how_many(stints, facts.pairings)))
     lines.append(_("给接的人的留言：{value}").format(value=_size(note)))
     lines.append(_("只给专员的话：{value}").format(value=_size(private)))
-    lines.append(_("提交以后，专员就开始找接的人；接上以前不会没人管。"))
+    if facts.house:
+        lines.append(_("提交以后，专员就开始找接的团队。"))
+    else:
+        lines.append(_("提交以后，专员就开始找接的人；接上以前不会没人管。"))
     sure = yield Ask(
         "confirm",
         "\n".join(lines),

@@ -48,9 +48,13 @@ def going_on() -> Choice:
     return Choice("yes", _("我又能继续了"), words=(_("我还能继续"), _("继续"), _("不交接了")))
 
 
-def substitute_options(session: Session, person_id: str, facts: LeaveFacts) -> tuple[Option, ...]:
-    """The buttons below a leave."""
+def substitute_options(
+    session: Session, person_id: str, facts: LeaveFacts, *, house: bool = False
+) -> tuple[Option, ...]:
+    """The buttons below a leave. Nobody stands in with an institution (`house`): whoever answers for it sees to it."""
     labels = [(choice.value, choice.label) for choice in substitute_choices()]
+    if house:
+        labels = [("none", _("已经安排好"))]
     return asked(session, person_id, SUBSTITUTE, "what", facts, labels)
 
 

@@ -37,19 +37,22 @@ def _granted(session: Session, row: RoleGrant) -> Reply:
         if not here(session).sensitive_in_chat:
             lines.append(_("在 Telegram 里不显示别人写的话，要点链接在网页上看；处理求助请用微信。"))
     if row.scope_kind == "team":
-        lines.append(_("团队的队员，随时回复“团队”查看；加队员、移出队员也在那里。"))
+        lines.append(
+            _("队员用“联系专员”写的话会先转到这里，请尽快答复；随时回复“留言”就能看到。")
+            + _("团队的队员，随时回复“团队”查看；加队员、移出队员也在那里。")
+        )
     lines.append(_("你看到的都是别人的隐私，请不要转发。不是你要的职责，请回复“联系专员”。"))
     options = {
         "region": (Option("m:messages", _("留言")), Option("m:guardian_record", _("登记监护人书面同意"))),
-        "team": (Option("m:teams", _("团队")),),
+        "team": (Option("m:teams", _("团队")), Option("m:messages", _("留言"))),
     }
     return Reply("\n".join(lines), options.get(row.scope_kind, ()))
 
 
 def _ended(session: Session, row: RoleGrant) -> Reply:
     text = _("你的职责已经结束：{role}，{scope}。还没答复的留言和求助会转给现在负责的同事，谢谢你。")
-    if row.scope_kind == "team":  # to whom nobody writes as such
-        text = _("你的职责已经结束：{role}，{scope}。谢谢你！")
+    if row.scope_kind == "team":
+        text = _("你的职责已经结束：{role}，{scope}。还没答复的留言会转给现在负责的同事，谢谢你！")
     return Reply(text.format(role=role(row), scope=scope(session, row)))
 
 

@@ -18,6 +18,7 @@ from models.called import called_by
 from models.institution import Institution
 from models.pairing import Stint
 from models.person import Person, address_form
+from models.relay import Relay
 from models.relaying_lists import Handing, responsible_for
 from models.served import Served, servers
 
@@ -90,6 +91,11 @@ def reason(why: str) -> str:
         "specialist": _("专员安排"),
         "gone": _("已经离开"),
     }.get(why, why)
+
+
+def relay_reason(row: Relay) -> str:
+    """The same of one that stands: somebody whom a door still reaches only said nothing."""
+    return _("没有回音") if row.undecided else reason(row.reason)
 
 
 def day_of(iso: str) -> date | None:

@@ -17,12 +17,14 @@ from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.relay_ways import SUBSTITUTE as SUBSTITUTE_NAME
 from handlers.relay_ways import LeaveFacts, substitute_choices, substitute_options
-from handlers.served_words import by_name, day_of, served, volunteer
+from handlers.served_words import by_name, day_of, served, server, volunteer
 from models import leave, substituting
 from models.beneficiary import GONE, Beneficiary, may_see
+from models.institution import Institution
 from models.offering import OfferError
 from models.pairing import AGREEING, ENDED, OPEN, SUBSTITUTE, Stint
 from models.person import Person, family, local_now
+from models.served import decides, is_gone, served_of
 from models.stints import StintError
 from models.volunteer import by_number
 
@@ -83,7 +85,10 @@ def _find(session: Session, person: Person, command: Find) -> Reply:
             done = leave.settle(session, command.stint, person.id)
         except StintError:
             return _not_theirs()
-        text = _("好的，这次请假不用替补了。") if done else _("这次请假已经办好了，或者已经过了。")
+        stint = session.get(Stint, command.stint)
+        house = stint is not None and stint.institution_id is not None
+        settled = _("好的，记下了，已经安排好。") if house else _("好的，这次请假不用替补了。")
+        text = settled if done else _("这次请假已经办好了，或者已经过了。")
         return Reply(text, (_list_option(),))
     found = by_number(session, command.number)
     if found is None:
@@ -185,18 +190,21 @@ def _about(session: Session, stint_id: str) -> tuple[Stint, Beneficiary] | None:
 
 def _leave(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """To whoever answers for the county: a volunteer is away. None once somebody stands in, or it is over."""
-    found, standing = _about(session, str(params["stint"])), leave.leave_of(session, str(params["stint"]))
-    if found is None or standing is None or standing.until.isoformat() != params["until"]:
+    stint, standing = session.get(Stint, str(params["stint"])), leave.leave_of(session, str(params["stint"]))
+    if stint is None or standing is None or standing.until.isoformat() != params["until"]:
         return None
-    stint, somebody = found
-    if not may_see(session, person.id, somebody.county):
+    somebody = served_of(session, stint)
+    if is_gone(somebody) or not decides(session, person.id, stint):
         return None
+    house = isinstance(somebody, Institution)
     said = _("{volunteer}请假到 {day}，要找人替一阵，照看{who}。结对不变，到期接着来。")
-    called, day = volunteer(session, stint.person_id), with_weekday(standing.until)
+    if house:
+        said = _("{volunteer}请假到 {day}，这段时间团队去不了{who}，请和机构商量怎么安排。结对不变，到期接着来。")
+    called, day = server(session, stint), with_weekday(standing.until)
     text = said.format(volunteer=called, day=day, who=by_name(session, person, somebody))
     today = local_now(session, person).date().isoformat()
     facts = LeaveFacts(stint=stint.id, until=standing.until.isoformat(), today=today)
-    return Reply(text, (*substitute_options(session, person.id, facts), _list_option()))
+    return Reply(text, (*substitute_options(session, person.id, facts, house=house), _list_option()))
 
 
 def _asked(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

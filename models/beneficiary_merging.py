@@ -222,7 +222,7 @@ def _merge(
         for row in session.execute(select(table).where(table.c.beneficiary_id == gone.id, open_one)).all():
             changes.set(table, row, beneficiary_id=kept.id)
     _move_offers(session, changes, kept.id, gone.id, now)
-    _move_consents(session, changes, kept.id, gone.id)
+    _move_consents(session, changes, kept.id, gone.id, now)
     _move_keepings(session, changes, kept.id, gone.id, now)
     _move_doors(session, changes, kept.id, gone.id, now)
     if gone.person_id is not None and kept.person_id is None:
@@ -255,16 +255,39 @@ def _move_offers(session: Session, changes: _Changes, kept: str, gone: str, now:
             changes.set(_O, row, beneficiary_id=kept)
 
 
-def _move_consents(session: Session, changes: _Changes, kept: str, gone: str) -> None:
-    """What was agreed to twice stands where it counts now; the other yes stays beside it, and so does one that was
-    given before the family took the same back."""
+def _move_consents(session: Session, changes: _Changes, kept: str, gone: str, now: datetime) -> None:
+    """What was agreed to twice stands where it counts now; the other yes stays beside it. Neither row's yes outlives
+    what the family took back later, whichever row said so: of pairing what is asked ends with it."""
     standing = _C.c.withdrawn_at.is_(None)
+    _take_back(session, changes, kept, gone, now)
     taken = select(_C.c.kind, func.max(_C.c.withdrawn_at)).where(_C.c.beneficiary_id == kept, ~standing)
     last = dict(session.execute(taken.group_by(_C.c.kind)).all())
     given = set(session.execute(select(_C.c.kind).where(_C.c.beneficiary_id == kept, standing)).scalars())
     for row in session.execute(select(_C).where(_C.c.beneficiary_id == gone, standing)).all():
         if row.kind not in given and (row.kind not in last or last[row.kind] < row.given_at):
             changes.set(_C, row, beneficiary_id=kept)
+
+
+def _take_back(session: Session, changes: _Changes, kept: str, gone: str, now: datetime) -> None:
+    """A yes of the row that stays ends where the other one's last word on it is a later no."""
+    query = select(_C).where(_C.c.beneficiary_id == gone).order_by(_C.c.withdrawn_at.is_(None), _C.c.withdrawn_at)
+    last = {row.kind: row for row in session.execute(query)}  # a standing one comes last
+    given = select(_C).where(_C.c.beneficiary_id == kept, _C.c.withdrawn_at.is_(None))
+    for row in session.execute(given).all():
+        word = last.get(row.kind)
+        if word is None or word.withdrawn_at is None or word.withdrawn_at <= row.given_at:
+            continue
+        changes.set(_C, row, withdrawn_at=word.withdrawn_at, withdrawn_by=word.withdrawn_by)
+        if row.kind == family_consent.PAIRING:
+            asked = select(_O).where(_O.c.beneficiary_id == kept, _O.c.state.in_(offer.ANSWERABLE))
+            for one in session.execute(asked).all():
+                changes.set(_O, one, state=offer.WITHDRAWN, answered_at=now)
+
+
+def _given_anew(session: Session, row: Any) -> bool:
+    """Whether the family has agreed to the same once more."""
+    same = and_(_C.c.beneficiary_id == row.beneficiary_id, _C.c.kind == row.kind, _C.c.withdrawn_at.is_(None))
+    return session.execute(select(_C.c.id).where(same, _C.c.id != row.id)).first() is not None
 
 
 def _move_keepings(session: Session, changes: _Changes, kept: str, gone: str, now: datetime) -> None:
@@ -364,6 +387,8 @@ def _later(session: Session, merge: BeneficiaryMerge) -> tuple[str, ...]:
             moved[name].append(row_id)
         if name == _K.name and "until" in told and _is_kept(session, row):
             found.append("keeping")
+        if name == _C.name and "withdrawn_at" in told and _given_anew(session, row):
+            found.append("consent")
     kept = session.get_one(Beneficiary, merge.kept_id)
     if kept.merged_into is not None:
         found.append("merge")

@@ -10,6 +10,7 @@ from sqlmodel import Field, Session, SQLModel, col, func, select
 
 from config.catalogue import rules
 from models import audit
+from models.contact_routes import Concern, Firsts, concerns, receivers
 from models.database import now_of
 from models.ids import new_id
 from models.outbox import enqueue, journeys, withdraw_unsent
@@ -27,7 +28,9 @@ TAKEN_BACK = "contact.taken_back"  # in the audit trail, too
 class ContactMessage(SQLModel, table=True):
     """One message of a thread (`thread` = id of its first one) between `asker_id` and who answers.
 
-    `author_id` is who wrote it; `answered_at` completes an asker's message once somebody answered it.
+    `about` = the team or the served person that it is about, by which it goes to their specialist first
+    (models/contact_routes.py). `author_id` is who wrote it; `answered_at` completes an asker's message once somebody
+    answered it.
     """
 
     __tablename__ = "contact_message"
@@ -40,6 +43,7 @@ class ContactMessage(SQLModel, table=True):
     words_sealed: bytes | None
     at: datetime
     answered_at: datetime | None = None
+    about: str | None = None
 
 
 sealed_columns("contact_message", "id", "words_sealed")
@@ -126,12 +130,16 @@ def reachable_grants(session: Session) -> list[RoleGrant]:
     return list(session.exec(query))
 
 
-def write(session: Session, asker_id: str, words: str, thread: str = "") -> tuple[ContactMessage, int]:
-    """Keep what somebody wrote and pass it on; returns the row and how many people it goes to. Raises
-    ContactError("too_many"); nothing is kept then."""
+def write(session: Session, asker_id: str, words: str, thread: str = "", about: str = "") -> tuple[ContactMessage, int]:
+    """Keep what somebody wrote and pass it on; returns the row and how many people it goes to. What goes on with a
+    thread is about what that is about. Raises ContactError("too_many"); nothing is kept then."""
     if is_too_many(session, asker_id):
         raise ContactError("too_many")
-    row = _keep(session, thread, asker_id, asker_id, words, county_of(session, asker_id))
+    first = session.get(ContactMessage, thread) if thread else None
+    kept = first.about if first is not None else about
+    if kept not in {each.about for each in concerns(session, asker_id)}:
+        kept = None
+    row = _keep(session, thread, asker_id, asker_id, words, county_of(session, asker_id), kept)
     receivers = receivers_of(session, row)
     for receiver in receivers:
         key = f"contact:{row.id}:{receiver}"
@@ -151,10 +159,40 @@ def is_too_many(session: Session, asker_id: str) -> bool:
 
 
 def receivers_of(session: Session, row: ContactMessage) -> list[str]:
-    """Who is to hear of an asker's message now: within a thread whoever answered there, as long as a role of theirs
-    covers the asker's county and they can be reached; else whoever answers for the asker."""
-    answered = _answered_by(session, row.thread, row.asker_id) if row.thread != row.id else []
-    return answered or answers_for(session, row.asker_id)
+    """Who is to hear of an asker's message now: within a thread whoever answered there, as long as they may and can be
+    reached; else the specialist of what it is about (models/contact_routes.py), and where they are silent the county's
+    people too; else whoever answers for the asker."""
+    held = reachable_grants(session)
+    first = Firsts(session, [(row.asker_id, row.about)], held).of(row.asker_id, row.about)
+    answered = _answered_by(session, row) if row.thread != row.id else []
+    county = steps(held, county_of(session, row.asker_id), but=row.asker_id)
+    return receivers(answered or first, county, late=bool(first) and is_late(session, row.at))
+
+
+def is_late(session: Session, at: datetime) -> bool:
+    """Whether a message has waited so long that others hear of it too (rules.toml, messages.contact_silent_hours)."""
+    return at <= now_of(session) - timedelta(hours=rules().messages.contact_silent_hours)
+
+
+def is_heard(session: Session, asker_id: str) -> bool:
+    """Whether anybody can be reached who would hear of what this person writes."""
+    if answers_for(session, asker_id):
+        return True
+    about = [(asker_id, each.about) for each in concerns(session, asker_id)]
+    firsts = Firsts(session, about, reachable_grants(session))
+    return any(firsts.of(*each) for each in about)
+
+
+def ways(session: Session, asker_id: str) -> list[Concern]:
+    """Of what somebody may write about, those between which they have to choose: one for each of those
+    who would hear of it."""
+    found = concerns(session, asker_id)
+    held = reachable_grants(session)
+    firsts = Firsts(session, [(asker_id, each.about) for each in found], held)
+    kept: dict[frozenset[str], Concern] = {}
+    for each in found:
+        kept.setdefault(firsts.of(asker_id, each.about), each)
+    return list(kept.values())
 
 
 def take_back(session: Session, message_id: str, by: str) -> bool:
@@ -167,7 +205,7 @@ def take_back(session: Session, message_id: str, by: str) -> bool:
         raise ContactError("answered")
     if audit.noted(session, READ, row.id):
         raise ContactError("read")
-    row.words_sealed = row.county = None
+    row.words_sealed = row.county = row.about = None
     session.add(row)
     session.flush()
     audit.note(session, by, TAKEN_BACK, row.id)
@@ -197,12 +235,12 @@ def _notices(row: ContactMessage) -> tuple[str, str]:
     return "notice.contact", f"contact:{row.id}:"
 
 
-def _answered_by(session: Session, thread: str, asker_id: str) -> list[str]:
+def _answered_by(session: Session, row: ContactMessage) -> list[str]:
     query = select(ContactMessage.author_id).where(
-        ContactMessage.thread == thread, col(ContactMessage.by_asker).is_(False)
+        ContactMessage.thread == row.thread, col(ContactMessage.by_asker).is_(False)
     )
     authors = sorted(set(session.exec(query)))
-    return [each for each in authors if may_deal(session, asker_id, each) and doors(session, each)]
+    return [each for each in authors if may_answer(session, row, each) and doors(session, each)]
 
 
 def answer(session: Session, message_id: str, by: str, words: str, *, for_nobody: bool = False) -> ContactMessage:
@@ -216,7 +254,7 @@ def answer(session: Session, message_id: str, by: str, words: str, *, for_nobody
         raise ContactError("gone")
     if not may_answer(session, asked, by) and not (for_nobody and _stands_in(session, asked, by)):
         raise ContactError("not_yours")
-    row = _keep(session, asked.thread, asked.asker_id, by, words, asked.county)
+    row = _keep(session, asked.thread, asked.asker_id, by, words, asked.county, asked.about)
     now = now_of(session)
     for each in before:
         if each.answered_at is None:
@@ -242,13 +280,16 @@ def _locked_until(session: Session, asked: ContactMessage) -> list[ContactMessag
 
 
 def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
-    """Whether it is this person's to answer, as `may_deal`; having answered in the thread before gives no right."""
-    return may_deal(session, asked.asker_id, by)
+    """Whether it is this person's to answer: as `may_deal`, and what is about a team is its specialists' as long as the
+    asker belongs to it; having answered in the thread before gives no right."""
+    if may_deal(session, asked.asker_id, by):
+        return True
+    return by in Firsts(session, [(asked.asker_id, asked.about)], ()).of(asked.asker_id, asked.about)
 
 
 def _stands_in(session: Session, asked: ContactMessage, by: str) -> bool:
     organises = any(held.role == "organiser" and held.scope_kind == "region" for held in grants(session, by))
-    return by != asked.asker_id and organises and not answers_for(session, asked.asker_id)
+    return by != asked.asker_id and organises and not receivers_of(session, asked)
 
 
 def may_read(session: Session, row: ContactMessage, reader: str) -> bool:
@@ -314,13 +355,19 @@ def forget_words(session: Session, asker_id: str) -> None:
     query = select(ContactMessage).where(ContactMessage.asker_id == asker_id)
     query = query.order_by(col(ContactMessage.at), ContactMessage.id).with_for_update()
     for row in session.exec(query.execution_options(populate_existing=True)).all():
-        row.words_sealed = row.county = None
+        row.words_sealed = row.county = row.about = None
         session.add(row)
     session.flush()
 
 
 def _keep(
-    session: Session, thread: str, asker_id: str, author_id: str, words: str, county: str | None
+    session: Session,
+    thread: str,
+    asker_id: str,
+    author_id: str,
+    words: str,
+    county: str | None,
+    about: str | None = None,
 ) -> ContactMessage:
     key = new_id()
     row = ContactMessage(
@@ -330,6 +377,7 @@ def _keep(
         author_id=author_id,
         by_asker=asker_id == author_id,
         county=county,
+        about=about,
         words_sealed=seal(session, "contact_message.words_sealed", key, words),
         at=now_of(session),
     )

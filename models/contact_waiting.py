@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from models.contact import ContactMessage, reachable_grants, steps, unanswered
+from models.contact import ContactMessage, is_late, reachable_grants, steps, unanswered
+from models.contact_routes import Firsts, receivers
 from models.role import RoleGrant, grants, reaches
 from models.volunteer import counting
 from models.wards import Ward, first_wards
@@ -13,28 +15,36 @@ from models.wards import Ward, first_wards
 def waiting_for(session: Session, person_id: str) -> list[str]:
     """The ids of the messages that wait for this person's answer, the oldest first: those that
     `models.contact.receivers_of` names them for."""
-    mine = [held for held in grants(session, person_id) if held.scope_kind == "region"]
+    mine = [held for held in grants(session, person_id) if held.scope_kind in ("region", "team")]
     if not mine:
         return []
     message, counties = ContactMessage, counting().subquery()
+    told = (message.id, message.thread, message.asker_id, message.about, message.at)
     query = (
-        select(message.id, message.thread, message.asker_id, counties.c.county)
+        sql_select(*(col(each) for each in told), counties.c.county)
         .outerjoin(counties, counties.c.person_id == message.asker_id)
-        .where(*unanswered(), message.asker_id != person_id)
+        .where(*unanswered(), col(message.asker_id) != person_id)
         .order_by(col(message.at), col(message.id))
     )
-    read = session.exec(query).all()
-    wards = first_wards(session, [asker for _id, _thread, asker, county in read if county is None])
-    rows = [(key, thread, asker, county or _of(wards.get(asker))) for key, thread, asker, county in read]
-    covered = {county: any(reaches(held, county) for held in mine) for _id, _thread, _asker, county in rows}
-    people, answered = _Responsible(reachable_grants(session)), _answered(session)
-    found = []
-    for key, thread, asker, county in rows:
-        if not covered[county]:
+    read = session.execute(query).all()
+    wards = first_wards(session, [row.asker_id for row in read if row.county is None])
+    held = reachable_grants(session)
+    firsts = Firsts(session, [(row.asker_id, row.about) for row in read], held)
+    people, answered, found = _Responsible(held), _answered(session), []
+    covered: dict[str | None, bool] = {}
+    for row in read:
+        asker, county = row.asker_id, row.county or _of(wards.get(row.asker_id))
+        first = firsts.of(asker, row.about)
+        if county not in covered:
+            covered[county] = any(reaches(grant, county) for grant in mine)
+        if not covered[county] and person_id not in first:
             continue
-        there = answered.get(thread, set()) & people.holders(county) - {asker} if thread != key else set()
-        if person_id in (there or people.first(county, asker)):
-            found.append(key)
+        there: frozenset[str] = frozenset()
+        if row.thread != row.id:
+            there = (people.holders(county) | first).intersection(answered.get(row.thread, ())) - {asker}
+        late = bool(first) and is_late(session, row.at)
+        if person_id in receivers(there or first, people.steps(county, asker), late=late):
+            found.append(row.id)
     return found
 
 
@@ -48,7 +58,7 @@ class _Responsible:
     def __init__(self, held: list[RoleGrant]) -> None:
         self._held = held
         self._holders: dict[str | None, frozenset[str]] = {}
-        self._first: dict[tuple[str | None, str], frozenset[str]] = {}
+        self._steps: dict[tuple[str | None, str], list[list[str]]] = {}
 
     def holders(self, county: str | None) -> frozenset[str]:
         """Whoever holds a role that covers the county and can be reached."""
@@ -56,13 +66,12 @@ class _Responsible:
             self._holders[county] = frozenset(held.person_id for held in self._held if reaches(held, county))
         return self._holders[county]
 
-    def first(self, county: str | None, asker: str) -> frozenset[str]:
-        """As `models.contact.reachable`, for this asker; nobody answers to oneself."""
+    def steps(self, county: str | None, asker: str) -> list[list[str]]:
+        """As `models.contact.steps`, for this asker; nobody answers to oneself."""
         but = asker if asker in self.holders(county) else ""
-        if (county, but) not in self._first:
-            step = next(iter(steps(self._held, county, but=but)), [])
-            self._first[county, but] = frozenset(step)
-        return self._first[county, but]
+        if (county, but) not in self._steps:
+            self._steps[county, but] = steps(self._held, county, but=but)
+        return self._steps[county, but]
 
 
 def _answered(session: Session) -> dict[str, set[str]]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Literal
 
 from sqlalchemy import delete, update
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, or_, select
 
 from config.catalogue import rules
 from models import audit, sealed
@@ -25,7 +25,9 @@ from models.ids import new_code, new_id
 from models.outbox import REPLY, enqueue
 from models.pairing import Stint
 from models.person import family
+from models.served import served_by
 from models.stints import STANDING, answering, today_of
+from models.team import TeamMember
 from models.volunteer import age_on
 
 KIND = "family"  # in the blind index
@@ -107,8 +109,12 @@ def _has_newer(session: Session, door: FamilyDoor) -> bool:
 
 
 def _serves(session: Session, person_id: str, beneficiary_id: str) -> bool:
-    query = select(Stint.id).where(Stint.beneficiary_id == beneficiary_id, col(Stint.state).in_(STANDING))
-    return session.exec(query.where(col(Stint.person_id).in_(family(session, person_id)))).first() is not None
+    """They serve now: alone, as a substitute, or as one of the team that does; not whoever once said yes for a team."""
+    people = family(session, person_id)
+    teams = select(TeamMember.team_id).where(col(TeamMember.person_id).in_(people), col(TeamMember.left_at).is_(None))
+    mine = or_(served_by(people), col(Stint.team_id).in_(teams))
+    query = select(Stint.id).where(Stint.beneficiary_id == beneficiary_id, col(Stint.state).in_(STANDING), mine)
+    return session.exec(query.limit(1)).first() is not None
 
 
 def join(session: Session, door_id: str, person_id: str) -> Verdict:
@@ -220,8 +226,7 @@ def confirm(session: Session, person_id: str, stint_id: str) -> bool:
     about = {somebody.id: (door, somebody) for door, somebody in mine(session, person_id)}
     if stint is None or stint.beneficiary_id not in about or stint.state not in STANDING:
         return False
-    door, somebody = about[stint.beneficiary_id]
-    if door.holder == SELF and is_minor(somebody, today_of(session, person_id)):
+    if not may_confirm(session, *about[stint.beneficiary_id], person_id):
         raise FamilyError("guardian")
     if stint.family_at is None:
         stint.family_at = now_of(session)
@@ -229,6 +234,11 @@ def confirm(session: Session, person_id: str, stint_id: str) -> bool:
         session.flush()
         audit.note(session, person_id, "family.confirmed", stint.id)
     return True
+
+
+def may_confirm(session: Session, door: FamilyDoor, somebody: Beneficiary, person_id: str) -> bool:
+    """Whether this phone confirms pairings: on a minor's own nobody does, which is for the guardian."""
+    return door.holder != SELF or not is_minor(somebody, today_of(session, person_id))
 
 
 def forget_codes(session: Session, older_than: timedelta, limit: int = 500) -> int:

@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, and_, col, or_, select
 
 from config.catalogue import rules
 from models import audit
 from models.alert import Alert, heard, takers
-from models.contact import ContactMessage, reachable_grants, steps
+from models.contact import ContactMessage, is_late, reachable_grants, steps
+from models.contact_routes import Firsts, passed_on
 from models.database import Database, now_of
 from models.outbox import EMERGENCY, REPLY, OutboxMessage, enqueue
 from models.person import Person, doors, family
@@ -135,7 +137,7 @@ class _Responsible:
     """Who answers for whom, found once a county."""
 
     def __init__(self, session: Session) -> None:
-        self._grants = reachable_grants(session)
+        self.held = self._grants = reachable_grants(session)
         self._steps: dict[str | None, list[list[str]]] = {}
         self._holders: dict[str | None, frozenset[str]] = {}
 
@@ -195,20 +197,30 @@ def _open_alerts(session: Session, people: _Responsible, place: Place | None) ->
 
 
 def _open_contacts(session: Session, people: _Responsible, place: Place | None) -> list[_Open]:
-    """As `models.contact.receivers_of`: within a thread it is whoever answered there and still may, else who answers
-    for the asker. Wider scopes hear of a cry for help only."""
+    """As `models.contact.receivers_of`: within a thread it is whoever answered there and still may, else the specialist
+    of what it is about, else who answers for the asker. Wider scopes hear of a cry for help only, and where whoever was
+    to hear first is silent."""
     kind, message = _contact_kind(), ContactMessage
-    query = select(message.id, message.at, message.asker_id, message.thread)
+    query = sql_select(
+        *(col(each) for each in (message.id, message.at, message.asker_id, message.thread, message.about))
+    )
     query = query.where(kind.is_open, _behind(message, place))
-    rows = session.exec(query.order_by(col(message.at), col(message.id)).limit(_LOOKED_AT)).all()
-    county = _counties(session, {asker for _id, _at, asker, _thread in rows})
-    answered = _answered(session, {thread for key, _at, _asker, thread in rows if thread != key})
+    rows = session.execute(query.order_by(col(message.at), col(message.id)).limit(_LOOKED_AT)).all()
+    county = _counties(session, {row.asker_id for row in rows})
+    answered = _answered(session, {row.thread for row in rows if row.thread != row.id})
+    firsts = Firsts(session, [(row.asker_id, row.about) for row in rows], people.held)
     found = []
-    for key, at, asker, thread in rows:
-        where = county.get(asker)
-        holders = people.holders(where) - {asker}
-        there = sorted(answered.get(thread, set()) & holders) if thread != key else []
-        found.append(_Open(key, (at, key), [there] if there else people.steps(where, asker)[:1], holders))
+    for row in rows:
+        where, first = county.get(row.asker_id), firsts.of(row.asker_id, row.about)
+        holders = (people.holders(where) | first) - {row.asker_id}
+        there = holders & answered.get(row.thread, set()) if row.thread != row.id else frozenset()
+        heads, further = there or first, people.steps(where, row.asker_id)
+        rest = passed_on(heads, further) if first and is_late(session, row.at) else []
+        if rest:  # it counts no more that the first ones have it
+            order, holders = [rest], holders - heads
+        else:
+            order = [sorted(heads)] if there else [*([sorted(first)] if first else []), *further[:1]]
+        found.append(_Open(row.id, (row.at, row.id), order, holders))
     return found
 
 

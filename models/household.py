@@ -49,8 +49,9 @@ class Household:
     """One person of the ledger, without name. `kind` and `people` are those of stints.Responsible; `state` is one of
     households.STATES and has been so `since`.
 
-    `due` is a day (`meets_at` the very time of a first meeting) and `due_what` one of "meeting", "hand_over",
-    "last_day", "term", or "" for nothing. `contact` = the latest of "opened", "met" and "handed" with its time.
+    `due` is a day (`meets_at` the very time of a first meeting) and `due_what` as of households.due_what. `silent` =
+    the volunteer did not answer when asked (models/silence.py); `last_day` is then when it is to be decided. `contact`
+    = the latest of "opened", "met" and "handed" with its time.
     `activities` = agreed a year. `stint` = the open lead stint; `agreeing` = who is to follow, or to begin, as a
     person's id. `declined` = the last one who was asked could not; `unmatched` = the last search found nobody."""
 
@@ -70,6 +71,7 @@ class Household:
     stint: str | None
     agreeing: str | None
     last_day: date | None
+    silent: bool
     successor: bool
     meets_at: datetime | None
     asked_until: datetime | None
@@ -79,7 +81,7 @@ class Household:
     @property
     def departing(self) -> bool:
         """Whether whoever has the lead has a last day."""
-        return self.last_day is not None
+        return self.last_day is not None and not self.silent
 
     @property
     def unreachable(self) -> bool:
@@ -123,6 +125,7 @@ def of(session: Session, viewer: str, ids: Sequence[str]) -> list[Household]:
                 stint=row.lead,
                 agreeing=row.agreeing_person,
                 last_day=row.last_day,
+                silent=bool(row.undecided),
                 successor=row.successor is not None,
                 meets_at=row.meets_at,
                 asked_until=row.asked_until,

@@ -203,11 +203,12 @@ def due_day(row: Any) -> date | None:
 
 
 def due_what(row: Any) -> str:
-    """What is due then: "meeting", "hand_over", "last_day", "term", or "" for nothing."""
+    """What is due then: "meeting", "hand_over", "last_day", "decide" (the volunteer was silent), "term",
+    or "" for nothing."""
     day = due_day(row)
     named: tuple[tuple[str, date | None], ...] = (
         ("hand_over", row.hands_over_on),
-        ("last_day", row.last_day),
+        ("decide" if row.undecided else "last_day", row.last_day),
         ("term", row.ends_on),
     )
     if day is None:

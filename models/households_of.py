@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 from models.family import PAIRING
 from models.offer import HOLDING
 from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE
+from models.relay import PROGRAMME, SILENCE
 from models.relay import STANDING as RELAYS
 
 
@@ -77,6 +78,10 @@ _holds_longer: Any = or_(
 )
 
 
+# As relay.Relay.undecided has it.
+_undecided: Any = and_(_R.c.reason == _said(SILENCE), _R.c.begun_by == _said(PROGRAMME), _R.c.batch != _said(""))
+
+
 def columns(day_of: Callable[[Any], Any], earliest: Callable[..., Any]) -> list[Any]:
     """What a row says. `day_of` makes a day of a time, `earliest` takes the least of several days: databases differ."""
     state, rank, since = _by_state()
@@ -101,6 +106,7 @@ def columns(day_of: Callable[[Any], Any], earliest: Callable[..., Any]) -> list[
         _R.c.last_day,
         _R.c.hands_over_on,
         _R.c.successor_id.label("successor"),
+        _undecided.label("undecided"),
         _K.c.person_id.label("keeper"),
         _ASKED.c.holds_until.label("asked_until"),
     ]

@@ -11,12 +11,11 @@ from sqlmodel import Session, col, select
 
 from models import audit
 from models.audit import AuditEntry
-from models.beneficiary import Beneficiary, may_see
+from models.beneficiary import may_see
 from models.database import now_of
-from models.offering import tell_responsible
 from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
-from models.served import serves
-from models.stints import STANDING, StintError, locked_stint
+from models.served import served_of, serves, tell_responsible
+from models.stints import STANDING, StintError, latest_today, locked_stint, today_in, today_of
 from models.substituting import LONGEST_DAYS
 
 ASKED, SETTLED = "leave.asked", "leave.settled"  # in the audit trail
@@ -35,19 +34,16 @@ def ask(session: Session, stint_id: str, until: date, by: str) -> int:
     """A volunteer is away until `until`; whoever answers for the county is told; returns how many. Raises StintError
     ("gone", "scope", "day")."""
     stint = locked_stint(session, stint_id)
-    if stint is None or stint.state != OPEN or stint.part != LEAD or stint.beneficiary_id is None:
+    if stint is None or stint.state != OPEN or stint.part != LEAD:
         raise StintError("gone")
     if not serves(session, stint, by):
         raise StintError("scope")
-    today = now_of(session).date()
+    today = today_of(session, by)
     if not today <= until <= today + timedelta(days=LONGEST_DAYS):
         raise StintError("day")
     audit.note(session, by, ASKED, stint.id, until=until.isoformat())
-    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-    params = {"stint": stint.id, "until": until.isoformat()}
-    return tell_responsible(
-        session, somebody, "notice.leave", params, f"leave:{stint.id}:{now_of(session).isoformat()}"
-    )
+    params, key = {"stint": stint.id, "until": until.isoformat()}, f"leave:{stint.id}:{now_of(session).isoformat()}"
+    return tell_responsible(session, served_of(session, stint), "notice.leave", params, key, team=stint.team_id)
 
 
 def leave_of(session: Session, stint_id: str) -> Leave | None:
@@ -71,23 +67,36 @@ def _standing(session: Session, stints: Iterable[Stint]) -> list[Leave]:
         col(Stint.follows_id).in_(last), Stint.part == SUBSTITUTE, col(Stint.state).in_(STANDING)
     )
     covered = set(session.exec(helped))
-    found = []
+    found, anywhere = [], latest_today(session)
     for stint_id, entry in last.items():
         if entry.action == SETTLED or stint_id in covered:
             continue
         until = date.fromisoformat(str(entry.details["until"]))
-        if until >= now_of(session).date():
+        # Only around the day itself it matters where they live.
+        if until >= anywhere or until >= today_in(session, known[stint_id]):
             found.append(Leave(known[stint_id], until, entry.at))
     return found
+
+
+def away_until(session: Session, stint: Stint) -> date | None:
+    """The last day of the leave that was asked for last, whether or not anybody stands in; None without one, or where
+    whoever asked for it said since that they are back."""
+    query = select(AuditEntry).where(AuditEntry.subject == stint.id, col(AuditEntry.action).in_((ASKED, SETTLED)))
+    until: date | None = None
+    for entry in session.exec(query.order_by(col(AuditEntry.at), col(AuditEntry.action))):
+        if entry.action == ASKED:
+            until = date.fromisoformat(str(entry.details["until"]))
+        elif serves(session, stint, entry.actor):
+            until = None
+    return until
 
 
 def settle(session: Session, stint_id: str, by: str) -> bool:
     """No substitute is needed, or the volunteer is back; False when there was nothing to settle. Raises StintError."""
     stint = locked_stint(session, stint_id)
-    if stint is None or stint.beneficiary_id is None:
+    if stint is None:
         raise StintError("gone")
-    somebody = session.get_one(Beneficiary, stint.beneficiary_id)
-    if not serves(session, stint, by) and not may_see(session, by, somebody.county):
+    if not serves(session, stint, by) and not may_see(session, by, served_of(session, stint).county):
         raise StintError("scope")
     if leave_of(session, stint_id) is None:
         return False

@@ -27,7 +27,7 @@ from models.database import insert_once, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import ABSENT, ANSWERS, DOUBTFUL, ELSEWHERE, HERE, REFUSED, LedgerBatch, LedgerQuestion
 from models.ledger_cells import Record
-from models.outbox import REMINDER, enqueue, withdraw
+from models.outbox import REMINDER, OutboxMessage, enqueue, withdraw
 
 SLICE = 400  # questions in one transaction
 
@@ -161,6 +161,29 @@ def tell(session: Session, batch: LedgerBatch) -> int:
         key = f"ledger:{batch.id}:{person}"
         enqueue(session, person, "notice.ledger", {"batch": batch.id}, unique_key=key, priority=REMINDER)
     return len(people)
+
+
+def untold(session: Session) -> list[str]:
+    """The keys under which somebody is still to be told of what an import left open: whoever has become responsible
+    since. Each of them is told once of each import."""
+    about = select(_Q.c.batch_id, _B.c.county).join(_B, _B.c.id == _Q.c.beneficiary_id)
+    open_ones = session.execute(about.where(_Q.c.closed_at.is_(None)).distinct()).all()
+    people = {row.county: role.responsible(session, row.county) for row in open_ones}
+    keys = sorted({f"ledger:{row.batch_id}:{person}" for row in open_ones for person in people[row.county]})
+    known: set[str] = set()
+    for at in range(0, len(keys), SLICE):
+        there = select(col(OutboxMessage.unique_key)).where(col(OutboxMessage.unique_key).in_(keys[at : at + SLICE]))
+        known.update(session.execute(there).scalars())
+    return [key for key in keys if key not in known]
+
+
+def tell_untold(session: Session, keys: Sequence[str]) -> int:
+    """Tell these; returns how many are told now."""
+    told = 0
+    for key in keys:
+        _kind, batch, person = key.split(":")
+        told += enqueue(session, person, "notice.ledger", {"batch": batch}, unique_key=key, priority=REMINDER)
+    return told
 
 
 def change(session: Session, row: Any, old: Record, new: Record) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlmodel import Session, col, func, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import Session, col, false, func, or_, select, update
 
 from models import audit, proposing
 from models.beneficiary import Beneficiary, BeneficiaryError, may_see
 from models.database import now_of
+from models.ledger_questions import scopes
 from models.offering import Candidate
 from models.proposal import NEW, REFUSED, STALE, MatchingRun, Proposal
 
@@ -58,18 +60,25 @@ def _standing(session: Session, beneficiary_id: str) -> list[Proposal]:
 
 def next_of_run(session: Session, run_id: str, viewer: str, seen: Sequence[str]) -> Proposal | None:
     """The best proposal of a run that nobody has decided on and that was not seen yet, of the viewer's people."""
-    query = select(Proposal, Beneficiary.county).join(Beneficiary, col(Beneficiary.id) == Proposal.beneficiary_id)
-    query = query.where(Proposal.run_id == run_id, Proposal.state == NEW, col(Proposal.person_id).is_not(None))
+    query = select(Proposal).join(Beneficiary, col(Beneficiary.id) == Proposal.beneficiary_id)
+    query = query.where(*_undecided(session, run_id, viewer))
     query = query.where(col(Proposal.id).not_in(list(seen)))
     query = query.order_by(col(Proposal.cost), col(Beneficiary.county), col(Beneficiary.town), col(Proposal.id))
-    rows = session.exec(query.limit(200)).all()
-    return next((row for row, county in rows if may_see(session, viewer, county)), None)
+    return session.exec(query.limit(1)).first()
 
 
-def left_of_run(session: Session, run_id: str) -> int:
-    """How many proposals of a run wait for a decision."""
-    query = select(func.count()).select_from(Proposal).where(Proposal.run_id == run_id, Proposal.state == NEW)
-    return int(session.exec(query.where(col(Proposal.person_id).is_not(None))).one())
+def _undecided(session: Session, run_id: str, viewer: str) -> tuple[ColumnElement[bool], ...]:
+    """What makes a proposal of a run, joined with whom it is about, wait for the viewer's decision."""
+    theirs = (col(Beneficiary.county).startswith(scope, autoescape=True) for scope in scopes(session, viewer))
+    waits = col(Proposal.run_id) == run_id, col(Proposal.state) == NEW, col(Proposal.person_id).is_not(None)
+    return *waits, or_(false(), *theirs)
+
+
+def left_of_run(session: Session, run_id: str, viewer: str) -> int:
+    """How many proposals of a run wait for the viewer's decision."""
+    query = select(func.count()).select_from(Proposal)
+    query = query.join(Beneficiary, col(Beneficiary.id) == Proposal.beneficiary_id)
+    return int(session.exec(query.where(*_undecided(session, run_id, viewer))).one())
 
 
 def refuse_one(session: Session, proposal_id: str, by: str) -> None:

@@ -14,6 +14,7 @@ from models.sealed import sealed_columns
 # person on a list; "cancelled": the volunteer goes on after all.
 SEEKING, AGREEING, DONE, CANCELLED = STATES = ("seeking", "agreeing", "done", "cancelled")
 STANDING = (SEEKING, AGREEING)
+PROGRAMME = "programme"
 GRADUATION, STOPPED, TERM, MOVED, SILENCE, ORGANISATION, SPECIALIST, GONE = REASONS = (
     "graduation",
     "stopped",
@@ -63,6 +64,12 @@ class Relay(SQLModel, table=True):
     given_at: datetime | None = None
     taken_at: datetime | None = None
     closed_at: datetime | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """A volunteer whom a door still reaches was silent (models/silence.py, whose row's id is the `batch`), and
+        whoever is responsible has not decided yet: the last day is when they are asked again, and ends nothing."""
+        return self.reason == SILENCE and self.begun_by == PROGRAMME and bool(self.batch)
 
 
 sealed_columns("relay", "id", "note_sealed", "private_sealed")

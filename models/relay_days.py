@@ -13,7 +13,7 @@ from models.outbox import REMINDER, enqueue
 from models.pairing import LEAD, OPEN, Stint
 from models.relay import CANCELLED, STANDING, TERM, Relay
 from models.relaying import PROGRAMME, begin, finish, is_ready, standing
-from models.served import in_order, servers
+from models.served import in_order, served_of, servers, tell_responsible
 from models.stints import StintError, end_stint, latest_today, today_in
 
 _WHY = {"organisation": "relayed"}  # why a stint ends, where that is not the relay's own reason
@@ -39,15 +39,35 @@ def leave_last_days(session: Session, among: Sequence[str]) -> int:
         if row.last_day >= today_in(session, stint):
             continue
         people = servers(session, stint)
+        if row.undecided and not is_ready(session, row):
+            _ask_again(session, row, stint)
+            continue
         if is_ready(session, row):
             finish(session, row, stint)
         else:
             end_stint(session, stint, _WHY.get(row.reason, row.reason), PROGRAMME, row.keeper_id or row.specialist_id)
+            if stint.institution_id is not None:  # whom nobody keeps: the county has to know
+                _tell_left(session, stint)
         for one in people:
             key = f"relay:{row.id}:thanks:{one}"
             enqueue(session, one, "notice.thanks", {"stint": stint.id}, unique_key=key, priority=REMINDER)
         done += 1
     return done
+
+
+def _tell_left(session: Session, stint: Stint) -> None:
+    key, params = f"stint:{stint.id}:institution_left", {"stint": stint.id}
+    somebody, kind = served_of(session, stint), "notice.institution_left"
+    tell_responsible(session, somebody, kind, params, key, team=stint.team_id, priority=REMINDER)
+
+
+def _ask_again(session: Session, row: Relay, stint: Stint) -> None:
+    """Nobody has decided about somebody silent: nothing ends by itself, whoever is responsible is asked again."""
+    row.last_day = today_in(session, stint) + timedelta(days=rules().pairing.silent_relay_days)
+    session.add(row)
+    session.flush()
+    key = f"relay:{row.id}:{row.last_day.isoformat()}:{row.specialist_id}"
+    enqueue(session, row.specialist_id, "notice.relay", {"relay": row.id}, unique_key=key, priority=REMINDER)
 
 
 def terms_ending(session: Session) -> list[str]:

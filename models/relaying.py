@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from models import audit, role
 from models.about import unsay
 from models.beneficiary import Beneficiary
+from models.contact import reachable
 from models.database import now_of
 from models.family_consent import PAIRING, agreed
 from models.family_told import tell_family
@@ -25,6 +26,7 @@ from models.outbox import REMINDER, REPLY, enqueue
 from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE, Stint
 from models.person import family
 from models.relay import CANCELLED, DONE, SEEKING, SILENCE, STANDING, TERM, Relay
+from models.relay import PROGRAMME as PROGRAMME
 from models.sealed import seal, unseal
 from models.served import decides, in_order, locked_stint, served_of, servers, tell_responsible
 from models.served import serves as serves
@@ -33,7 +35,6 @@ from models.stints import StintError, answering, months_on, open_stint, today_in
 
 LONGEST_DAYS = 366  # a last day may lie so far ahead
 NOTE_MOST = 1_000  # characters of a handover note
-PROGRAMME = "programme"
 
 
 def begin(
@@ -79,12 +80,15 @@ def _begin(
         raise StintError("keeper")
     standing = standing_relay(session, stint.id)
     if standing is not None:
+        undecided = standing.undecided
         _begun_again(session, standing, reason, last_day, by, keeper)
         if by != PROGRAMME and reason not in (TERM, SILENCE) and not (own and standing.begun_by != PROGRAMME):
             standing.begun_by = by
+        if undecided and not standing.undecided and not own:
+            _tell_servers(session, standing, stint, f"holder:{last_day.isoformat()}")
         _notes(session, standing, *notes)
         return standing
-    people = answering(session, served_of(session, stint).county)
+    people = _responsible(session, stint, reason)
     if not people:
         raise StintError("nobody")
     row = Relay(
@@ -105,18 +109,36 @@ def _begin(
     for one in people if own or by == PROGRAMME else [row.specialist_id]:
         key = f"relay:{row.id}:{one}"
         enqueue(session, one, "notice.relay", {"relay": row.id}, unique_key=key, priority=priority, due_at=due)
-    if not own:
-        for one in servers(session, stint):
-            key = f"relay:{row.id}:holder:{one}"
-            enqueue(session, one, "notice.relay_begun", {"relay": row.id}, unique_key=key, priority=REMINDER)
+    if not own and not row.undecided:
+        _tell_servers(session, row, stint, "holder")
     return row
 
 
+def _tell_servers(session: Session, row: Relay, stint: Stint, step: str) -> None:
+    for one in servers(session, stint):
+        key = f"relay:{row.id}:{step}:{one}"
+        enqueue(session, one, "notice.relay_begun", {"relay": row.id}, unique_key=key, priority=REMINDER)
+
+
+def _responsible(session: Session, stint: Stint, reason: str) -> list[str]:
+    """Who answers for a relay; where somebody was silent not they themselves, as long as there is anybody else."""
+    county = served_of(session, stint).county
+    people = answering(session, county)
+    silent = servers(session, stint) if reason == SILENCE else ()
+    if not set(people).intersection(silent):
+        return people
+    return [one for one in people if one not in silent] or reachable(session, county, but=silent[0]) or people
+
+
 def _begun_again(session: Session, row: Relay, reason: str, last_day: date, by: str, keeper: str | None) -> None:
-    """What a person says counts more than what time began; whoever is responsible hears of an earlier last day."""
+    """What a person says counts more than what time began; whoever is responsible hears of an earlier last day. What
+    was undecided is decided with it: that day is the last one."""
+    decided = row.undecided and by != PROGRAMME
     if by != PROGRAMME:
         row.reason, row.keeper_id = reason, keeper or row.keeper_id
-    if last_day < row.last_day:
+    if decided:
+        row.batch = ""
+    if last_day < row.last_day or (decided and last_day != row.last_day):
         row.last_day = last_day
         key = f"relay:{row.id}:{last_day.isoformat()}:{row.specialist_id}"
         enqueue(session, row.specialist_id, "notice.relay", {"relay": row.id}, unique_key=key, priority=REPLY)

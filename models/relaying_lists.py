@@ -119,13 +119,8 @@ def _within(places: Sequence[str]) -> ColumnElement[bool]:
 
 
 def mine(session: Session, person_id: str) -> list[Stint]:
-    """The open lead stints with somebody served that this person holds; the oldest first."""
-    query = select(Stint).where(
-        served_by(family(session, person_id)),
-        Stint.part == LEAD,
-        Stint.state == OPEN,
-        col(Stint.beneficiary_id).is_not(None),
-    )
+    """The open lead stints that this person holds, with somebody served or an institution; the oldest first."""
+    query = select(Stint).where(served_by(family(session, person_id)), Stint.part == LEAD, Stint.state == OPEN)
     return list(session.exec(query.order_by(col(Stint.opened_at), col(Stint.id))))
 
 
@@ -206,7 +201,7 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
     asked = exists().where(col(AuditEntry.subject) == Stint.id, col(AuditEntry.action) == ASKED)
     away = (
         select(Stint)
-        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id, isouter=True)
         .join(Institution, col(Institution.id) == Stint.institution_id, isouter=True)
         .where(Stint.state == OPEN, Stint.part == LEAD, asked, *within)
     )

@@ -34,6 +34,7 @@ from models import (  # noqa: F401 imported for their tables
     relay,
     role,
     sealed,
+    silence,
     station,
     team,
     volunteer,

@@ -29,6 +29,7 @@ from models import (
     keepings,
     lease,
     ledger_import,
+    ledger_questions,
     ledger_undo,
     offering,
     outbox,
@@ -39,6 +40,7 @@ from models import (
     relaying_asked,
     resting,
     roster_batch,
+    silence,
     substituting,
     volunteer_gone,
 )
@@ -216,6 +218,18 @@ def begin_for_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
+def ask_silent_volunteers(database: Database) -> int:
+    """Volunteers who have said nothing for long though a door reaches them are asked, asked again, and then whoever is
+    responsible gets a relay to decide on (rules.toml, pairing.silent_ask_days and the two below it)."""
+    asked = _one_by_one(database, silence.fallen_silent, silence.ask)
+    return asked + _one_by_one(database, silence.due, silence.go_on)
+
+
+def hear_silent_volunteers(database: Database) -> int:
+    """Those who were asked and have written since."""
+    return _one_by_one(database, silence.heard_again, silence.go_on)
+
+
 def match_asked(database: Database) -> int:
     """Whole counties that were to be matched at once; somebody asked for it in a chat."""
     return proposing.run_asked(database)
@@ -288,6 +302,11 @@ def _finish_import(database: Database, batch: LedgerBatch) -> int:
     return ended.total
 
 
+def tell_open_questions(database: Database) -> int:
+    """Whoever has become responsible for people about whom an import left something open."""
+    return _one_by_one(database, ledger_questions.untold, ledger_questions.tell_untold)
+
+
 class _Elsewhere(Exception):
     """Another process has the imports."""
 
@@ -300,6 +319,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),
     ("finish_imports", 3, finish_imports),
     ("forget_imports", 3_600, forget_imports),
+    ("tell_open_questions", 300, tell_open_questions),
     ("forget_ended", 3_600, forget_ended),
     ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
     ("hand_over", 60, hand_over),
@@ -314,6 +334,8 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("end_last_days", 300, end_last_days),
     ("end_for_gone_volunteers", 60, end_for_gone_volunteers),
     ("begin_for_silent_volunteers", 3_600, begin_for_silent_volunteers),
+    ("ask_silent_volunteers", 3_600, ask_silent_volunteers),
+    ("hear_silent_volunteers", 60, hear_silent_volunteers),
     ("rekeep", 60, rekeep),
     ("keep_unkept", 3_600, keep_unkept),
     ("drop_pending_minors", 3_600, drop_pending_minors),

@@ -1,4 +1,5 @@
-"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔去世 1〕, 〔撤下〕.
+"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔团队专员 陈老师 GZ01〕,
+〔机构结对 阳光家园 GZ01 何老师〕, 〔去世 1〕, 〔撤下〕.
 
 Numbers are those of the people of 〔台账 …〕; 〔结对 …〕 of somebody whose relay seeks makes the successor.
 """
@@ -11,9 +12,15 @@ from typing import Protocol
 
 from sqlmodel import Session, select
 
-from models import volunteer
-from models.beneficiary import DIED
+from models import agreement, institution_pairing, volunteer
+from models.agreement import Terms
+from models.beneficiary import DIED, MACHINE
+from models.database import now_of
+from models.ids import new_number
+from models.institution import Institution
 from models.person import Person, address_form, set_address_form
+from models.role import RoleGrant
+from models.served import leaders
 from models.served_gone import left
 from models.team import Team
 from models.volunteer import Registered, volunteer_of
@@ -51,6 +58,26 @@ def _team(play: Stage, session: Session, number: str, leader: str, *members: str
     team_with(session, number, play.person_id(session, leader), *(play.person_id(session, one) for one in members))
 
 
+def _team_specialist(play: Stage, session: Session, name: str, number: str) -> None:
+    """Somebody becomes a specialist of this team."""
+    told = {"scope_kind": "team", "scope": number, "granted_by": "machine", "granted_at": now_of(session)}
+    session.add(RoleGrant(person_id=play.person_id(session, name), role="specialist", **told))
+
+
+def _institution(play: Stage, session: Session, name: str, number: str, by: str) -> None:
+    """An institution with which this team is paired; its leader accepts."""
+    boss, now = play.person_id(session, by), now_of(session)
+    house = Institution(number=new_number(), name=name, kind="care", county="440106", made_by=MACHINE, made_at=now)
+    session.add(house)
+    session.flush()
+    team = session.exec(select(Team).where(Team.number == number)).one()
+    stint = institution_pairing.agree(session, house.id, team.id, Terms(("study",), 12, 12), boss)
+    [leader] = leaders(session, team.id)
+    assert stint.confirmed_at is not None
+    agreement.accept(session, stint.id, leader, stint.confirmed_at)
+    hush(session)
+
+
 def _died(play: Stage, session: Session, number: str) -> None:
     """Somebody served has died."""
     found = somebody(session, int(number))
@@ -70,6 +97,8 @@ DIRECTIONS: dict[str, Callable[..., None]] = {
     "志愿者": _volunteer,
     "结对": _pair,
     "团队": _team,
+    "团队专员": _team_specialist,
+    "机构结对": _institution,
     "去世": _died,
     "撤下": _withdrawn,
 }

@@ -313,6 +313,59 @@ def test_a_yes_from_before_it_was_taken_back_does_not_come_back(
         assert session.exec(select(Stint.ended_why)).one() == "objected"
 
 
+@pytest.mark.parametrize("kind", ["pairing", "visits"])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_later_no_of_the_row_that_goes_ends_an_older_yes_of_the_one_that_stays(
+    database: Database, twice: None, clock: StoppedClock, again: bool, kind: str
+) -> None:
+    with database.write() as session:
+        kept, gone = rows(session)
+        who = someone(session, "mother")
+        consent(session, kept.id, who, kind)
+        consent(session, gone.id, who, kind)
+        offer(session, kept.id, someone(session, "a"))
+        clock.pass_time(timedelta(days=1))
+        session.flush()
+        row = session.exec(select(FamilyConsent).where(FamilyConsent.beneficiary_id == gone.id)).one()
+        row.withdrawn_at, row.withdrawn_by = now_of(session), who
+        session.add(row)
+        session.flush()
+        clock.pass_time(timedelta(days=1))
+        if again:
+            consent(session, gone.id, who, kind)
+    before = standing(database)
+    merge = merged(database)
+    with database.read() as session:
+        kept, _gone = rows(session)
+        assert (agreed(session, kept.id, kind) is not None) is again
+        ended = kind == "pairing" and not again
+        assert session.exec(select(Offer.state)).one() == ("withdrawn" if ended else "waiting")
+    with database.write() as session:
+        merging.undo(session, merge, MACHINE)
+    assert standing(database) == before
+
+
+def test_a_merge_after_which_the_family_agreed_anew_is_not_taken_back(
+    database: Database, twice: None, clock: StoppedClock
+) -> None:
+    with database.write() as session:
+        kept, gone = rows(session)
+        who = someone(session, "mother")
+        consent(session, kept.id, who, "pairing")
+        consent(session, gone.id, who, "pairing")
+        clock.pass_time(timedelta(days=1))
+        session.flush()
+        row = session.exec(select(FamilyConsent).where(FamilyConsent.beneficiary_id == gone.id)).one()
+        row.withdrawn_at, row.withdrawn_by = now_of(session), who
+        session.add(row)
+    merge = merged(database)
+    with database.write() as session:
+        consent(session, rows(session)[0].id, who, "pairing")
+    with database.write() as session, pytest.raises(MergeError) as caught:
+        merging.undo(session, merge, MACHINE)
+    assert caught.value.what == ("consent",)
+
+
 PIECES = (
     "stint",
     "co",

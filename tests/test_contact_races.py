@@ -8,10 +8,13 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import Session, select
 
-from models.contact import ContactError, ContactMessage, answer, read_words, take_back
+from models.contact import ContactError, ContactMessage, answer, read_words, take_back, write
+from models.contact_routes import TEAM
 from models.database import Database
+from models.team import Team
 from tests.chatting import Chat
 from tests.outgoing import ACCOUNTS, claim, deliver
+from tests.pairing_world import World
 from tests.people import alin as alin
 from tests.people import specialist as specialist
 
@@ -98,3 +101,24 @@ def test_what_another_copy_claims_at_this_moment_may_have_been_seen(
         assert len(claim(sending, "other", ACCOUNTS, 10)) == 1
         with database.write() as session:
             assert take_back(session, message, asker) is True
+
+
+def test_what_is_taken_back_at_this_moment_is_not_answered_by_the_teams_specialist(database: Database) -> None:
+    world = World(database)
+    leader, mine = world.volunteer(), world.person()
+    team = world.team(leader)
+    world.give_role(mine, world.one(Team, team).number, kind="team")
+    row, told = world.do(write, leader, "说错了", "", TEAM + team)
+    assert told == 1
+    came = meeting(database, lambda s: take_back(s, row.id, leader), lambda s: answer(s, row.id, mine, "好的"))
+    assert came == "gone"
+
+
+def test_the_teams_specialist_and_the_countys_answer_one_after_the_other(database: Database) -> None:
+    world = World(database)
+    leader, mine, county = world.volunteer(), world.person(), world.specialist()
+    team = world.team(leader)
+    world.give_role(mine, world.one(Team, team).number, kind="team")
+    row, _told = world.do(write, leader, "在吗", "", TEAM + team)
+    came = meeting(database, lambda s: answer(s, row.id, mine, "在"), lambda s: answer(s, row.id, county, "在的"))
+    assert isinstance(came, ContactMessage) and came.author_id == county

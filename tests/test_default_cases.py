@@ -146,6 +146,7 @@ ELSEWHERE = {
     "relay_term",
     "roster_upload",
     "served_step",
+    "silence",
     "stand_in",
     "substitute",
     "team",

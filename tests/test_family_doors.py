@@ -9,13 +9,14 @@ from sqlmodel import col, select
 
 from config.catalogue import rules
 from handlers import notices
-from models import agreement, family_doors, relaying
+from models import agreement, family_doors, relaying, substituting
 from models.beneficiary import Beneficiary
 from models.code import count_wrong, issue_code
-from models.database import Database, vault_of
+from models.database import Database, now_of, vault_of
 from models.family import FamilyDoor, FamilyError
 from models.outbox import OutboxMessage
 from models.sealed import BlindIndex
+from models.team import TeamMember
 from scheduler import jobs
 from tests.chatting import Chat
 from tests.conftest import StoppedClock
@@ -274,8 +275,33 @@ def test_on_a_minors_own_phone_nobody_confirms(world: World) -> None:
     own_phone = joined(world, asked, boss, "self", "child")
     guardian = joined(world, asked, boss)
     own_phone.act("menu", menu="family")
-    assert "由监护人来同意" in own_phone.press("同意这位志愿者")
+    assert "同意这位志愿者" not in [option.label for option in own_phone.said.options]
+    with pytest.raises(FamilyError, match="guardian"):
+        world.do(family_doors.confirm, own_phone.person().id, stint)
     assert world.stint(stint).family_at is None
     guardian.act("menu", menu="family")
     guardian.press("同意这位志愿者")
     assert world.stint(stint).family_at is not None
+
+
+@pytest.mark.parametrize("who", ["before", "leader", "member", "substitute", "left"])
+def test_of_a_team_everybody_serves_and_who_once_said_yes_for_it_does_not(world: World, who: str) -> None:
+    before, leader, member, left, stands_in = world.volunteers(5)
+    boss, asked = world.specialist(), world.beneficiary()
+    team = world.team(before, members=(leader, member, left))
+    stint = world.paired(asked, before, boss, team)
+    row = world.do(substituting.ask, stint, stands_in, world.database.clock.now().date() + timedelta(days=9), boss)
+    world.do(substituting.answer, row.id, stands_in, yes=True)
+    people = {"before": before, "leader": leader, "member": member, "left": left, "substitute": stands_in}
+    with world.database.write() as session:
+        for held in session.exec(select(TeamMember).where(TeamMember.team_id == team)).all():
+            if held.person_id in (before, left):
+                held.left_at = now_of(session)
+            if held.person_id == leader:
+                held.part = "leader"
+            session.add(held)
+    code = world.do(family_doors.issue, asked, "guardian", boss)
+    with world.database.write() as session:
+        found = family_doors.look(session, code, people[who])
+    assert found is not None
+    assert found.verdict == ("good" if who in ("before", "left") else "own")

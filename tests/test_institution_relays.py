@@ -72,6 +72,20 @@ def test_the_last_day_with_an_institution_is_told(world: World, clock: StoppedCl
     assert HOUSE in heard(world, leader, "notice.thanks")
 
 
+def test_the_county_hears_that_nobody_serves_an_institution_any_more(world: World, clock: StoppedClock) -> None:
+    leader, boss, far = world.volunteer(), world.specialist(), world.specialist(YUEXIU)
+    house = world.institution()
+    stint = agreed(world, leader, boss, house)
+    world.do(relaying.begin, stint, "stopped", datetime(2026, 12, 1, tzinfo=UTC).date(), leader)
+    clock.at = datetime(2026, 12, 3, 2, 0, tzinfo=UTC)
+    assert [world.run(jobs.end_last_days) for _time in range(2)] == [1, 0]
+    told = heard(world, boss, "notice.institution_left")
+    assert HOUSE in told and "没有团队" in told
+    assert world.told(far) == []
+    agreed(world, world.volunteer(), boss, house)
+    assert heard(world, boss, "notice.institution_left") == "", "one follows"
+
+
 def test_a_successor_for_an_institution_is_named_to_who_hands_over(world: World) -> None:
     first, second, boss, house = world.volunteer(), world.volunteer(), world.specialist(), world.institution()
     stint = agreed(world, first, boss, house)

@@ -12,13 +12,14 @@ from models.beneficiary import Beneficiary
 from models.database import Database
 from models.ledger_batch import LedgerQuestion
 from models.person import Door
+from scheduler import jobs
 from tests.chatting import Chat
 from tests.ledger_files import people, person
 from tests.outgoing import deliver
 from tests.people import alin as alin
 from tests.people import end_role, follow, grant
 from tests.people import specialist as specialist
-from tests.test_ledger_import import OTHER, brought
+from tests.test_ledger_import import COUNTY, OTHER, brought
 
 NAME = person(1)["姓名"]
 
@@ -35,8 +36,8 @@ def statuses(database: Database) -> list[str]:
         return sorted(session.exec(select(Beneficiary.status)))
 
 
-def colleague(database: Database, scope: str) -> Chat:
-    chat = Chat(database, "colleague")
+def colleague(database: Database, scope: str, sender: str = "colleague") -> Chat:
+    chat = Chat(database, sender)
     follow(chat)
     grant(database, chat, "specialist", scope)
     return chat
@@ -59,6 +60,21 @@ def test_those_who_answer_for_the_county_are_told_once_an_import(
     assert "1 位要你核实" in told.text and NAME not in told.text
     brought(database, people(2))  # the person stands there again
     assert [one for one in deliver(database, specialist) if one.kind == "notice.ledger"] == []
+
+
+def test_who_becomes_responsible_afterwards_is_told_of_what_is_open(
+    database: Database, missing: None, specialist: Chat
+) -> None:
+    assert jobs.tell_open_questions(database) == 0, "whoever was there has been told"
+    deliver(database)
+    late, far = colleague(database, COUNTY, "late"), colleague(database, OTHER, "far")
+    assert [jobs.tell_open_questions(database) for _time in range(2)] == [1, 0]
+    [told] = [one for one in deliver(database, late) if one.kind == "notice.ledger"]
+    assert "1 位要你核实" in told.text and NAME not in told.text
+    assert far.person().id != late.person().id
+    brought(database, people(2))
+    colleague(database, COUNTY, "later")
+    assert jobs.tell_open_questions(database) == 0, "nothing is open any more"
 
 
 def test_a_name_that_is_shown_is_noted_when_it_is_a_minors(database: Database, missing: None, specialist: Chat) -> None:

@@ -59,6 +59,8 @@ JOBS: tuple[jobs.Job, ...] = (
     jobs.end_last_days,
     jobs.end_for_gone_volunteers,
     jobs.begin_for_silent_volunteers,
+    jobs.ask_silent_volunteers,
+    jobs.hear_silent_volunteers,
     jobs.rekeep,
     jobs.keep_unkept,
 )
