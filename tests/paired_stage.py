@@ -1,4 +1,5 @@
-"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔去世 1〕, 〔撤下〕.
+"""Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔机构 440106 阳光家园〕,
+〔去世 1〕, 〔撤下〕.
 
 Numbers are those of the people of 〔台账 …〕; 〔结对 …〕 of somebody whose relay seeks makes the successor.
 """
@@ -11,8 +12,8 @@ from typing import Protocol
 
 from sqlmodel import Session, select
 
-from models import volunteer
-from models.beneficiary import DIED
+from models import institution, volunteer
+from models.beneficiary import DIED, MACHINE
 from models.person import Person, address_form, set_address_form
 from models.served_gone import left
 from models.team import Team
@@ -51,6 +52,13 @@ def _team(play: Stage, session: Session, number: str, leader: str, *members: str
     team_with(session, number, play.person_id(session, leader), *(play.person_id(session, one) for one in members))
 
 
+def _institution(_play: Stage, session: Session, county: str, name: str, town: str = "") -> None:
+    """An institution of a county."""
+    made = institution.create(session, MACHINE, name, "care", county)
+    made.town = town or None
+    session.add(made)
+
+
 def _died(play: Stage, session: Session, number: str) -> None:
     """Somebody served has died."""
     found = somebody(session, int(number))
@@ -70,6 +78,7 @@ DIRECTIONS: dict[str, Callable[..., None]] = {
     "志愿者": _volunteer,
     "结对": _pair,
     "团队": _team,
+    "机构": _institution,
     "去世": _died,
     "撤下": _withdrawn,
 }
