@@ -36,6 +36,7 @@ from models import (  # noqa: F401 imported for their tables
     sealed,
     station,
     team,
+    turn,
     volunteer,
 )
 from models.database import Database

@@ -39,6 +39,7 @@ from models import (
     relaying_asked,
     resting,
     substituting,
+    turn_acts,
     volunteer_gone,
 )
 from models.database import Database, DatabaseAway
@@ -215,6 +216,12 @@ def begin_for_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
+def move_turns(database: Database) -> int:
+    """Teams whose members take turns: a new month, no answer within rules.toml, pairing.hold_hours, or a member who
+    cannot go any more."""
+    return _one_by_one(database, turn_acts.due, turn_acts.move_on)
+
+
 def match_asked(database: Database) -> int:
     """Whole counties that were to be matched at once; somebody asked for it in a chat."""
     return proposing.run_asked(database)
@@ -307,6 +314,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("remind_unfinished", 3_600, remind_unfinished),
     ("begin_relays", 3_600, begin_relays),
     ("end_last_days", 300, end_last_days),
+    ("move_turns", 300, move_turns),
     ("end_for_gone_volunteers", 60, end_for_gone_volunteers),
     ("begin_for_silent_volunteers", 3_600, begin_for_silent_volunteers),
     ("rekeep", 60, rekeep),
