@@ -56,6 +56,12 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
             "institutions",
             False,
         ),
+        (
+            r"^(看|查看)?(轮流|輪流)?(排班|编更|編更|轮值|輪值)(表)?$|^(轮流|輪流)$|^(这次|這次|下次)?(轮到谁|輪到誰|輪到邊個)(去)?了?$"
+            r"|^turns?$|^whose turn( is it)?$",
+            "turns",
+            False,
+        ),
         (r"^(登记|登記|新建|加)(一个|一個)?(助残|助殘)?(机构|機構)$|^new institution$", "institution_new", False),
         (r"^设(一个)?(区县|县)?专员$|^設(一個)?(區縣|縣)?專員$", "county_specialist", False),
         (r"^登记(培训|证明)$|^登記(培訓|證明)$", "volunteer_dates", False),

@@ -21,6 +21,7 @@ from handlers import (
     matched,
     merging,
     messages,
+    my_turn,
     nudge,
     offer,
     on_duty,
@@ -70,6 +71,7 @@ NOTICES: dict[str, Maker] = {
     **team_relay.NOTICES,
     **substitutes.NOTICES,
     **nudge.NOTICES,
+    **my_turn.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
 }

@@ -19,6 +19,7 @@ from models.stints import today_in
 from models.team import TeamMember
 from models.turn import (
     ACCEPTED,
+    ASKED,
     DONE,
     LEADER,
     MEMBER,

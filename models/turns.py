@@ -9,17 +9,20 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import func
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, and_, col, or_, select
 
 from config.catalogue import rules
+from models import role
 from models.beneficiary import ADULT, Beneficiary
 from models.database import now_of
+from models.institution import Institution
 from models.leave import leaves_of
 from models.obstacles import unfit_member
-from models.pairing import OPEN, SUBSTITUTE, Stint
-from models.person import Person
-from models.served import answering, served_of
+from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
+from models.person import Person, family
+from models.served import answering, led_by, served_of
 from models.team import LEADER as LEADS
 from models.team import TeamMember
 from models.turn import (
@@ -292,3 +295,23 @@ def looked_at(session: Session, somebody: Beneficiary | None, person: str, row: 
         return Slot(person, adult=True, against=GONE)
     adult = age_on(row.birth_date, on) >= ADULT
     return Slot(person, adult, unfit_member(session, somebody, row, on) if somebody is not None else None)
+
+
+MOST = 500  # pairings of one list
+
+
+def plannable(session: Session, viewer: str) -> list[Stint]:
+    """The open pairings of teams that somebody may plan the turns of: those of the teams they lead, and those of the
+    regions they answer for; at most MOST, the oldest first."""
+    scopes = [held.scope for held in role.grants(session, viewer) if held.scope_kind == "region"]
+    county = func.coalesce(Beneficiary.county, Institution.county)
+    own = col(Stint.team_id).in_(led_by(family(session, viewer)))
+    query = (
+        select(Stint)
+        .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id, isouter=True)
+        .join(Institution, col(Institution.id) == Stint.institution_id, isouter=True)
+        .where(Stint.state == OPEN, Stint.part == LEAD, col(Stint.team_id).is_not(None))
+        .where(or_(own, *(county.startswith(code, autoescape=True) for code in scopes)))
+        .order_by(col(Stint.opened_at), col(Stint.id))
+    )
+    return list(session.exec(query.limit(MOST)))

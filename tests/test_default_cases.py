@@ -151,6 +151,9 @@ ELSEWHERE = {
     "substitute",
     "team",
     "teams",
+    "turn",
+    "turn_plan",
+    "turns",
     "unpaired",
 }
 

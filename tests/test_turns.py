@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import Session, col, select
 
 from models import account, relaying, substituting, team_member, turn_acts, turns
+from models import leave as leaves
 from models.database import Database
 from models.outbox import OutboxMessage
 from models.pairing import Stint
@@ -159,9 +161,7 @@ def test_many_pairings_take_few_statements(world: World, team: Team) -> None:
     for _each in range(3):
         other = world.paired(world.beneficiary(), team.leader, team.boss, team.team)
         world.do(turn_acts.plan, other, team.members, "month", team.leader)
-    counted = []
-    from sqlalchemy import event
-
+    counted: list[str] = []
     with world.database.read() as session:
         every = list(session.exec(select(Stint).where(Stint.state == "open")))
         connection = session.connection()
@@ -284,8 +284,6 @@ def test_a_member_on_leave_is_passed_over_for_that_turn(world: World, team: Team
 
 
 def test_a_leader_on_leave_is_neither_asked_nor_the_last_resort(world: World, team: Team) -> None:
-    from models import leave as leaves
-
     team.plan(team.leader, team.members[0])
     world.do(leaves.ask, team.stint, date(2026, 12, 10), team.leader)
     assert team.goes(date(2026, 11, 25)) == team.members[0]
