@@ -58,10 +58,8 @@ def overview(session: Session, person: Person) -> Reply:
         lines.append(_("{line}，{turn}").format(line=line, turn=whose[stint.id]) if stint.id in whose else line)
         options += _actions(session, person, stint, several=len(stints) > 1)
     if also:
-        lines += [
-            _("和团队轮流去的：") if stints else _("你和团队轮流去的结对 {count} 个：").format(count=len(also)),
-            *also,
-        ]
+        head = _("另外和团队轮流去的结对 {count} 个：") if stints else _("你和团队轮流去的结对 {count} 个：")
+        lines += [head.format(count=len(also)), *also]
     lines.append(_must_mind())
     return Reply("\n".join(lines), (*options, *turns, *_further(stints)))
 

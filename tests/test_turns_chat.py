@@ -8,6 +8,7 @@ import pytest
 from sqlmodel import col, select
 
 from models import agreement
+from models.copy import copy_of
 from models.database import Database
 from models.outbox import OutboxMessage
 from models.turn import Turn
@@ -160,3 +161,11 @@ def test_the_words_of_a_turn_that_passed_are_not_sent(played: Played) -> None:
 @pytest.mark.parametrize("words", ["turns", "輪值表", "轮到谁去了"])
 def test_other_words_lead_there_too(played: Played, words: str) -> None:
     assert "团队的结对 1 个" in played.lead.say(words)
+
+
+def test_when_somebody_was_asked_stands_in_their_copy(played: Played) -> None:
+    played.plan("2 3")
+    with played.database.read() as session:
+        copies = [copy_of(session, chat.person().id) for chat in (played.one, played.two)]
+    labels = [[row.label for section in copy for row in section.rows] for copy in copies]
+    assert ["问你能不能去（轮到你）的时间" in found for found in labels] == [True, False]
