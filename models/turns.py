@@ -24,7 +24,7 @@ from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
 from models.person import Person, family
 from models.served import answering, led_by, served_of
 from models.team import LEADER as LEADS
-from models.team import TeamMember
+from models.team import Team, TeamMember
 from models.turn import (
     ACCEPTED,
     ASKED,
@@ -301,9 +301,13 @@ MOST = 500  # pairings of one list
 
 
 def plannable(session: Session, viewer: str) -> list[Stint]:
-    """The open pairings of teams that somebody may plan the turns of: those of the teams they lead, and those of the
-    regions they answer for; at most MOST, the oldest first."""
-    scopes = [held.scope for held in role.grants(session, viewer) if held.scope_kind == "region"]
+    """The open pairings of teams that somebody may plan the turns of: those of the teams they lead, those of the regions
+    they answer for, and of a team they look after those with institutions; at most MOST, the oldest first."""
+    held = role.grants(session, viewer)
+    scopes = [each.scope for each in held if each.scope_kind == "region"]
+    numbers = [each.scope for each in held if each.scope_kind == "team"]
+    looked_after = select(Team.id).where(col(Team.number).in_(numbers))
+    houses = and_(col(Stint.institution_id).is_not(None), col(Stint.team_id).in_(looked_after))
     county = func.coalesce(Beneficiary.county, Institution.county)
     own = col(Stint.team_id).in_(led_by(family(session, viewer)))
     query = (
@@ -311,7 +315,7 @@ def plannable(session: Session, viewer: str) -> list[Stint]:
         .join(Beneficiary, col(Beneficiary.id) == Stint.beneficiary_id, isouter=True)
         .join(Institution, col(Institution.id) == Stint.institution_id, isouter=True)
         .where(Stint.state == OPEN, Stint.part == LEAD, col(Stint.team_id).is_not(None))
-        .where(or_(own, *(county.startswith(code, autoescape=True) for code in scopes)))
+        .where(or_(own, houses, *(county.startswith(code, autoescape=True) for code in scopes)))
         .order_by(col(Stint.opened_at), col(Stint.id))
     )
     return list(session.exec(query.limit(MOST)))

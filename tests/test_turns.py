@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
-from models import account, relaying, substituting, team_member, turn_acts, turns
+from models import account, agreement, institution_pairing, relaying, substituting, team_member, turn_acts, turns
 from models import leave as leaves
+from models import team as team_model
 from models.database import Database
 from models.outbox import OutboxMessage
 from models.pairing import Stint
@@ -22,7 +23,7 @@ from models.turns import Slot, pick
 from models.volunteer import volunteer_of
 from scheduler import jobs
 from tests.conftest import StoppedClock
-from tests.pairing_world import CHILD, World
+from tests.pairing_world import CHILD, TERMS, World
 
 BORN_2010 = date(2010, 5, 1)  # a minor until May 2028
 HOUR = timedelta(hours=1)
@@ -436,3 +437,20 @@ def test_two_accounts_of_one_person_keep_their_turns(world: World, team: Team) -
         kept = session.exec(select(Turn.person_id)).one()
         assert [stint.id for stint in taking_turns(session, [kept])] == [team.stint]
     assert team.goes() == kept in (one, other)
+
+
+def test_turns_are_taken_with_an_institution_too(world: World, team: Team) -> None:
+    house = world.institution()
+    made = world.do(institution_pairing.agree, house, team.team, TERMS, team.boss)
+    world.do(agreement.accept, made.id, team.leader, made.confirmed_at)
+    with world.database.read() as session:
+        own = world.specialist(session.get_one(team_model.Team, team.team).number, kind="team")
+    team.stint = made.id
+    change(world, team.members[0], birth_date=BORN_2010)
+    team.plan(team.members[0], team.members[1], by=own)
+    going = team.going()
+    assert (going.person_id, going.beside_id) == (team.members[1], team.members[0])
+    with world.database.read() as session:
+        assert made.id in [stint.id for stint in turns.plannable(session, team.boss)]
+        assert [stint.id for stint in turns.plannable(session, own)] == [made.id], "people are the county’s"
+        assert turns.plannable(session, team.members[1]) == []
