@@ -301,8 +301,8 @@ MOST = 500  # pairings of one list
 
 
 def plannable(session: Session, viewer: str) -> list[Stint]:
-    """The open pairings of teams that somebody may plan the turns of: those of the teams they lead, those of the regions
-    they answer for, and of a team they look after those with institutions; at most MOST, the oldest first."""
+    """The open pairings of teams that somebody may plan the turns of: those of the teams they lead, those of their
+    regions, and of a team they look after those with institutions; at most MOST, the oldest first."""
     held = role.grants(session, viewer)
     scopes = [each.scope for each in held if each.scope_kind == "region"]
     numbers = [each.scope for each in held if each.scope_kind == "team"]
