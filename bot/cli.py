@@ -94,6 +94,7 @@ def build() -> typer.Typer:
         serve,
         stations,
         teams,
+        turns,
         why,
     )
 
@@ -119,6 +120,7 @@ def build() -> typer.Typer:
         households,
         matching,
         relays,
+        turns,
         duty,
         inbox,
         why,

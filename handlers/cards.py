@@ -35,6 +35,9 @@ OF_KIND = {
     "notice.relay_begun": "pairing",
     "notice.hand_over": "pairing",
     "notice.stand_in": "pairing",
+    "notice.turn": "pairing",
+    "notice.turn_nobody": "pairing",
+    "notice.turn_left": "pairing",
 }
 # State words are approved as templates where reminders are refused (platforms.md).
 STATES = {

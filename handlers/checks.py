@@ -272,3 +272,23 @@ def volunteer_number(words: str) -> str:
 def is_volunteer_number(number: str) -> bool:
     """Whether these could be the ten digits of one."""
     return re.fullmatch(r"[0-9]{10}", number) is not None and luhn.is_valid(number)
+
+
+def team_number(words: str) -> str:
+    """A team's number as it is written. Raises Invalid."""
+    plain = "".join(words.split()).upper()
+    if not (plain.isascii() and plain.replace("-", "").isalnum() and len(plain) <= 20 and any(map(str.isdigit, plain))):
+        raise Invalid(_("请写团队编号，由数字或字母组成，没有空格和标点。"))
+    return plain
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A check for a count, which may be written with 次 or 个月."""
+
+    def check(words: str) -> int:
+        plain = words.strip().removesuffix("次").removesuffix("个月")
+        if not plain.isdecimal() or not least <= int(plain) <= most:
+            raise Invalid(_("请写 {least} 到 {most} 之间的数字。").format(least=least, most=most))
+        return int(plain)
+
+    return check

@@ -56,6 +56,18 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(要打电话|要打電話)(的人)?$|^(people )?to call$|^call list$", "calls", False),
         (r"^(我的|我们的|我們的|看|查看)?(团队|團隊|队伍|隊伍)$|^(my |our )?teams?$", "teams", False),
         (r"^(建|新建|成立|创建|創建)(一个|一個)?(团队|團隊)$|^new team$", "team_new", False),
+        (
+            r"^(助残|看|查看)?(机构|機構)(结对|結對|配對|的团队|的團隊)?$|^institutions?( pairings?)?$",
+            "institutions",
+            False,
+        ),
+        (
+            r"^(看|查看)?(轮流|輪流)?(排班|编更|編更|轮值|輪值)(表)?$|^(轮流|輪流)$|^(这次|這次|下次)?(轮到谁|輪到誰|輪到邊個)(去)?了?$"
+            r"|^turns?$|^whose turn( is it)?$",
+            "turns",
+            False,
+        ),
+        (r"^(登记|登記|新建|加)(一个|一個)?(助残|助殘)?(机构|機構)$|^new institution$", "institution_new", False),
         (r"^设(一个)?(区县|县)?专员$|^設(一個)?(區縣|縣)?專員$", "county_specialist", False),
         (r"^登记(培训|证明)$|^登記(培訓|證明)$", "volunteer_dates", False),
         (

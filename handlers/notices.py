@@ -21,6 +21,7 @@ from handlers import (
     matched,
     merging,
     messages,
+    my_turn,
     nudge,
     offer,
     on_duty,
@@ -72,6 +73,7 @@ NOTICES: dict[str, Maker] = {
     **substitutes.NOTICES,
     **nudge.NOTICES,
     **silence.NOTICES,
+    **my_turn.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
 }

@@ -23,6 +23,7 @@ from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
 from handlers.served_facts import when
 from handlers.served_words import served
+from handlers.turn_words import as_member, lines_of, to_turns
 from models import agreement, looking, offering
 from models.beneficiary import GONE, Beneficiary, record_of
 from models.database import vault_of
@@ -43,18 +44,30 @@ def overview(session: Session, person: Person) -> Reply:
     if waiting:
         lines.append(_("有 {count} 个邀请等你回答。").format(count=len(waiting)))
         options.append(Option("m:offer", _("看邀请")))
-    if not stints:
+    also, turns = as_member(session, person, stints)
+    if not stints and not also:
         if not waiting:
             lines.append(_("你现在还没有结对。有合适的邀请会发给你；资料越完整，邀请越合适。"))
             options += [Option("m:more_profile", _("填写更多资料"))]
         return Reply("\n".join(lines), (*options, Option("m:contact", _("联系专员"))))
-    lines.append(_("你有 {count} 个结对：").format(count=len(stints)))
+    if stints:
+        lines.append(_("你有 {count} 个结对：").format(count=len(stints)))
+    whose = lines_of(session, person, stints)
     for stint in stints:
-        lines.append(_line(session, person, stint))
+        line = _line(session, person, stint)
+        lines.append(_("{line}，{turn}").format(line=line, turn=whose[stint.id]) if stint.id in whose else line)
         options += _actions(session, person, stint, several=len(stints) > 1)
+    if also:
+        head = _("另外和团队轮流去的结对 {count} 个：") if stints else _("你和团队轮流去的结对 {count} 个：")
+        lines += [head.format(count=len(also)), *also]
     lines.append(_must_mind())
-    more = (Option("m:hand_over", _("请假交接")), Option("m:contact", _("联系专员")))
-    return Reply("\n".join(lines), (*options, *more))
+    return Reply("\n".join(lines), (*options, *turns, *_further(stints)))
+
+
+def _further(stints: list[Stint]) -> tuple[Option, ...]:
+    leads = any(stint.team_id is not None and stint.state == OPEN for stint in stints)
+    own = (Option("m:hand_over", _("请假交接")),) if stints else ()
+    return (*((to_turns(),) if leads else ()), *own, Option("m:contact", _("联系专员")))
 
 
 def _line(session: Session, person: Person, stint: Stint) -> str:

@@ -18,12 +18,12 @@ from config.catalogue import rules
 from config.services import entries
 from config.texts import _
 from handlers.band_words import often_words, service_words
-from handlers.checks import form_of_address, volunteer_number
+from handlers.checks import between, form_of_address, team_number, volunteer_number
 from handlers.days import meant
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.message import Reply
 from handlers.served_facts import STEP, StepFacts, step_options, steps
-from handlers.step_words import back, family_words, invited, offer_words, stint_words
+from handlers.step_words import back, family_words, invited, offer_words, stint_words, team_words
 from models import agreement, family, family_doors, offering, waiting
 from models.agreement import LEAST_ACTIVITIES, MOST_ACTIVITIES, MOST_MONTHS, Terms
 from models.beneficiary import BeneficiaryError, is_full_name, set_called
@@ -31,7 +31,9 @@ from models.family import FamilyError
 from models.offering import Candidate, OfferError
 from models.pairing import AGREEING
 from models.person import Person, local_now
+from models.served import leaders
 from models.stints import StintError, lead_of
+from models.team import by_team_number
 from models.volunteer import by_number
 
 
@@ -67,8 +69,21 @@ def _agreed_asks(facts: StepFacts) -> Talk:
 
 
 def _invite_asks(facts: StepFacts) -> Talk:
-    number = yield Ask("number", _("请写志愿者的编号（10 位数字）。"), check=volunteer_number)
+    text = _("请写志愿者的编号（10 位数字），或团队的编号：团队由队长来答复，队员轮流去。")
+    number = yield Ask("number", text, check=_number)
     return {"number": number}
+
+
+def _number(words: str) -> str:
+    """A volunteer's or a team's number as it is written. Raises Invalid."""
+    plain = "".join(words.split())
+    if re.fullmatch(r"\d{10}", plain):
+        return volunteer_number(plain)
+    try:
+        return team_number(plain)
+    except Invalid:
+        text = _("请写志愿者编号（对方回复“我的资料”能看到），或团队编号（回复“团队”能看到）。")
+        raise Invalid(text) from None
 
 
 def _sure_asks(text: Callable[[], str]) -> Callable[[StepFacts], Talk]:
@@ -106,11 +121,11 @@ def _write_asks(facts: StepFacts) -> Talk:
     text = _("一年几次？写数字，最少 {least} 次（两次探访）。一般 {usual} 次。")
     usual = rules().pairing.activities_a_year
     text = text.format(least=LEAST_ACTIVITIES, usual=usual)
-    count = yield Ask("activities", text, check=_between(LEAST_ACTIVITIES, MOST_ACTIVITIES), numeric=True)
+    count = yield Ask("activities", text, check=between(LEAST_ACTIVITIES, MOST_ACTIVITIES), numeric=True)
     months = yield Ask(
         "months",
         _("约定几个月？一般 {usual} 个月。").format(usual=rules().pairing.term_months),
-        check=_between(1, MOST_MONTHS),
+        check=between(1, MOST_MONTHS),
         numeric=True,
     )
     echo = _("协议：{services}；一年 {count} 次（{often}）；{months} 个月。发给志愿者确认吗？").format(
@@ -191,16 +206,6 @@ def _moment(today: date) -> Callable[[str], str]:
     return check
 
 
-def _between(least: int, most: int) -> Callable[[str], int]:
-    def check(words: str) -> int:
-        plain = words.strip().removesuffix("次").removesuffix("个月")
-        if not plain.isdecimal() or not least <= int(plain) <= most:
-            raise Invalid(_("请写 {least} 到 {most} 之间的数字。").format(least=least, most=most))
-        return int(plain)
-
-    return check
-
-
 # --- what is done ---
 
 
@@ -234,12 +239,28 @@ def _then(session: Session, person: Person, served: str, done: str) -> Reply:
 
 
 def _invite(session: Session, person: Person, command: Step) -> Reply:
-    row = by_number(session, command.answers["number"])
-    if row is None:
-        raise Refused("number", _("没有这个编号的志愿者，请核对一下。"))
     around = command.what == "again"
-    made = offering.offer(session, command.served, [Candidate(row.person_id)], person.id, around=around)
+    asked = _meant(session, command.answers["number"])
+    try:
+        made = offering.offer(session, command.served, [asked], person.id, around=around)
+    except OfferError as error:
+        if asked.team_id is not None and error.reason in ("team", "volunteer", "full", "minor"):
+            raise Refused("number", team_words(error.reason)) from None
+        raise
     return Reply(invited(session, made), (back(),))
+
+
+def _meant(session: Session, number: str) -> Candidate:
+    """Whom a number means: a volunteer, or a team, which its leader answers for."""
+    row, team = by_number(session, number), by_team_number(session, number)
+    if row is not None:
+        return Candidate(row.person_id)
+    if team is None:
+        raise Refused("number", _("没有这个编号的志愿者或团队，请核对一下。"))
+    leads = leaders(session, team.id)
+    if team.ended_at is not None or not leads:
+        raise Refused("number", team_words("gone" if team.ended_at is not None else "team"))
+    return Candidate(leads[0], team.id)
 
 
 def _took_back(session: Session, person: Person, command: Step) -> Reply:

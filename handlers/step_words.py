@@ -9,6 +9,7 @@ from config.texts import _
 from handlers.contact_words import who as volunteer_words
 from handlers.message import Option
 from models.offer import Offer
+from models.team import Team
 
 
 def back() -> Option:
@@ -18,9 +19,25 @@ def back() -> Option:
 
 def invited(session: Session, made: list[Offer]) -> str:
     """Who has been asked, and what comes then."""
-    names = _("、").join(volunteer_words(session, each.person_id) for each in made)
+    names = _("、").join(asked_words(session, each.person_id, each.team_id) for each in made)
     text = _("已邀请{who}。{hours} 小时内没有回答，会自动请建议里的下一位；都没有接上会告诉你。")
     return text.format(who=names, hours=rules().pairing.hold_hours)
+
+
+def asked_words(session: Session, person_id: str, team_id: str | None) -> str:
+    """Who is asked or said yes: a volunteer, or a team with whoever answers for it."""
+    who = volunteer_words(session, person_id)
+    team = session.get(Team, team_id) if team_id else None
+    return _("团队“{team}”，队长是{who}").format(team=team.name, who=who) if team is not None else who
+
+
+def team_words(reason: str) -> str:
+    """Why a team could not be asked, and what to do next."""
+    return {
+        "gone": _("这个团队已经解散，请写别的编号。"),
+        "team": _("这个团队还没有队长，没有人能答复。先在“团队”里设队长，或写别的编号。"),
+        "full": _("这个团队的结对人数已满。先在“团队”里改结对人数，或写别的编号。"),
+    }.get(reason, _("这个团队的队长现在不能服务（没有激活、暂停或已退出）。先在“团队”里换队长，或写别的编号。"))
 
 
 def family_words(reason: str) -> str:

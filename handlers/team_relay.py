@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.texts import _
+from handlers.checks import team_number
 from handlers.days import day_within, with_weekday
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Invalid, Refused, Talk
 from handlers.message import Option, Reply
@@ -128,14 +129,6 @@ def _preview(facts: TeamFacts, command: Hand) -> str:
     lines.append(_("之后由谁照看：{who}").format(who=keeper))
     lines.append(_("开始以后，每位志愿者都会收到通知。"))
     return "\n".join(lines)
-
-
-def team_number(words: str) -> str:
-    """A team's number as it is written. Raises Invalid."""
-    plain = "".join(words.split()).upper()
-    if not (plain.isascii() and plain.replace("-", "").isalnum() and len(plain) <= 20 and any(map(str.isdigit, plain))):
-        raise Invalid(_("请写团队编号，由数字或字母组成，没有空格和标点。"))
-    return plain
 
 
 def keeper_number(words: str) -> str:

@@ -18,13 +18,15 @@ from handlers.contact_words import age_of
 from handlers.contact_words import who as volunteer_words
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
+from handlers.institution_words import to_one
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.paging import MORE, PAGE, next_begin, onward, where
 from handlers.paging import Show as Turn
 from handlers.served_facts import step_options, when
 from handlers.served_words import by_name, mark
-from models import ledger_questions, offering, waiting
+from handlers.step_words import asked_words
+from models import institution_seen, ledger_questions, offering, waiting
 from models.beneficiary import Beneficiary
 from models.institution import Institution
 from models.pairing import AGREEING, OPEN, Stint
@@ -93,9 +95,12 @@ def _perform(session: Session, person: Person, command: Show) -> Reply:
 
 
 def _counts(session: Session, person: Person) -> Reply:
-    found = waiting.counts(session, person.id)
+    found, institutions = waiting.counts(session, person.id), institution_seen.waiting(session, person.id)
+    also = [_("另有 {count} 个机构还没有团队。").format(count=institutions)] if institutions else []
+    further = (Option("m:institutions", _("机构结对")),) if institutions else ()
     if not found:
-        return Reply(_("你负责的地区现在没有等着结对的人。"), (Option("m:nobody_dropped", _("一户不落")),))
+        lines = [_("你负责的地区现在没有等着结对的人。"), *also]
+        return Reply("\n".join(lines), (Option("m:nobody_dropped", _("一户不落")), *further))
     total = sum(found.values())
     lines = [_("你负责的地区有 {count} 位等着结对：").format(count=total)]
     states = [state for state in waiting.STATES if found.get(state)]
@@ -109,7 +114,7 @@ def _counts(session: Session, person: Person) -> Reply:
     options = asked(session, person.id, UNPAIRED.name, "pick", facts, labels)
     if found.get("nobody", 0) + found.get("relay", 0) > 1:
         options = (*options, Option("m:match_all", _("给全部的人配一次")))
-    return Reply("\n".join(lines), options, numbered=True)
+    return Reply("\n".join([*lines, *also]), (*options, *further), numbered=True)
 
 
 def _list(session: Session, person: Person, command: Show) -> Reply:
@@ -161,12 +166,12 @@ def _place(somebody: Beneficiary) -> str:
 def _more(session: Session, person: Person, somebody: Beneficiary) -> list[str]:
     lines = []
     for offer in offering.holding(session, somebody.id):
-        who = volunteer_words(session, offer.person_id)
+        who = asked_words(session, offer.person_id, offer.team_id)
         text = _("已邀请：{who}（{age}），等到 {until}。")
         lines.append(text.format(who=who, age=age_of(session, offer.made_at), until=when(person, offer.holds_until)))
     stint = lead_of(session, somebody.id, AGREEING)
     if stint is not None:
-        who = volunteer_words(session, str(stint.person_id))
+        who = asked_words(session, str(stint.person_id), stint.team_id)
         lines.append(_("答应的人：{who}（{age}）。").format(who=who, age=age_of(session, stint.made_at)))
         if stint.confirmed_at is not None and stint.accepted_at is None:
             lines.append(_("协议写好了，等志愿者接受。"))
@@ -228,8 +233,21 @@ def _nobody_left(session: Session, person: Person, params: dict[str, Any]) -> Re
 
 
 def _unfinished(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    stint = session.get(Stint, str(params["stint"]))
+    if stint is not None and stint.institution_id is not None:
+        return _unaccepted(session, person, stint)
     text = _("{called}：有人答应已经有一段时间了，还没有见面或定好协议。")
     return _card(session, person, params, text, "agreeing")
+
+
+def _unaccepted(session: Session, person: Person, stint: Stint) -> Reply | None:
+    """An agreement with an institution for which nobody has found time."""
+    seen = institution_seen.one(session, person.id, str(stint.institution_id))
+    if seen is None or seen.agreeing is None or seen.agreeing.id != stint.id or seen.next_team is None:
+        return None
+    text = _("{called}：和团队“{team}”的协议已经有一段时间了，还没有定好。请联系队长，或撤回协议，再请别的团队。")
+    said = text.format(called=seen.institution.name, team=seen.next_team.name)
+    return Reply(said, to_one(session, person.id, seen.institution.id, seen.institution.name))
 
 
 def _opened_notice(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

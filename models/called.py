@@ -14,6 +14,7 @@ from models.family_consent import holds_door
 from models.pairing import ENDED, Stint
 from models.person import Person, address_form, family
 from models.served import served_by
+from models.turn import taking_turns
 
 _TWO = (
     "欧阳",
@@ -65,11 +66,14 @@ def called_by(session: Session, somebody: Beneficiary, viewer: str) -> Called | 
 
 
 def _serves(session: Session, beneficiary_id: str, viewer: str) -> bool:
-    """They serve today, or served until a stint ended; not whoever led a team before somebody else did."""
+    """They serve today, in turns with their team, too, or served until a stint ended; not whoever led a team before
+    somebody else did."""
     people = family(session, viewer)
     then = and_(col(Stint.state) == ENDED, col(Stint.person_id).in_(people))
     query = select(Stint.id).where(Stint.beneficiary_id == beneficiary_id, or_(then, served_by(people)))
-    return session.exec(query.limit(1)).first() is not None
+    if session.exec(query.limit(1)).first() is not None:
+        return True
+    return any(stint.beneficiary_id == beneficiary_id for stint in taking_turns(session, people))
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from models.person import Door, Person, address_form, doors
 from models.role import grants
 from models.team import Team, by_team_number
 from models.team_member import team_rows
+from models.turn import SKIPPED, Turn
 from models.volunteer import (
     Volunteer,
     name_of,
@@ -226,4 +227,5 @@ def _teams(session: Session, person: Person) -> list[Row]:
         rows.append(Row(N_("加入的时间"), _when(person, held.joined_at)))
         if held.left_at is not None:
             rows.append(Row(N_("离开的时间"), _when(person, held.left_at)))
-    return rows
+    turns = select(Turn.asked_at).where(Turn.person_id == person.id, Turn.state != SKIPPED).order_by(col(Turn.asked_at))
+    return [*rows, *(Row(N_("问你能不能去（轮到你）的时间"), _when(person, at)) for at in session.exec(turns))]

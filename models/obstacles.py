@@ -49,13 +49,23 @@ def unfit(session: Session, somebody: Beneficiary, candidate: Candidate, today: 
     row = volunteer_of(session, candidate.person_id)
     if row is None or row.status != ACTIVE or row.birth_date is None:
         return "volunteer"
-    if somebody.person_id is not None and somebody.person_id in family(session, candidate.person_id):
+    if _oneself(session, somebody, candidate.person_id):
         return "self"
     if age_on(row.birth_date, today) < ADULT:
         return "minor"
     if candidate.team_id is not None and not leads(session, candidate.person_id, candidate.team_id):
         return "team"
     return _misfit(session, somebody, row, today)
+
+
+def unfit_member(session: Session, somebody: Beneficiary, row: Volunteer, day: date) -> str | None:
+    """As `unfit`, of an active member of the team that has the lead, who goes in turns: without the rule of age, for a
+    minor goes beside somebody grown up."""
+    return "self" if _oneself(session, somebody, row.person_id) else _misfit(session, somebody, row, day)
+
+
+def _oneself(session: Session, somebody: Beneficiary, person_id: str) -> bool:
+    return somebody.person_id is not None and somebody.person_id in family(session, person_id)
 
 
 def leads(session: Session, person_id: str, team_id: str) -> bool:

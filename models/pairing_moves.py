@@ -25,6 +25,8 @@ from models.relay import Relay
 from models.served import served_of
 from models.stints import STANDING, end_stint, lead_of
 from models.team import LEADER, TeamMember
+from models.turn import STANDING as TURNS
+from models.turn import Turn, TurnMember, TurnPlan
 
 # Under which name the moved ids are kept, the table, and the column that names the person.
 _MOVED: tuple[tuple[str, Any, str], ...] = (
@@ -37,6 +39,9 @@ _MOVED: tuple[tuple[str, Any, str], ...] = (
     ("proposal", Proposal, "person_id"),
     ("beneficiary", Beneficiary, "person_id"),
     ("family_door", FamilyDoor, "person_id"),
+    ("turn_member", TurnMember, "person_id"),
+    ("turn", Turn, "person_id"),
+    ("turn_beside", Turn, "beside_id"),
 )
 _TWICE = "team_member_twice"
 
@@ -69,6 +74,8 @@ def _standing(table: type[SQLModel]) -> Any:
         Relay: col(Relay.state).in_(RELAYS),
         Proposal: Proposal.state == NEW,
         FamilyDoor: col(FamilyDoor.ended_at).is_(None),
+        TurnMember: col(TurnMember.plan_id).in_(select(TurnPlan.id).where(col(TurnPlan.ended_at).is_(None))),
+        Turn: col(Turn.state).in_(TURNS),
     }
     query = select(table).order_by(table.id)  # type: ignore[attr-defined]
     query = query.where(stands[table]) if table in stands else query

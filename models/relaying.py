@@ -32,6 +32,7 @@ from models.served import decides, in_order, locked_stint, served_of, servers, t
 from models.served import serves as serves
 from models.stints import STANDING as STINTS
 from models.stints import StintError, answering, months_on, open_stint, today_in, today_of
+from models.turn import goes_on as turns_go_on
 
 LONGEST_DAYS = 366  # a last day may lie so far ahead
 NOTE_MOST = 1_000  # characters of a handover note
@@ -373,6 +374,7 @@ def renew(session: Session, relay_id: str, by: str) -> Stint:
         standing_in.follows_id = new.id
         session.add(standing_in)
     session.flush()
+    turns_go_on(session, stint.id, new.id)
     open_stint(session, new, months_on(max(stint.ends_on, today_in(session, stint)), stint.relay_months))
     tell_responsible(session, served_of(session, new), "notice.renewed", {"stint": new.id}, f"renewed:{new.id}")
     return new

@@ -37,6 +37,7 @@ from models import (  # noqa: F401 imported for their tables
     silence,
     station,
     team,
+    turn,
     volunteer,
 )
 from models.database import Database

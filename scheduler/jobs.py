@@ -42,6 +42,7 @@ from models import (
     roster_batch,
     silence,
     substituting,
+    turn_acts,
     volunteer_gone,
 )
 from models.database import Database, DatabaseAway
@@ -230,6 +231,12 @@ def hear_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, silence.heard_again, silence.go_on)
 
 
+def move_turns(database: Database) -> int:
+    """Teams whose members take turns: a new month, no answer within rules.toml, pairing.hold_hours, or a member who
+    cannot go any more."""
+    return _one_by_one(database, turn_acts.due, turn_acts.move_on)
+
+
 def match_asked(database: Database) -> int:
     """Whole counties that were to be matched at once; somebody asked for it in a chat."""
     return proposing.run_asked(database)
@@ -332,6 +339,7 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("remind_unfinished", 3_600, remind_unfinished),
     ("begin_relays", 3_600, begin_relays),
     ("end_last_days", 300, end_last_days),
+    ("move_turns", 300, move_turns),
     ("end_for_gone_volunteers", 60, end_for_gone_volunteers),
     ("begin_for_silent_volunteers", 3_600, begin_for_silent_volunteers),
     ("ask_silent_volunteers", 3_600, ask_silent_volunteers),

@@ -1,5 +1,5 @@
 """Directions about pairings: 〔志愿者 阿林 林哥〕, 〔结对 阿林 1〕, 〔团队 GZ01 阿林 阿青〕, 〔团队专员 陈老师 GZ01〕,
-〔机构结对 阳光家园 GZ01 何老师〕, 〔去世 1〕, 〔撤下〕.
+〔机构结对 阳光家园 GZ01 何老师〕, 〔机构 440106 阳光家园〕, 〔去世 1〕, 〔撤下〕.
 
 Numbers are those of the people of 〔台账 …〕; 〔结对 …〕 of somebody whose relay seeks makes the successor.
 """
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from sqlmodel import Session, select
 
-from models import agreement, institution_pairing, volunteer
+from models import agreement, institution, institution_pairing, volunteer
 from models.agreement import Terms
 from models.beneficiary import DIED, MACHINE
 from models.database import now_of
@@ -64,7 +64,7 @@ def _team_specialist(play: Stage, session: Session, name: str, number: str) -> N
     session.add(RoleGrant(person_id=play.person_id(session, name), role="specialist", **told))
 
 
-def _institution(play: Stage, session: Session, name: str, number: str, by: str) -> None:
+def _institution_paired(play: Stage, session: Session, name: str, number: str, by: str) -> None:
     """An institution with which this team is paired; its leader accepts."""
     boss, now = play.person_id(session, by), now_of(session)
     house = Institution(number=new_number(), name=name, kind="care", county="440106", made_by=MACHINE, made_at=now)
@@ -76,6 +76,13 @@ def _institution(play: Stage, session: Session, name: str, number: str, by: str)
     assert stint.confirmed_at is not None
     agreement.accept(session, stint.id, leader, stint.confirmed_at)
     hush(session)
+
+
+def _institution(_play: Stage, session: Session, county: str, name: str, town: str = "") -> None:
+    """An institution of a county."""
+    made = institution.create(session, MACHINE, name, "care", county)
+    made.town = town or None
+    session.add(made)
 
 
 def _died(play: Stage, session: Session, number: str) -> None:
@@ -98,7 +105,8 @@ DIRECTIONS: dict[str, Callable[..., None]] = {
     "结对": _pair,
     "团队": _team,
     "团队专员": _team_specialist,
-    "机构结对": _institution,
+    "机构结对": _institution_paired,
+    "机构": _institution,
     "去世": _died,
     "撤下": _withdrawn,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlmodel import Session, select
 
 from models import agreement, family, offering
@@ -57,8 +59,9 @@ def team_with(session: Session, number: str, leader: str, *members: str, capacit
     made = Team(number=number, name=f"测试{number}队", region="440106", capacity=capacity, made_by=MACHINE, made_at=now)
     session.add(made)
     session.flush()
-    for person, part in ((leader, LEADER), *((one, MEMBER) for one in members)):
-        session.add(TeamMember(team_id=made.id, person_id=person, part=part, added_by=MACHINE, joined_at=now))
+    for at, (person, part) in enumerate(((leader, LEADER), *((one, MEMBER) for one in members))):
+        joined = now + timedelta(microseconds=at)  # they are listed in this order
+        session.add(TeamMember(team_id=made.id, person_id=person, part=part, added_by=MACHINE, joined_at=joined))
     session.flush()
     return made
 

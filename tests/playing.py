@@ -19,6 +19,7 @@ from sqlmodel import Session, select
 from stdnum import luhn
 
 from models.beneficiary import MACHINE
+from models.institution import by_institution_number
 from models.ledger_cells import read_ledger
 from models.ledger_check import check
 from models.ledger_import import take
@@ -100,6 +101,7 @@ class Play:
         self.last: dict[tuple[str, str], tuple[str, Any]] = {}
         self.codes: list[str] = []
         self.numbers: list[str] = []
+        self.institutions: list[str] = []
         self.teams: list[str] = []
         clock.at = script.start
 
@@ -373,17 +375,25 @@ class Play:
                 self.numbers.append(number)
             if number not in self.teams and self._is_team(number):
                 self.teams.append(number)
+            if number not in self.institutions and self._is_institution(number):
+                self.institutions.append(number)
         for at, code in enumerate(self.codes, 1):
             line = line.replace(code, f"〈码{at}〉")
         for at, number in enumerate(self.numbers, 1):
             line = line.replace(number, f"〈号{at}〉")
         for at, number in enumerate(self.teams, 1):
             line = line.replace(number, f"〈队{at}〉")
+        for at, number in enumerate(self.institutions, 1):
+            line = line.replace(number, f"〈机构{at}〉")
         return line
 
     def _is_volunteer(self, number: str) -> bool:
         with self.stage.database.read() as session:
             return session.exec(select(Volunteer).where(Volunteer.number == number)).first() is not None
+
+    def _is_institution(self, number: str) -> bool:
+        with self.stage.database.read() as session:
+            return by_institution_number(session, number) is not None
 
     def _is_team(self, number: str) -> bool:
         with self.stage.database.read() as session:

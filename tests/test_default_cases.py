@@ -105,7 +105,7 @@ def ways() -> dict[str, Way]:
     return found
 
 
-BY_ORGANISERS = ("guardian_record", "hand_over_team", "specialist", "team_new", "volunteer_dates")
+BY_ORGANISERS = ("guardian_record", "hand_over_team", "institution_new", "specialist", "team_new", "volunteer_dates")
 WAYS = ways()
 # Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account and the transcripts
 # teams*.chat lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
@@ -123,6 +123,8 @@ ELSEWHERE = {
     "hand_overs",
     "handover",
     "household",
+    "institution_step",
+    "institutions",
     "households",
     "ledger",
     "ledger_answer",
@@ -151,6 +153,9 @@ ELSEWHERE = {
     "substitute",
     "team",
     "teams",
+    "turn",
+    "turn_plan",
+    "turns",
     "unpaired",
 }
 
