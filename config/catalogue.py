@@ -85,6 +85,52 @@ class Pairing(_Part):
     conduct_version: str
 
 
+MonthDay = Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+Two = Annotated[list[MonthDay], Field(min_length=2, max_length=2)]
+
+
+class Visits(_Part):
+    """Owed visits, their reminders and what follows when they are overdue (programme §6)."""
+
+    a_year: Annotated[int, Field(ge=2, le=2)]
+    spacing_days: Count
+    face_to_face: Annotated[int, Field(ge=0, le=2)]
+    student_due: Two
+    other_due: Two
+    late_start_days: Count
+    remind_before_days: Annotated[list[Count], Field(min_length=1)]
+    overdue_days: Annotated[list[Count], Field(min_length=5, max_length=5)]
+    held_days: Count
+    vain_days: Count
+    evening_before: time
+    ask_after_hours: Count
+
+
+class Hours(_Part):
+    """Service records and the hours ledger (programme §7)."""
+
+    step_minutes: Annotated[int, Field(ge=30, le=30)]
+    day_minutes: Count
+    week_minutes: Count
+    longest_minutes: Count
+    told_days: Count
+    usual_minutes: Count
+    confirm_hours: Count
+    answer_days: Count
+    stars: Annotated[list[Count], Field(min_length=5, max_length=5)]
+    near_metres: Count
+    code_seconds: Annotated[int, Field(ge=30)]
+    lone_grace_minutes: Annotated[int, Field(ge=1)]
+
+
+class Qualifications(_Part):
+    """Specialists' training, certificates and insurances (programme §8)."""
+
+    first_training_months: Count
+    training_months: Count
+    remind_before_days: Annotated[list[Count], Field(min_length=1)]
+
+
 class Channels(_Part):
     """What a platform's channels allow: WeChat's windows and quotas, and how long its keys are good for."""
 
@@ -124,6 +170,9 @@ class Rules(_Part):
     messages: Messages
     ledger: Imports
     pairing: Pairing
+    visits: Visits
+    hours: Hours
+    qualifications: Qualifications
     channels: Channels
     safety: Safety
 

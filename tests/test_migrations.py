@@ -29,6 +29,17 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("stint", "beneficiary_id"): "1",
     ("stint", "person_id"): "1",
     ("stint", "state"): "ended",
+    ("hours_entry", "minutes"): 30,
+    ("service_record", "minutes"): 30,
+    ("service_record", "ends_at"): datetime(2026, 1, 1, 1, tzinfo=UTC),
+    ("service_record", "state"): "confirmed",
+    ("service_record", "decided_by"): "2",
+    ("activity", "ends_at"): datetime(2026, 1, 1, 1, tzinfo=UTC),
+    ("visit", "beneficiary_id"): "1",
+    ("visit", "state"): "void",
+    ("visit_report", "beneficiary_id"): "1",
+    ("booking", "state"): "kept",
+    ("hours_case", "state"): "answered",
 }
 
 
