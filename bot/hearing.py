@@ -17,7 +17,7 @@ from config.texts import language_for, speaking
 from handlers.emergency import emergency_text
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from handlers.turn import calls_for_help, cry, is_urgent, stuck, turn
+from handlers.turn import calls_for_help, calls_silently, cry, is_urgent, stuck, turn
 from models import inbox, outbox
 from models.arrival import Met, arrive, finish, leave
 from models.database import Database, is_away
@@ -62,7 +62,7 @@ class Hearing:
             if is_away(error):
                 raise  # no fault of this message: the whole transaction is tried again from the spool
             log.exception("turn_failed", kind=inbound.kind)
-        if calls_for_help(inbound):
+        if calls_for_help(inbound) or calls_silently(inbound):
             try:
                 with part() as session:
                     return self._cry(session, inbound, passive)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import LANGUAGES, SOURCE, _, language_for, speaking
-from handlers import account, family, guardian, preferences, recognition, relay
+from handlers import account, family, guardian, lone_visit, preferences, recognition, relay
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
 from handlers.menu_entries import DIALOGUES as DIALOGUES
@@ -72,7 +72,7 @@ def begins(words: str) -> Begun | Entry | None:
             return _found(found)
     if len(words) > LONGEST_WISH:
         return None
-    told = preferences.told_at_once(words) or relay.told_at_once(words)
+    told = preferences.told_at_once(words) or lone_visit.told_at_once(words) or relay.told_at_once(words)
     if told is not None:
         return Begun(*told)
     meant = next((key for pattern, key, _anywhere in INTENTS if pattern.search(words)), None)

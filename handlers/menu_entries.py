@@ -22,6 +22,7 @@ from handlers import (
     ledger,
     ledger_imports,
     ledger_upload,
+    lone_visit,
     matched,
     merging,
     messages,
@@ -122,6 +123,9 @@ DIALOGUES: dict[str, Dialogue] = {
         ledger_imports.ONE,
         merging.CONFIRM,
         merging.UNDO,
+        lone_visit.LONE_VISIT,
+        lone_visit.LONE_ANSWER,
+        lone_visit.LONE_PARTNER,
     )
 }
 
@@ -201,6 +205,8 @@ ENTRIES: dict[str, Entry] = {
         Entry("family", N_("我家的志愿者"), say=family.overview),
         Entry("family_join", N_("输入家里的码"), family.JOIN),
         Entry("my", N_("我的"), say=profile.my),
+        Entry("lone_visit", N_("独自上门"), lone_visit.LONE_VISIT),
+        Entry("silent_word", N_("暗语"), say=lone_visit.silent_word),
     )
 }
 

@@ -59,6 +59,7 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
             "allow_notice",
             False,
         ),
+        (r"^(我)?(一个人|一個人|独自|獨自|自己)上[门門]$|^lone visit$", "lone_visit", False),
         (r"语言|語言|language|说英文|繁體|简体|english", "language", False),
         (r"删除我的|刪除我的|注销|註銷|delete my", "delete_me", False),
         (r"我的数据|我的數據|我的資料副本|my data", "my_data", False),

@@ -18,6 +18,7 @@ from handlers import (
     handover_notices,
     ledger,
     ledger_imports,
+    lone_visit,
     matched,
     merging,
     messages,
@@ -72,6 +73,7 @@ NOTICES: dict[str, Maker] = {
     **nudge.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
+    **lone_visit.NOTICES,
 }
 
 

@@ -22,6 +22,7 @@ from handlers.typed import bare_number, came, shown
 from models import carded, erasure, inbox, offering
 from models.arrival import Met
 from models.conversation import State, lock, save
+from models.lone_timing import is_silent_call
 from models.person import Door, Person, door_of, open_door
 
 MAX_TEXT = 4_000
@@ -72,6 +73,8 @@ def answer(session: Session, person: Person, state: State, inbound: Inbound) -> 
     words = plain(inbound.text)
     if calls_for_help(inbound):
         return asking.show(state, safeguarding.emergency(session, person, inbound.text), keep=True)
+    if calls_silently(inbound):
+        return asking.show(state, safeguarding.silent(session, person), keep=True)
     if inbound.kind == "follow":
         return _follow(session, person, state, inbound)
     if inbound.kind == "scan":
@@ -220,18 +223,27 @@ def _leave(session: Session, inbound: Inbound) -> str | None:
 
 
 def cry(session: Session, inbound: Inbound, here: Here) -> tuple[Reply, Door]:
-    """Only the cry for help of a message whose turn failed, without the talk around it; and where it was heard."""
+    """Only the cry for help, or the silent one, of a message whose turn failed, without the talk around it; and where
+    it was heard."""
     language = menu.language_of(inbound)
     door, person = open_door(session, inbound.platform, inbound.account, inbound.sender, language, zone=here.zone)
     session.info["here"] = replace(here, door_id=door.id)
     with speaking(person.language):
-        reply = safeguarding.emergency(session, person, inbound.text)
+        if calls_silently(inbound):
+            reply = safeguarding.silent(session, person)
+        else:
+            reply = safeguarding.emergency(session, person, inbound.text)
         return replace(reply, options=(), language=person.language), door
 
 
 def calls_for_help(inbound: Inbound) -> bool:
     """Whether a danger word stands in what was written, also below a picture or after a command, however long it is."""
     return inbound.kind in ("text", "media", "menu") and is_danger(inbound.text)
+
+
+def calls_silently(inbound: Inbound) -> bool:
+    """Whether it is the help word of a lone visit (models/lone_timing.py), which nobody is to see answered as one."""
+    return inbound.kind == "text" and is_silent_call(inbound.text)
 
 
 def is_urgent(inbound: Inbound) -> bool:

@@ -30,6 +30,7 @@ from models import (
     lease,
     ledger_import,
     ledger_undo,
+    lone_timing,
     offering,
     outbox,
     page,
@@ -215,6 +216,11 @@ def begin_for_silent_volunteers(database: Database) -> int:
     return _one_by_one(database, volunteer_gone.without_door, volunteer_gone.begin_for_silence)
 
 
+def look_for_lone_visits(database: Database) -> int:
+    """Lone visits whose time to come out is over (rules.toml, hours.lone_grace_minutes)."""
+    return _one_by_one(database, lone_timing.due, lone_timing.take_steps)
+
+
 def match_asked(database: Database) -> int:
     """Whole counties that were to be matched at once; somebody asked for it in a chat."""
     return proposing.run_asked(database)
@@ -290,6 +296,7 @@ class _Elsewhere(Exception):
 # Name, seconds between two runs, the job.
 JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
+    ("look_for_lone_visits", 15, look_for_lone_visits),
     ("expire_messages", 60, expire_messages),
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),

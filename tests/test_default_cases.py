@@ -129,6 +129,7 @@ ELSEWHERE = {
     "ledger_import",
     "ledger_imports",
     "ledger_upload",
+    "lone_partner",
     "match_all",
     "matched",
     "merge_confirm",

@@ -53,6 +53,10 @@ FOR EACH STATEMENT EXECUTE FUNCTION hours_entry_append_only()""",
 
 
 def upgrade() -> None:
+    with op.batch_alter_table('alert', schema=None) as batch_op:
+        batch_op.drop_constraint(op.f('ck_alert_source'), type_='check')
+        batch_op.create_check_constraint(op.f('ck_alert_source'), "source IN ('words', 'sos', 'worried', 'silent', 'lone')")
+
     op.create_table('hours_entry',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('county', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -171,7 +175,9 @@ def upgrade() -> None:
     sa.Column('until', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('alert_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.CheckConstraint("state IN ('running', 'asked', 'partner', 'specialist', 'out', 'help')", name=op.f('ck_lone_visit_state')),
+    sa.ForeignKeyConstraint(['alert_id'], ['alert.id'], name=op.f('fk_lone_visit_alert_id_alert')),
     sa.ForeignKeyConstraint(['partner_id'], ['person.id'], name=op.f('fk_lone_visit_partner_id_person')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_lone_visit_person_id_person')),
     sa.ForeignKeyConstraint(['stint_id'], ['stint.id'], name=op.f('fk_lone_visit_stint_id_stint')),
