@@ -17,11 +17,11 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _, current, simplified
-from handlers.days import with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Invalid, Refused, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.moments import ahead
+from handlers.served_facts import when
 from handlers.served_words import served
 from handlers.somebody import called
 from models import lone_timing
@@ -292,9 +292,8 @@ def _partner_notice(session: Session, person: Person, params: dict[str, Any]) ->
     row = _still(session, params)
     if row is None:
         return None
-    who, day = called(session, row.person_id), with_weekday(row.until.astimezone(ZoneInfo(person.zone)).date())
-    text = _("{who}独自上门，说好{day} {time} 前出来，到现在没有回答。请马上打电话或过去看看。").format(
-        who=who, day=day, time=_time(person, row.until)
+    text = _("{who}独自上门，说好 {time} 前出来，到现在没有回答。请马上打电话或过去看看。").format(
+        who=called(session, row.person_id), time=when(person, row.until)
     )
     facts = PartnerFacts(lone=row.id)
     labels = [(choice.value, choice.label) for choice in _partner_choices()]
