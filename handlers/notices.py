@@ -11,6 +11,7 @@ from sqlmodel import Session
 from config.texts import _, speaking
 from handlers import (
     account,
+    activities,
     calls,
     contact,
     family,
@@ -74,6 +75,7 @@ NOTICES: dict[str, Maker] = {
     **ledger_imports.NOTICES,
     **merging.NOTICES,
     **lone_visit.NOTICES,
+    **activities.NOTICES,
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
+from handlers import asking, check_in, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -129,6 +129,8 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     more = None if is_ordinary(words) else safeguarding.told_more(session, person, typed)
     if more is not None:
         return asking.show(state, more, keep=True)
+    if check_in.is_code(session, person, words):
+        return talk.begin(session, person, state, check_in.CHECK_IN, {"where": {"t": words}})
     code = codes.bare_code(words)
     belongs = menu.behind_code(session, person, code) if code else None
     if belongs is not None:
@@ -223,17 +225,27 @@ def _leave(session: Session, inbound: Inbound) -> str | None:
 
 
 def cry(session: Session, inbound: Inbound, here: Here) -> tuple[Reply, Door]:
-    """Only the cry for help, or the silent one, of a message whose turn failed, without the talk around it; and where
-    it was heard."""
+    """Only the cry for help of a message whose turn failed (or the silent one, or the place that belongs to one),
+    without the talk around it; and where it was heard."""
     language = menu.language_of(inbound)
     door, person = open_door(session, inbound.platform, inbound.account, inbound.sender, language, zone=here.zone)
     session.info["here"] = replace(here, door_id=door.id)
     with speaking(person.language):
-        if calls_silently(inbound):
+        if inbound.kind == "location":
+            reply = _place_alone(session, person, inbound)
+        elif calls_silently(inbound):
             reply = safeguarding.silent(session, person)
         else:
             reply = safeguarding.emergency(session, person, inbound.text)
         return replace(reply, options=(), language=person.language), door
+
+
+def _place_alone(session: Session, person: Person, inbound: Inbound) -> Reply:
+    """The inbox keeps no place, so one that belongs to a cry for help goes into its record here or nowhere."""
+    told = None
+    if inbound.latitude is not None and inbound.longitude is not None:
+        told = safeguarding.told_place(session, person, inbound.latitude, inbound.longitude)
+    return told or stuck()
 
 
 def calls_for_help(inbound: Inbound) -> bool:
