@@ -363,8 +363,8 @@ def _make(session: Session, person: Person, command: Make) -> Reply:
         if key is not None:
             raise Refused(key, _refused(error)) from None
         return Reply(_refused(error), (Option("m:activities", _("近期活动")),))
-    text = _("活动建好了：{name}，{times}。编号 {number}。\n开始前一小时起可以签到；签到码只有你能看，在“近期活动”里。")
-    said = text.format(name=row.name, times=times(person, row), number=row.number)
+    text = _("活动建好了：{name}，{times}。\n开始前一小时起可以签到；签到码只有你能看，在“近期活动”里。")
+    said = text.format(name=row.name, times=times(person, row))
     return Reply(said, (Option("m:activities", _("近期活动")),))
 
 

@@ -116,7 +116,7 @@ def is_scene(value: str) -> bool:
 
 def is_code(session: Session, person: Person, words: str) -> bool:
     """Whether six digits by themselves may be an activity's code: something is open where this person may go."""
-    return bool(_DIGITS.fullmatch(words)) and bool(activities.open_now(session, person.id))
+    return bool(_DIGITS.fullmatch("".join(words.split()))) and bool(activities.open_now(session, person.id))
 
 
 def _where(words: str) -> str:

@@ -127,7 +127,7 @@ def not_active(registered: bool) -> Reply:
 def pause() -> str:
     """After too many wrong codes."""
     minutes = rules().doors.code_pause_minutes
-    return _("写错太多次了，先停 {minutes} 分钟。请带队的人结束时帮你确认，或以后补记时长。").format(minutes=minutes)
+    return _("写错太多次了，先停 {minutes} 分钟。不用着急：也可以等结束以后补记时长。").format(minutes=minutes)
 
 
 def late_code() -> str:

@@ -17,6 +17,7 @@ from models.person import Person, address_form, set_address_form
 from models.served_gone import left
 from models.team import Team
 from models.volunteer import Registered, volunteer_of
+from tests import directions_check_in
 from tests.pairings import hush, pair, somebody, team_with
 
 
@@ -72,4 +73,5 @@ DIRECTIONS: dict[str, Callable[..., None]] = {
     "团队": _team,
     "去世": _died,
     "撤下": _withdrawn,
+    **directions_check_in.DIRECTIONS,
 }
