@@ -22,26 +22,24 @@ from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.moments import ahead
 from handlers.served_facts import when
-from handlers.served_words import served
 from handlers.somebody import called
-from models import lone_timing
+from models import lone_timing, serving
+from models.checking_in import serving_in
 from models.database import now_of
 from models.lone_timing import LoneError
 from models.lone_visit import LoneVisit
-from models.pairing import OPEN
 from models.person import Person
-from models.served import served_of
-from models.stints import standing_of
 
 PARTNERS = 5  # on one screen
-NOBODY, ANYWHERE = "~nobody", "~anywhere"
+NOBODY = "~nobody"
 
 
 class LoneFacts(BaseModel):
-    """`now` = local time when the talk began (ISO). Stints and partners: an id and how it is called."""
+    """`now` = local time when the talk began (ISO); `stint` = where they are, as far as that is known. Partners: an id
+    and how they are called."""
 
     now: str = ""
-    stints: list[tuple[str, str]] = []
+    stint: str = ""
     partners: list[tuple[str, str]] = []
     running: str = ""
 
@@ -72,15 +70,23 @@ def _local_now(session: Session, person: Person) -> datetime:
 
 
 def _facts(session: Session, person: Person) -> LoneFacts:
-    stints = [stint for stint in standing_of(session, person.id) if stint.state == OPEN]
     partners = lone_timing.partners_of(session, person.id)[:PARTNERS]
     running = lone_timing.running_of(session, person.id)
     return LoneFacts(
         now=_local_now(session, person).isoformat(),
-        stints=[(stint.id, served(session, person, served_of(session, stint))) for stint in stints],
+        stint=_where(session, person),
         partners=[(one, called(session, one)) for one in partners],
         running=running.until.isoformat() if running is not None else "",
     )
+
+
+def _where(session: Session, person: Person) -> str:
+    """The pairing that they are checked in for, or the only one: not asked, since nobody is to be named."""
+    running = serving.running_of(session, person.id)
+    if running is not None and running.stint_id is not None:
+        return running.stint_id
+    stints = serving_in(session, person.id)
+    return stints[0].id if len(stints) == 1 else ""
 
 
 def _until(facts: LoneFacts) -> Callable[[str], str]:
@@ -99,16 +105,12 @@ def _talk(facts: LoneFacts) -> Talk:
     until = yield Ask(
         "until", _("进门了就好。打算几点出来？到时间我会问你一声。例如 16:00 或“一个小时后”。"), check=_until(facts)
     )
-    stint = facts.stints[0][0] if len(facts.stints) == 1 else ""
-    if len(facts.stints) > 1:
-        choices = (*(Choice(key, label) for key, label in facts.stints), Choice(ANYWHERE, _("不是结对的人")))
-        stint = yield Ask("stint", _("现在在谁那里？"), choices)
     partner = NOBODY
     if facts.partners:
         choices = (*(Choice(key, label) for key, label in facts.partners), Choice(NOBODY, _("不用，直接告诉专员")))
         text = _("到时间没出来也没回答，先告诉谁？再没有消息，就告诉专员和值班的人。")
         partner = yield Ask("partner", text, choices)
-    return Begin(until, "" if stint == ANYWHERE else stint, "" if partner == NOBODY else partner)
+    return Begin(until, facts.stint, "" if partner == NOBODY else partner)
 
 
 def _perform(session: Session, person: Person, command: Begin) -> Reply:
@@ -118,8 +120,6 @@ def _perform(session: Session, person: Person, command: Begin) -> Reply:
     except LoneError as error:
         if error.reason == "partner":
             raise Refused("partner", _("这一位现在不能帮忙看着，请另选一位。")) from None
-        if error.reason == "stint":
-            raise Refused("stint", _("这一位现在不由你结对了，请再选一次。")) from None
         raise Refused("until", _bad_time(error)) from None
     grace, known = rules().hours.lone_grace_minutes, lone_timing.times(session, person.id) > 1
     lines = [

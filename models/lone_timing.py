@@ -21,6 +21,7 @@ from config.catalogue import rules
 from config.texts import _, simplified
 from models import audit
 from models.alert import LONE, SILENT, Alert, CannotAdd, add_words, raise_alert, recent_alert
+from models.checking_in import serving_in
 from models.database import now_of
 from models.lone_visit import ASKED, HELP, OUT, PARTNER, RUNNING, SPECIALIST, LoneVisit
 from models.outbox import EMERGENCY, REPLY, enqueue
@@ -35,7 +36,7 @@ WAITS = (RUNNING, ASKED, PARTNER)  # a step is still to come
 
 class LoneError(Exception):
     """`reason`: "past" — the time is over already; "too_long" — more than lone_longest_hours of rules.toml; "partner" —
-    nobody whom they may name; "stint" — not theirs; "gone" — no timer runs."""
+    nobody whom they may name; "gone" — no timer runs."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -80,8 +81,8 @@ def begin(
     _check(session, until)
     if partner_id is not None and partner_id not in partners_of(session, person_id):
         raise LoneError("partner")
-    if stint_id is not None and stint_id not in {stint.id for stint in stints_of(session, person_id)}:
-        raise LoneError("stint")
+    if stint_id is not None and stint_id not in {stint.id for stint in serving_in(session, person_id)}:
+        stint_id = None  # not theirs any more: nobody is sent to a wrong door
     row = _mine(session, person_id)
     if row is None:
         now = now_of(session)
