@@ -83,6 +83,8 @@ def _prepare(session: Session, person: Person) -> Facts:
 def _talk(facts: Facts) -> Talk:
     if facts.running.record and not facts.running.asked:
         return (yield from steps(facts.running))
+    if not facts.active:
+        return Look("")  # nothing is asked of somebody who may not serve
     if not facts.kind:
         text = say.where(facts.activities, forgotten=bool(facts.running.record))
         where = yield Ask("where", text, _wheres(facts), check=_where)

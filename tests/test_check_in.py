@@ -575,8 +575,7 @@ def test_whoever_serves_nobody_and_whoever_may_not_serve_are_told(database: Data
     assert "没有可以签到的活动" in alin.press("参加活动")
     stranger = Chat(database, "stranger")
     follow(stranger)
-    stranger.say("签到")
-    assert "先报名" in stranger.press("在驿站、基地等阵地")
+    assert "先报名" in stranger.say("签到")
 
 
 # --- activities ---
