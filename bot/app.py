@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
-from bot import pages, routes
+from bot import pages, routes, scene_pages
 from bot.deliver import Deliverer
 from bot.last_moment import last_moment
 from bot.metrics import Metrics
@@ -94,6 +94,7 @@ class App:
         if "web" in roles:
             routes.add(self.web)
             pages.add(self.web)
+            scene_pages.add(self.web)
         self.web.on_startup.append(self._on_startup)
         self.web.on_shutdown.append(self._on_shutdown)
         self.web.on_cleanup.append(self._on_cleanup)

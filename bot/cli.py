@@ -78,6 +78,8 @@ def run(arguments: list[str]) -> int:
 def build() -> typer.Typer:
     """The application; help texts are made here, in the terminal's language."""
     from bot.commands import (
+        activities,
+        cards,
         chat,
         db,
         demo,
@@ -116,6 +118,8 @@ def build() -> typer.Typer:
         teams,
         institutions,
         stations,
+        activities,
+        cards,
         imports,
         households,
         matching,

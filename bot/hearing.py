@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -17,7 +18,7 @@ from config.texts import language_for, speaking
 from handlers.emergency import emergency_text
 from handlers.here import Here
 from handlers.message import Inbound, Reply
-from handlers.turn import calls_for_help, cry, is_urgent, stuck, turn
+from handlers.turn import calls_for_help, calls_silently, cry, is_urgent, stuck, turn
 from models import inbox, outbox
 from models.arrival import Met, arrive, finish, leave
 from models.database import Database, is_away
@@ -29,6 +30,14 @@ SWEEP_AFTER = timedelta(seconds=30)  # WeChat's last repeat comes within 15–20
 SWEPT_AT_ONCE, SWEPT_SLICES = 100, 5  # replies; what is left waits for the next sweep
 
 Part = Callable[[], AbstractContextManager[Session]]
+
+
+def kept(inbound: Inbound) -> Inbound:
+    """What the inbox keeps of an update. Where somebody is, is heard by the turn and kept by no message (programme §7):
+    where the talk asks for a place, it writes down what that came to."""
+    if inbound.kind != "location":
+        return inbound
+    return replace(inbound, latitude=None, longitude=None, text="")
 
 
 class Hearing:
@@ -62,7 +71,7 @@ class Hearing:
             if is_away(error):
                 raise  # no fault of this message: the whole transaction is tried again from the spool
             log.exception("turn_failed", kind=inbound.kind)
-        if calls_for_help(inbound):
+        if calls_for_help(inbound) or calls_silently(inbound) or inbound.kind == "location":
             try:
                 with part() as session:
                     return self._cry(session, inbound, passive)
@@ -86,13 +95,13 @@ class Hearing:
 
     def _enter(self, session: Session, inbound: Inbound) -> str | None:
         platform, account, key, sender = found_by(inbound)
-        return inbox.enter(session, platform, account, key, sender, inbound.kind, inbound.as_json())
+        return inbox.enter(session, platform, account, key, sender, inbound.kind, kept(inbound).as_json())
 
     def _arrive(self, session: Session, inbound: Inbound) -> tuple[str | None, Met | None]:
         if inbound.kind in ("unfollow", "other"):
             return self._enter(session, inbound), None  # nobody said anything
         platform, account, key, sender = found_by(inbound)
-        return arrive(session, platform, account, key, sender, inbound.kind, inbound.as_json())
+        return arrive(session, platform, account, key, sender, inbound.kind, kept(inbound).as_json())
 
     def _hear(self, session: Session, inbound: Inbound, passive: bool) -> Received:
         here = self._here(inbound)

@@ -39,6 +39,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}", r"\1 <hidden>"),
         (r"://[^\s/@:]+:[^\s/@]+@", "://<hidden>@"),
         (r"/p/[A-Za-z0-9_-]{22}", "/p/<token>"),
+        (r"\bd_[A-Za-z0-9_-]{22}", "d_<token>"),
         (r"(?<![0-9A-Za-z])\d{17}[\dXx](?:\d{2})?(?![0-9A-Za-z])", "<id number>"),
         (r"(?<![0-9A-Za-z.:-])\+?(?:86|852|853|886)?[ -]?1[3-9]\d(?:[ -]?\d){8}(?![0-9A-Za-z])", "<phone>"),
         (r"(?<![0-9A-Za-z])\+\d(?:[ -]?\d){7,14}(?![0-9A-Za-z])", "<phone>"),

@@ -55,7 +55,14 @@ async def show(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     token = request.match_info["token"]
     view = await asyncio.to_thread(_view, parts, token)
-    return import_pages.reloading(await render(request, view), view)
+    return _renewing(import_pages.reloading(await render(request, view), view), view)
+
+
+def _renewing(response: web.Response, view: View) -> web.Response:
+    """A page with a code that changes looks again by itself when the next one has come, without script."""
+    if view.template == "code.html":
+        response.headers["Refresh"] = str(view.values["code"].seconds + 1)
+    return response
 
 
 async def answer(request: web.Request) -> web.Response:
@@ -133,6 +140,9 @@ def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) 
         if sheet is None:
             return View("gone.html", 404, language, {})
         return View("households.html", 200, language, {"sheet": sheet, "shown": pressed})
+    if "activity_code" in page.facts:
+        code = onpage.activity_code(session, page)
+        return View("code.html", 200, language, {"code": code}) if code else View("gone.html", 404, language, {})
     if not {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note"} & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})

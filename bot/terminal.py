@@ -89,6 +89,10 @@ class Terminal:
         self._show(words(reply))
         return Outcome("sent", reference=key)
 
+    async def way_in(self, scene: str, *, deadline: float) -> str:
+        """Nobody scans a terminal."""
+        return ""
+
     async def probe(self, *, deadline: float) -> Outcome:
         """See the port: a terminal refuses nobody."""
         return Outcome("sent")

@@ -121,6 +121,7 @@ class Hours(_Part):
     near_metres: Count
     code_seconds: Annotated[int, Field(ge=30)]
     lone_grace_minutes: Annotated[int, Field(ge=1)]
+    lone_longest_hours: Annotated[int, Field(ge=1, le=24)]
 
 
 class Qualifications(_Part):
@@ -156,6 +157,7 @@ class Safety(_Part):
     youth_hotline: str
     danger_words: tuple[str, ...]
     danger_messages: tuple[str, ...]
+    silent_words: tuple[str, ...]
     harmless_phrases: tuple[str, ...]
     refused_address_words: tuple[str, ...]
     alert_characters: Count

@@ -22,6 +22,7 @@ OF_KIND = {
     "notice.recognition_check": "recognition",
     "notice.role": "role",
     "notice.alert": "alert",
+    "notice.lone_partner": "alert",
     "notice.unreachable": "unreachable",
     "notice.answer_unsure": "unreachable",
     # An invitation, an agreement or a handover waits for its reader, and somebody else waits for them.

@@ -1,4 +1,4 @@
-"""Two times of a day as people write them, in Chinese and English: “22:00-7:00”, “晚上十点到早上七点”, “10pm to 7am”.
+"""Times of a day as people write them, mostly two: “22:00-7:00”, “晚上十点到早上七点”, “10pm to 7am”.
 
 Pure. Figures alone are read by the 24-hour clock. Where only one of both times says which half of the day it means
 (“10pm to 7”), the other one is taken so that the span is the shorter one.
@@ -78,6 +78,20 @@ def hours(words: str) -> Span:
     if start == end:
         raise Invalid(_("开始和结束不能一样。") + hint)
     return Span(time(*divmod(start, 60)), time(*divmod(end, 60)))
+
+
+def one(words: str) -> tuple[int, ...]:
+    """The one time that the words are, in minutes of the day: two where it is not said which half of the day it is in.
+    Empty where they are something else, or a time that no day has."""
+    plain = words.strip().casefold().replace("：", ":")
+    found = _one(plain, 0) if len(plain) <= LONGEST else None
+    if found is None or not _BEHIND.fullmatch(plain, found[1]):
+        return ()
+    try:
+        said = _read(found[0])
+    except ValueError:
+        return ()
+    return (said.at % _DAY, (said.at + _HALF) % _DAY) if said.open else (said.at % _DAY,)
 
 
 def _both(plain: str) -> tuple[_Said, _Said] | None:

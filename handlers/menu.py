@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import LANGUAGES, SOURCE, _, language_for, speaking
-from handlers import account, family, guardian, preferences, recognition, relay
+from handlers import account, check_in, family, guardian, lone_visit, preferences, recognition, relay
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
 from handlers.menu_entries import DIALOGUES as DIALOGUES
@@ -72,7 +72,7 @@ def begins(words: str) -> Begun | Entry | None:
             return _found(found)
     if len(words) > LONGEST_WISH:
         return None
-    told = preferences.told_at_once(words) or relay.told_at_once(words)
+    told = preferences.told_at_once(words) or lone_visit.told_at_once(words) or relay.told_at_once(words)
     if told is not None:
         return Begun(*told)
     meant = next((key for pattern, key, _anywhere in INTENTS if pattern.search(words)), None)
@@ -98,7 +98,10 @@ def always(found: Begun | Entry) -> bool:
 
 
 def scene(value: str) -> Begun | None:
-    """A QR scene or deep-link parameter: `g_CODE` for a guardian, `b_CODE` for binding, or an entry's key."""
+    """A QR scene or deep-link parameter: `g_CODE` for a guardian, `b_CODE` for binding, `s_`, `a_` or `d_` for checking
+    in at a station, an activity or a family's door, or an entry's key."""
+    if check_in.is_scene(value):
+        return Begun(check_in.CHECK_IN, {"where": {"t": value}})
     kind, _underscore, code = value.partition("_")
     if kind == "g" and code:
         return Begun(guardian.GUARDIAN, {"code": {"t": code}})

@@ -10,7 +10,10 @@ from sqlmodel import Session
 from config.texts import N_, _
 from handlers import (
     account,
+    activities,
     calls,
+    check_in,
+    check_out,
     contact,
     family,
     granted,
@@ -25,6 +28,7 @@ from handlers import (
     ledger,
     ledger_imports,
     ledger_upload,
+    lone_visit,
     matched,
     merging,
     messages,
@@ -137,6 +141,14 @@ DIALOGUES: dict[str, Dialogue] = {
         ledger_imports.ONE,
         merging.CONFIRM,
         merging.UNDO,
+        check_in.CHECK_IN,
+        check_in.CHECK_IN_AT,
+        check_out.CHECK_OUT,
+        activities.ACTIVITY_NEW,
+        activities.ACTIVITY,
+        lone_visit.LONE_VISIT,
+        lone_visit.LONE_ANSWER,
+        lone_visit.LONE_PARTNER,
     )
 }
 
@@ -159,7 +171,7 @@ def _allow_notice(session: Session, person: Person) -> Reply:
 ENTRIES: dict[str, Entry] = {
     entry.key: entry
     for entry in (
-        Entry("check_in", N_("签到签退")),
+        Entry("check_in", N_("签到签退"), check_in.CHECK_IN),
         Entry("book_visit", N_("约探访")),
         Entry("visit_report", N_("探访记录")),
         Entry("add_hours", N_("补记时长")),
@@ -170,7 +182,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("profile", N_("我的资料"), say=profile.overview),
         Entry("privacy", N_("隐私授权"), say=privacy.overview),
         Entry("register", N_("报名注册"), registration.REGISTRATION),
-        Entry("activities", N_("近期活动")),
+        Entry("activities", N_("近期活动"), say=activities.near),
         Entry("contact", N_("联系专员"), contact.CONTACT),
         Entry("contact_more", N_("补充留言"), contact.CONTACT_MORE),
         Entry("contact_undo", N_("撤回留言"), contact.CONTACT_UNDO),
@@ -220,6 +232,10 @@ ENTRIES: dict[str, Entry] = {
         Entry("family", N_("我家的志愿者"), say=family.overview),
         Entry("family_join", N_("输入家里的码"), family.JOIN),
         Entry("my", N_("我的"), say=profile.my),
+        Entry("check_out", N_("签退"), check_out.CHECK_OUT),
+        Entry("activity_new", N_("新建活动"), activities.ACTIVITY_NEW),
+        Entry("lone_visit", N_("独自上门"), lone_visit.LONE_VISIT),
+        Entry("silent_word", N_("暗语"), say=lone_visit.silent_word),
     )
 }
 

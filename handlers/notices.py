@@ -11,6 +11,7 @@ from sqlmodel import Session
 from config.texts import _, speaking
 from handlers import (
     account,
+    activities,
     calls,
     contact,
     family,
@@ -18,6 +19,7 @@ from handlers import (
     handover_notices,
     ledger,
     ledger_imports,
+    lone_visit,
     matched,
     merging,
     messages,
@@ -76,6 +78,8 @@ NOTICES: dict[str, Maker] = {
     **my_turn.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
+    **lone_visit.NOTICES,
+    **activities.NOTICES,
 }
 
 

@@ -21,6 +21,8 @@ from handlers.emergency import is_danger
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
+from handlers.served_facts import when
+from handlers.served_words import by_name
 from handlers.somebody import who
 from models import audit
 from models.alert import (
@@ -38,8 +40,11 @@ from models.alert import (
     words_of,
 )
 from models.contact import county_of
+from models.lone_timing import of_alert
 from models.page import issue_page
+from models.pairing import Stint
 from models.person import Person, address_form
+from models.served import served_of
 
 MAX_TOLD = 450  # of a record in one notice; WeChat takes 2,048 bytes
 
@@ -188,6 +193,7 @@ def _alert_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     new = None if params.get("added") is None else added_since(session, alert, int(params["added"]))
     standing, options = _standing(session, alert, person)
     lines = [_heading(session, alert, new), *standing, _kind(alert), *_who(session, alert.person_id, in_full=in_chat)]
+    lines += _alone(session, person, alert)
     links: tuple[Link, ...] = ()
     if not in_chat:
         said, links = _elsewhere(session, person, alert)
@@ -277,6 +283,7 @@ def written(session: Session, reader: str, alert_id: str, *, reading: bool) -> W
     lines = [
         _kind(alert),
         *_who(session, alert.person_id, in_full=True),
+        *_alone(session, session.get_one(Person, reader), alert),
         _said(words_of(session, alert)),
         *([holder_line(session, has_it)] if has_it and has_it != reader else []),
         _police(),
@@ -287,7 +294,13 @@ def written(session: Session, reader: str, alert_id: str, *, reading: bool) -> W
 
 def kind(alert: Alert) -> str:
     """How it began, for people who read it."""
-    return {"words": _("写了危险的话"), "sos": _("按了紧急求助"), "worried": _("我很担心TA")}[alert.source]
+    return {
+        "words": _("写了危险的话"),
+        "sos": _("按了紧急求助"),
+        "worried": _("我很担心TA"),
+        "silent": _("发了独自上门的暗语：身边可能有人看着手机，请不要在消息里回问，直接想办法找到人"),
+        "lone": _("独自上门，到了说好的时间没有出来，也没有回答"),
+    }[alert.source]
 
 
 def _kind(alert: Alert) -> str:
@@ -312,6 +325,18 @@ def _who(session: Session, person_id: str, *, in_full: bool) -> list[str]:
     ]
     county = county_of(session, person_id) if in_full else None
     return [*lines, _("所在地：{place}").format(place=regions.place_name(county))] if county else lines
+
+
+def _alone(session: Session, person: Person, alert: Alert) -> list[str]:
+    """Of a lone visit: until when it was to last, and where it is, by what this platform may carry."""
+    row = of_alert(session, alert.id)
+    if row is None:
+        return []
+    lines = [_("独自上门：说好 {time} 前出来。").format(time=when(person, row.until))]
+    stint = session.get(Stint, row.stint_id) if row.stint_id is not None else None
+    if stint is not None:
+        lines.append(_("去的是：{who}").format(who=by_name(session, person, served_of(session, stint))))
+    return lines
 
 
 def _fitting(words: str) -> str:

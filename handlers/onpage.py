@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from config.regions import place_name
 from config.texts import _, speaking
-from handlers import calls, contact_words, menu, on_duty, pairings, recognition, relay_answers
+from handlers import activities, calls, contact_words, menu, on_duty, pairings, recognition, relay_answers
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
 from handlers.standing import replay_run
@@ -71,6 +71,11 @@ def message(session: Session, page: OpenPage, *, reading: bool = False) -> Writt
     if "relay_note" in page.facts:
         return relay_answers.note_page(session, page.person_id, str(page.facts["relay_note"]), reading=reading)
     return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)
+
+
+def activity_code(session: Session, page: OpenPage) -> activities.CodePage | None:
+    """The code of an activity, for whoever leads it; None once it is over or no longer theirs."""
+    return activities.code_page(session, page.person_id, str(page.facts["activity_code"]))
 
 
 def data(session: Session, page: OpenPage) -> list[Section]:

@@ -20,7 +20,8 @@ from handlers.free_text import free_words
 from handlers.late import asked
 from handlers.message import Reply
 from handlers.numbers import numbers_to_call
-from models.alert import Alert, CannotAdd, add_words, hear_more, raise_alert, recent_alert
+from models.alert import SILENT, Alert, CannotAdd, add_words, hear_more, raise_alert, recent_alert
+from models.lone_timing import after_silent_call, call_silently
 from models.person import Person
 
 MAX_WORDS = 2_000
@@ -41,6 +42,11 @@ def told_more(session: Session, person: Person, words: str) -> Reply | None:
     alert = recent_alert(session, person.id)
     if alert is None:
         return None
+    if alert.source == SILENT and not is_danger(words):
+        after_silent_call(session, person.id, _kept(words))
+        return None  # nothing of it stands on the screen
+    if alert.source == SILENT:
+        return _answered(session, person, "words", _kept(words))  # said openly now: it is answered openly
     try:
         add_words(session, alert, _kept(words))
     except CannotAdd as cannot:
@@ -89,6 +95,12 @@ _NOTHING_SAID = re.compile(
     r"(我很?[担擔]心|i(['’]m| am) (very )?worried( about)?)\s*(ta|[他她它佢]|某人|him|her|them|someone)?[\s。.!！…~]*",
     re.IGNORECASE,
 )
+
+
+def silent(session: Session, person: Person) -> Reply:
+    """The help word of a lone visit: everybody who answers for them is told, and the screen speaks of milk."""
+    call_silently(session, person.id)
+    return Reply(_("订好了，明天早上送到。"))
 
 
 def worried(session: Session, person: Person, typed: str = "") -> Reply:

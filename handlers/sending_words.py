@@ -151,6 +151,11 @@ def kind(name: str) -> str:
         "notice.family_ended": _("告诉家里结对结束了"),
         "notice.nudge": _("专员问最近好不好"),
         "notice.nudge_answer": _("志愿者答复最近怎么样"),
+        "notice.activity": _("由对方带队的活动"),
+        "notice.lone_ask": _("独自上门到时间了，问出来没有"),
+        "notice.lone_partner": _("有人独自上门没有出来，请对方去找"),
+        "notice.lone_told": _("独自上门没有回答，已经告诉别人"),
+        "notice.lone_news": _("独自上门的人有消息了"),
     }.get(name) or _("系统的通知")
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
+from handlers import asking, check_in, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -22,6 +22,7 @@ from handlers.typed import bare_number, came, shown
 from models import carded, erasure, inbox, offering
 from models.arrival import Met
 from models.conversation import State, lock, save
+from models.lone_timing import is_silent_call
 from models.person import Door, Person, door_of, open_door
 
 MAX_TEXT = 4_000
@@ -72,6 +73,8 @@ def answer(session: Session, person: Person, state: State, inbound: Inbound) -> 
     words = plain(inbound.text)
     if calls_for_help(inbound):
         return asking.show(state, safeguarding.emergency(session, person, inbound.text), keep=True)
+    if calls_silently(inbound):
+        return asking.show(state, safeguarding.silent(session, person), keep=True)
     if inbound.kind == "follow":
         return _follow(session, person, state, inbound)
     if inbound.kind == "scan":
@@ -126,6 +129,8 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     more = None if is_ordinary(words) else safeguarding.told_more(session, person, typed)
     if more is not None:
         return asking.show(state, more, keep=True)
+    if check_in.is_code(session, person, words):
+        return talk.begin(session, person, state, check_in.CHECK_IN, {"where": {"t": words}})
     code = codes.bare_code(words)
     belongs = menu.behind_code(session, person, code) if code else None
     if belongs is not None:
@@ -220,18 +225,37 @@ def _leave(session: Session, inbound: Inbound) -> str | None:
 
 
 def cry(session: Session, inbound: Inbound, here: Here) -> tuple[Reply, Door]:
-    """Only the cry for help of a message whose turn failed, without the talk around it; and where it was heard."""
+    """Only the cry for help of a message whose turn failed (or the silent one, or the place that belongs to one),
+    without the talk around it; and where it was heard."""
     language = menu.language_of(inbound)
     door, person = open_door(session, inbound.platform, inbound.account, inbound.sender, language, zone=here.zone)
     session.info["here"] = replace(here, door_id=door.id)
     with speaking(person.language):
-        reply = safeguarding.emergency(session, person, inbound.text)
+        if inbound.kind == "location":
+            reply = _place_alone(session, person, inbound)
+        elif calls_silently(inbound):
+            reply = safeguarding.silent(session, person)
+        else:
+            reply = safeguarding.emergency(session, person, inbound.text)
         return replace(reply, options=(), language=person.language), door
+
+
+def _place_alone(session: Session, person: Person, inbound: Inbound) -> Reply:
+    """The inbox keeps no place, so one that belongs to a cry for help goes into its record here or nowhere."""
+    told = None
+    if inbound.latitude is not None and inbound.longitude is not None:
+        told = safeguarding.told_place(session, person, inbound.latitude, inbound.longitude)
+    return told or stuck()
 
 
 def calls_for_help(inbound: Inbound) -> bool:
     """Whether a danger word stands in what was written, also below a picture or after a command, however long it is."""
     return inbound.kind in ("text", "media", "menu") and is_danger(inbound.text)
+
+
+def calls_silently(inbound: Inbound) -> bool:
+    """Whether it is the help word of a lone visit (models/lone_timing.py), which nobody is to see answered as one."""
+    return inbound.kind == "text" and is_silent_call(inbound.text)
 
 
 def is_urgent(inbound: Inbound) -> bool:

@@ -21,6 +21,8 @@ _NUMBER_AND_LABEL = re.compile(r"(\d{1,2})\s*[.。、:：)）]?\s*(\D.*)")
 def typed(run: Run, asked: Ask | None, words: str) -> Answer:
     """Typed words as an answer to the question that was shown; raises Invalid. `asked` is None where another question
     has come before it meanwhile: then only a later replay can tell whether the words fit."""
+    if asked is None and words.startswith("geo:"):
+        raise Invalid(_("请再发一次位置。"))  # no place waits in a conversation
     if asked is None:
         return {"t": words}
     if words.startswith("geo:") and not asked.location:

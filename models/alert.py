@@ -25,14 +25,17 @@ from models.role import grants
 from models.sealed import seal, sealed_columns, unseal
 from models.volunteer import phone_of, volunteer_of
 
-SOURCES = ("words", "sos", "worried")
+WORDS, SOS, WORRIED, SILENT, LONE = SOURCES = ("words", "sos", "worried", "silent", "lone")
+# Whoever cried is not told that somebody has seen it: it is not about them, or others may read it.
+UNSAID = (WORRIED, SILENT)
 STATES = ("open", "closed")
 RECENT = timedelta(minutes=30)
 TAKEN = "alert.taken"  # the line of the audit trail that says who has it; there is no other record of that
 
 
 class Alert(SQLModel, table=True):
-    """`source`: danger words in a message, the entry 紧急求助, or 我很担心TA. Times are programme time.
+    """`source`: danger words in a message, the entry 紧急求助, 我很担心TA, the silent help word of a lone visit, or
+    a lone visit that nobody has come out of (models/lone_timing.py). Times are programme time.
 
     The record outlives a deletion of the person's data: the law asks for it (未成年人保护法). `closing_sealed` is what
     whoever closed it wrote.
@@ -201,7 +204,7 @@ def take(session: Session, alert_id: str, by: str) -> Alert:
             continue
         key = f"alert-taken:{row.id}:{by}:{receiver}"
         enqueue(session, receiver, "notice.alert_taken", {"alert": row.id}, unique_key=key)
-    if row.source != "worried" and not is_deleted(session, row.person_id):
+    if row.source not in UNSAID and not is_deleted(session, row.person_id):
         key = f"alert-seen:{row.id}"
         told = {"alert": row.id}
         enqueue(session, row.person_id, "notice.alert_seen", told, unique_key=key, priority=EMERGENCY)

@@ -15,7 +15,8 @@ STANDING = (RUNNING, ASKED, PARTNER, SPECIALIST)
 
 class LoneVisit(SQLModel, table=True):
     """Somebody is alone in a home until `until`. When it is over they are asked gently, then the `partner_id` is told,
-    then whoever answers for them; `next_at` = when the next of these falls. Programme time, UTC."""
+    then whoever answers for them; `next_at` = when the next of these falls. `alert_id` = the cry for help that came of
+    it. Programme time, UTC."""
 
     __tablename__ = "lone_visit"
     __table_args__ = (
@@ -43,3 +44,4 @@ class LoneVisit(SQLModel, table=True):
     until: datetime
     next_at: datetime
     ended_at: datetime | None = None
+    alert_id: str | None = Field(default=None, foreign_key="alert.id")

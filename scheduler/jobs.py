@@ -31,6 +31,7 @@ from models import (
     ledger_import,
     ledger_questions,
     ledger_undo,
+    lone_timing,
     offering,
     outbox,
     page,
@@ -237,6 +238,11 @@ def move_turns(database: Database) -> int:
     return _one_by_one(database, turn_acts.due, turn_acts.move_on)
 
 
+def look_for_lone_visits(database: Database) -> int:
+    """Lone visits whose time to come out is over (rules.toml, hours.lone_grace_minutes)."""
+    return _one_by_one(database, lone_timing.due, lone_timing.take_steps)
+
+
 def match_asked(database: Database) -> int:
     """Whole counties that were to be matched at once; somebody asked for it in a chat."""
     return proposing.run_asked(database)
@@ -321,6 +327,7 @@ class _Elsewhere(Exception):
 # Name, seconds between two runs, the job.
 JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
+    ("look_for_lone_visits", 15, look_for_lone_visits),
     ("expire_messages", 60, expire_messages),
     ("forget_raw_messages", 3_600, forget_raw_messages),
     ("forget_abandoned_talks", 3_600, forget_abandoned_talks),

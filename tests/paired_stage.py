@@ -24,6 +24,7 @@ from models.served import leaders
 from models.served_gone import left
 from models.team import Team
 from models.volunteer import Registered, volunteer_of
+from tests import directions_check_in
 from tests.pairings import hush, pair, somebody, team_with
 
 
@@ -109,4 +110,5 @@ DIRECTIONS: dict[str, Callable[..., None]] = {
     "机构": _institution,
     "去世": _died,
     "撤下": _withdrawn,
+    **directions_check_in.DIRECTIONS,
 }

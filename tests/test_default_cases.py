@@ -16,12 +16,14 @@ from handlers.dialogue import Ask, Waiting
 from handlers.here import Here
 from handlers.message import Inbound, Reply
 from handlers.standing import replay_run
+from models import serving
 from models.alert import Alert
 from models.conversation import Run, State, lock
 from models.database import Database
 from models.inbox import InboxMessage
 from models.person import open_door
 from models.role import RoleGrant
+from models.serving import Doing
 from tests.chatting import Chat
 from tests.ledger_files import people
 from tests.pairings import pair, somebody
@@ -30,6 +32,7 @@ from tests.test_ledger_import import brought
 
 # Words that answer a typed question, tried in order until one fits.
 ANSWERS = ("王小明", "13800138000", "2005-08-13", "广州天河", "22:00-08:00", "2026-12-24", "小明", "3", "ABCD2345")
+ANSWERS += ("2026-12-24 14:30", "17:00")
 FAR = 8  # questions deep
 
 
@@ -105,11 +108,22 @@ def ways() -> dict[str, Way]:
     return found
 
 
-BY_ORGANISERS = ("guardian_record", "hand_over_team", "institution_new", "specialist", "team_new", "volunteer_dates")
+BY_ORGANISERS = (
+    "activity_new",
+    "guardian_record",
+    "hand_over_team",
+    "institution_new",
+    "specialist",
+    "team_new",
+    "volunteer_dates",
+)
 WAYS = ways()
 # Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account and the transcripts
 # teams*.chat lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
 ELSEWHERE = {
+    "activity",
+    "check_in_at",
+    "lone_answer",
     "address_look",
     "agreement",
     "alert_phone",
@@ -131,6 +145,7 @@ ELSEWHERE = {
     "ledger_import",
     "ledger_imports",
     "ledger_upload",
+    "lone_partner",
     "match_all",
     "matched",
     "merge_confirm",
@@ -193,6 +208,9 @@ def ready(database: Database, receiver: Receiver, name: str) -> Heard:
                     granted_at=database.clock.now(),
                 )
             )
+    if name == "check_out":
+        with database.write() as session:
+            serving.check_in(session, chat.person().id, Doing("study", "activity"))
     if name == "hand_over":
         two_on_duty(database)
         brought(database, people(1))

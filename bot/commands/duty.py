@@ -103,7 +103,13 @@ def _told(session: Session, alert: Alert) -> str:
 
 
 def _source(alert: Alert) -> str:
-    return {"words": _("写了求助的话"), "sos": _("紧急求助"), "worried": _("我很担心TA")}[alert.source]
+    return {
+        "words": _("写了求助的话"),
+        "sos": _("紧急求助"),
+        "worried": _("我很担心TA"),
+        "silent": _("独自上门的暗语"),
+        "lone": _("独自上门没有出来"),
+    }[alert.source]
 
 
 def _who(session: Session, person_id: str) -> tuple[str, str]:

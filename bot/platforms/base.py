@@ -129,6 +129,12 @@ class Platform(Protocol):
         """
         ...
 
+    async def way_in(self, scene: str, *, deadline: float) -> str:
+        """An address that leads into this account and brings `scene` (1–64 characters) along: what a QR code says, or a
+        link to press; it may end after a day. Empty where the platform gives none now. `deadline` as for `send`; never
+        raises for the platform's faults."""
+        ...
+
     async def start(self, receive: Callable[[Inbound], Awaitable[None]]) -> None:
         """Begin what runs beside the webhook: long polling, fetching the token. `receive` returns after the commit
         (or the spool), so that an offset may advance."""

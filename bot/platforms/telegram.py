@@ -94,6 +94,7 @@ class Telegram:
             get_updates_request=self._request,
         )
         self._menus: dict[str, tuple[MenuColumn, ...]] = {}
+        self._username = ""
         self._pace = Pace()
         self._sending = 0
         self._polling: Polling | None = None
@@ -186,6 +187,18 @@ class Telegram:
         except TelegramError as error:
             return self._ended(outcome_of(error))
         return Outcome("sent", code="200")
+
+    async def way_in(self, scene: str, *, deadline: float) -> str:
+        """See the port: a deep link. The bot's name is asked for once."""
+        if not self._username:
+            seconds = min(deadline - asyncio.get_running_loop().time(), CALL_SECONDS)
+            try:
+                me = await self._request.call(f"{self._base}/getMe", {}, max(seconds, 0.0))
+            except TelegramError as error:
+                self._ended(outcome_of(error))
+                return ""
+            self._username = str(me.get("username", "")) if isinstance(me, dict) else ""
+        return f"https://t.me/{self._username}?start={scene}" if self._username else ""
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
         """Put up the command lists and the menu button beside the input line.

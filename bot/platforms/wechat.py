@@ -24,6 +24,7 @@ BODY_TIME = 4.0  # seconds for the whole body: WeChat itself hangs up after five
 SUCCESS = "success"  # anything else, even an encrypted empty reply, shows the person 服务故障
 EVERYBODY = "volunteer"  # the menu without a tag
 ROLES = (EVERYBODY, "specialist", "organiser")  # and "specialist@en": tags of which a person has at most one
+SCENE_SECONDS = 2 * 86_400  # a page keeps one for a day
 MENU_TIME = 5.0  # seconds for showing a person another menu
 _MSGMENU_REFUSED = {"40200", "45098"}  # this account has no menu messages; this one has too many entries
 
@@ -164,6 +165,12 @@ class WeChat:
     async def probe(self, *, deadline: float) -> Outcome:
         """See the port: the account's tags are asked for, with a token as for a message."""
         return (await self.api.tags_get(deadline=deadline)).outcome
+
+    async def way_in(self, scene: str, *, deadline: float) -> str:
+        """See the port: what a temporary QR code says, which only WeChat's own scanner understands. Those for good are
+        100,000 an account, fewer than a province has doors."""
+        answer = await self.api.qrcode_create(scene, seconds=SCENE_SECONDS, deadline=deadline)
+        return str(answer.data.get("url", "")) if answer.ok else ""
 
     async def install_menu(self, menus: dict[str, tuple[MenuColumn, ...]]) -> Outcome:
         """Everybody's menu, then one for each other role and language by a tag of its name, made where missing. (By the

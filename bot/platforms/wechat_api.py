@@ -154,7 +154,7 @@ class WeChatApi:
         body = {"button": list(buttons), "matchrule": {"tag_id": str(tag_id)}}
         return await self._call("menu/addconditional", body, result="menuid")
 
-    async def qrcode_create(self, scene: str, *, seconds: int | None = None) -> Answer:
+    async def qrcode_create(self, scene: str, *, seconds: int | None = None, deadline: float | None = None) -> Answer:
         """A QR code for a scene of 1–64 characters: `data["ticket"]` and `data["url"]`.
 
         For good (100,000 an account) unless `seconds`, at most 30 days, limits its life.
@@ -167,7 +167,7 @@ class WeChatApi:
         else:
             limited = min(seconds, 30 * 86400)
             body = {"expire_seconds": limited, "action_name": "QR_STR_SCENE", "action_info": info}
-        return await self._call("qrcode/create", body, result="ticket")
+        return await self._call("qrcode/create", body, result="ticket", deadline=deadline)
 
     async def media_upload(self, kind: str, name: str, content: bytes, content_type: str) -> Answer:
         """A temporary medium (image, voice, video, thumb), kept three days: `data["media_id"]`."""

@@ -53,6 +53,10 @@ FOR EACH STATEMENT EXECUTE FUNCTION hours_entry_append_only()""",
 
 
 def upgrade() -> None:
+    with op.batch_alter_table('alert', schema=None) as batch_op:
+        batch_op.drop_constraint(op.f('ck_alert_source'), type_='check')
+        batch_op.create_check_constraint(op.f('ck_alert_source'), "source IN ('words', 'sos', 'worried', 'silent', 'lone')")
+
     op.create_table('hours_entry',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('county', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -171,7 +175,9 @@ def upgrade() -> None:
     sa.Column('until', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('alert_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.CheckConstraint("state IN ('running', 'asked', 'partner', 'specialist', 'out', 'help')", name=op.f('ck_lone_visit_state')),
+    sa.ForeignKeyConstraint(['alert_id'], ['alert.id'], name=op.f('fk_lone_visit_alert_id_alert')),
     sa.ForeignKeyConstraint(['partner_id'], ['person.id'], name=op.f('fk_lone_visit_partner_id_person')),
     sa.ForeignKeyConstraint(['person_id'], ['person.id'], name=op.f('fk_lone_visit_person_id_person')),
     sa.ForeignKeyConstraint(['stint_id'], ['stint.id'], name=op.f('fk_lone_visit_stint_id_stint')),
@@ -204,12 +210,18 @@ def upgrade() -> None:
     sa.Column('note_sealed', sa.LargeBinary(), nullable=True),
     sa.Column('made_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('asked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('waiting_since', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('end_assumed', sa.Boolean(), nullable=False),
+    sa.Column('first_told', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('decided_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('decided_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('decided_why', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('why_sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('told_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('family_said', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('family_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.CheckConstraint("(state IN ('confirmed', 'refused')) = (decided_by <> '')", name=op.f('ck_service_record_decided')),
+    sa.CheckConstraint("decided_why IN ('', 'said', 'merged')", name=op.f('ck_service_record_decided_why')),
     sa.CheckConstraint("family_said IN ('good', 'fair', 'change')", name=op.f('ck_service_record_family_said')),
     sa.CheckConstraint("state IN ('running', 'asked', 'waiting', 'confirmed', 'refused', 'void')", name=op.f('ck_service_record_state')),
     sa.CheckConstraint("state NOT IN ('waiting', 'confirmed') OR ends_at IS NOT NULL", name=op.f('ck_service_record_has_end')),
@@ -233,6 +245,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_service_record_open', ['state', 'county'], unique=False, sqlite_where=sa.text("state IN ('running', 'asked', 'waiting')"), postgresql_where=sa.text("state IN ('running', 'asked', 'waiting')"))
         batch_op.create_index('ix_service_record_person_id', ['person_id', 'starts_at'], unique=False)
         batch_op.create_index('ix_service_record_person_no', ['person_no', 'starts_at'], unique=False)
+        batch_op.create_index('ix_service_record_untold', ['decided_at'], unique=False, sqlite_where=sa.text("told_at IS NULL AND state IN ('confirmed', 'refused')"), postgresql_where=sa.text("told_at IS NULL AND state IN ('confirmed', 'refused')"))
         batch_op.create_index(batch_op.f('ix_service_record_stint_id'), ['stint_id'], unique=False)
 
     op.create_table('visit',
@@ -306,6 +319,7 @@ def upgrade() -> None:
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('person_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('record_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('month', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('county', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('team_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
