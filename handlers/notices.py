@@ -12,15 +12,20 @@ from config.texts import _, speaking
 from handlers import (
     account,
     calls,
+    confirming,
     contact,
     family,
+    family_feedback,
+    forgotten,
     guardian,
     handover_notices,
+    hours_wrong,
     ledger,
     ledger_imports,
     matched,
     merging,
     messages,
+    my_hours,
     nudge,
     offer,
     on_duty,
@@ -72,6 +77,11 @@ NOTICES: dict[str, Maker] = {
     **nudge.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
+    **my_hours.NOTICES,
+    **hours_wrong.NOTICES,
+    **confirming.NOTICES,
+    **forgotten.NOTICES,
+    **family_feedback.NOTICES,
 }
 
 
