@@ -1,4 +1,4 @@
-"""A list of hundreds: paged, confirmed fifty at a time, in short transactions."""
+"""A list of hundreds: paged, confirmed twenty at a time, in short transactions."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def test_hundreds_are_paged_and_confirmed_in_parts(database: Database, platform:
     said = chat.act("menu", menu="hours_to_confirm")
     assert f"{MANY} 条" in said and "第 1 页，共 100 页" in said
     assert "第 2 页" in chat.press("后面的")
-    chat.press("一次确认 50 条")
+    chat.press("一次确认 20 条")
     said = chat.press("全部确认")
-    assert "确认了 50 条" in said and f"{MANY - 50} 条" in said
+    assert "确认了 20 条" in said and f"{MANY - 20} 条" in said
     chat.press("确认这一页的 5 条")
     with database.read() as session:
-        assert serving.count_waiting(session, chat.person().id) == MANY - 55
-        assert [head.seq for head in heads(session)] == [55]
+        assert serving.count_waiting(session, chat.person().id) == MANY - 25
+        assert [head.seq for head in heads(session)] == [25]
         assert first_broken(session, TIANHE) is None and disagreeing(session, TIANHE) is None
     assert world.whole()
 
