@@ -156,6 +156,12 @@ def kind(name: str) -> str:
         "notice.lone_partner": _("有人独自上门没有出来，请对方去找"),
         "notice.lone_told": _("独自上门没有回答，已经告诉别人"),
         "notice.lone_news": _("独自上门的人有消息了"),
+        "notice.hours_decided": _("时长确认了，或没有通过"),
+        "notice.hours_case": _("志愿者说时长有误"),
+        "notice.hours_case_late": _("“时长有误”过期没有答复"),
+        "notice.hours_case_answered": _("“时长有误”的答复"),
+        "notice.check_out_asked": _("没有签退，问几点结束"),
+        "notice.family_asked": _("问家里这次怎么样"),
     }.get(name) or _("系统的通知")
 
 

@@ -17,6 +17,7 @@ from models import (
     keepings,
     recognition,
     sealed,
+    serving_moves,
     unreachable,
     volunteer,
     volunteer_gone,
@@ -89,6 +90,7 @@ def delete_person(session: Session, person: Person, *, here: str = "") -> Person
     fresh = _new_owner(session, person)
     accounts = family(session, person.id)
     volunteer_gone.leaves(session, accounts)
+    serving_moves.leave(session, accounts)
     for each in accounts:
         _forget(session, each)
         _forget_settings(session, session.get_one(Person, each))
