@@ -1,0 +1,1 @@
+def intent(t): return "none"
