@@ -67,7 +67,9 @@ def hours_of(row: dict[str, Any]) -> tuple[str, Any]:
     if row["expect"] == "ask":
         return WRONG, told(found)
     mine, theirs = told(found), wanted(row)
-    return (RIGHT if mine == theirs else WRONG), {key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]}
+    return (RIGHT if mine == theirs else WRONG), {
+        key: (mine[key], theirs[key]) for key in mine if mine[key] != theirs[key]
+    }
 
 
 def intent_of(row: dict[str, Any]) -> tuple[str, Any]:

@@ -1,7 +1,7 @@
-"""The days that a told service may have been on, as people write them: “昨儿个”, “上周三”, “礼拜六”, “11.20”, “last Sunday”.
+"""The days that a told service may have been on, as people write them: “昨儿个”, “上周三”, “11.20”, “last Sunday”.
 
-Pure. Looks back, as handlers/days.py looks ahead: 上周X is of the week before, which begins on Monday; a bare 周X is the
-latest that is not ahead; “last Saturday” is the latest Saturday before today.
+Pure. Looks back, as handlers/days.py looks ahead: 上周X is of the week before, which begins on Monday; a bare 周X is
+the latest that is not ahead; “last Saturday” is the latest Saturday before today.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FAR_BACK = 150  # days: a month and day without a year that lies ahead was last 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """`day` None = no single day is named (上周, 那天) or there is no such day; `weak` = it may stand beside a clearer one
+    """`day` None = no single day is named (上周, 那天) or there is none; `weak` = it may stand beside a clearer one
     (“上周，11月18号”)."""
 
     at: int
@@ -45,20 +45,23 @@ _COUNT = rf"\d{{1,3}}|{NUMERAL}|俩|{ENGLISH}"
 _BACK = {
     3: r"大前[天日]|大前儿个?",
     2: rf"前[天日]|前儿个?|前{_PART}|(?:the )?day before yesterday",
-    1: rf"昨[天日]|昨儿个?|昨{_PART}|寻日|[噚㖊]日|琴日|擒日|寻{_PART}|[噚㖊]{_PART}|琴{_PART}|夜儿个?|夜来|yesterday|last (?=night)",
+    1: rf"昨[天日]|昨儿个?|昨{_PART}|寻日|[噚㖊]日|琴日|擒日|寻{_PART}"
+    rf"|[噚㖊]{_PART}|琴{_PART}|夜儿个?|夜来|yesterday|last (?=night)",
     0: rf"今[天日]|今儿个?|今{_PART}|即日|today|刚才|刚刚|方才|才刚|头先|啱啱|啱先|just now|tonight"
     r"|this (?=morning|afternoon|evening|noon)|刚(?=陪|给|从|做|教|在|去|帮|和|结束|忙)|正日",
 }
 _AHEAD = compiled(
     r"大?后天|大?后日|后儿个?|明[天日]|明儿个?|听日|明(?=晚|早|上午|下午)|tomorrow|(?:the )?day after tomorrow"
-    rf"|下+(?:个|一)?{_WEEK}(?:[一二三四五六日天末])?|下个?月(?:\d{{1,2}}[号日])?|next (?:week|month|{_WEEKDAY}\b)|这就去|等下|等会儿?|待会儿?"
+    rf"|下+(?:个|一)?{_WEEK}(?:[一二三四五六日天末])?|下个?月(?:\d{{1,2}}[号日])?"
+    rf"|next (?:week|month|{_WEEKDAY}\b)|这就去|等下|等会儿?|待会儿?"
 )
 # A time that names no single day.
 _VAGUE = compiled(
     r"前(?:几|两|些|阵|段)[天日子]*|这[几两][天日]|近[几日来]+天?|最近|那[天日]|有[一]?[天日]|某[天日]|早几日|早排|上次|[几数][天日]前|前阵子?"
     rf"|上+(?:个|一)?{_WEEK}末?|(?:这|本|呢|今)?个?(?:周末|礼拜末|星期末)|(?:这|本|呢)个?(?:周|星期|礼拜)"
     r"|[上这本]个?月[初中底末]?(?!\d)|国庆|五一|中秋|端午|元旦|春节|寒假|暑假"
-    r"|last week(?:end)?|this week(?:end)?|(?:the |over the |at the )?weekend|the other day|recently|last month|some day"
+    r"|last week(?:end)?|this week(?:end)?|(?:the |over the "
+    r"|at the )?weekend|the other day|recently|last month|some day"
     r"|(?:a )?few days ago|a couple of days ago|\bone day\b"
 )
 
@@ -163,16 +166,23 @@ def _back(days_back: int) -> Callable[[re.Match[str], date], date]:
 _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date]], ...] = tuple(
     (compiled(pattern), read)
     for pattern, read in (
-        (r"(?<!\d)(?P<year>20\d\d)\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})(?!\d)\s*[日号]?", _calendar),
+        (
+            r"(?<!\d)(?P<year>20\d\d)\s*[-/.年]\s*(?P<month>\d{1,2})\s*[-/.月]\s*(?P<day>\d{1,2})(?!\d)\s*[日号]?",
+            _calendar,
+        ),
         (r"(?<!\d)(?P<year>20\d\d)(?P<month>[01]\d)(?P<day>[0-3]\d)(?!\d)", _calendar),
-        (rf"(?P<which>今年|去年)?(?P<month>\d{{1,2}}|{NUMERAL})\s*月份?\s*(?P<day>\d{{1,2}}|{NUMERAL})\s*[日号]?", _calendar),
+        (
+            rf"(?P<which>今年|去年)?(?P<month>\d{{1,2}}|{NUMERAL})\s*月份?\s*(?P<day>\d{{1,2}}|{NUMERAL})\s*[日号]?",
+            _calendar,
+        ),
         (
             rf"(?<![a-z])(?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?(?P<month>{_MONTH})(?![a-z])\.?"
             r"(?:,? ?(?P<year>20\d\d))?",
             _calendar,
         ),
         (
-            rf"(?<![a-z])(?P<month>{_MONTH})\.? (?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:])(?:,? ?(?P<year>20\d\d))?",
+            rf"(?<![a-z])(?P<month>{_MONTH})\.? (?:the )?(?P<day>\d{{1,2}})(?:st"
+            rf"|nd|rd|th)?(?![\d:])(?:,? ?(?P<year>20\d\d))?",
             _calendar,
         ),
         (r"(?<![\d/.])(?P<month>1[0-2]|0?[1-9])/(?P<day>3[01]|[12]\d|0?[1-9])(?![\d/])", _calendar),
@@ -192,7 +202,10 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date]], ...
         (r"(?<![a-z])(?:on )?the (?P<which>)(?P<day>\d{1,2})(?:st|nd|rd|th)(?! floor)", _of_month),
         (rf"(?P<count>{_COUNT})\s*[天日](?:之|以)?前(?!天)", _ago),
         (rf"(?<![a-z])(?P<count>\d+|{ENGLISH}) days? (?:ago|before)", _ago),
-        (r"(?:一周|一个?星期|一个?礼拜|7天)前|上(?:个|一)?(?:周|星期|礼拜)的?今天|(?:a|one) week ago(?: today)?", _week_ago),
+        (
+            r"(?:一周|一个?星期|一个?礼拜|7天)前|上(?:个|一)?(?:周|星期|礼拜)的?今天|(?:a|one) week ago(?: today)?",
+            _week_ago,
+        ),
         (
             rf"(?P<which>上+|这|本|呢|今)?(?:个|一个|一)?{_WEEK}(?P<weekday>[一二三四五六日天]"
             r"|[1-6](?!\s*[个小\d.:点时h月号日天次半]))",

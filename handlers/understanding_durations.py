@@ -10,7 +10,7 @@ from handlers.understanding_text import CHINESE, ENGLISH, TAKEN, Sentence, compi
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """`minutes` None = it is not said how long exactly (“两三个小时”, “一下午”). `whole` = it is said to be the sum of all
+    """`minutes` None = it is not said how long (“两三个小时”, “一下午”). `whole` = it is said to be the sum of all
     (“一共”), `each` that it counts more than once (“各”)."""
 
     at: int
@@ -55,7 +55,10 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "hours_minutes",
         ),
         (rf"(?P<n>{_NUMBER}){_CHINESE_HOUR}\s*(?:零|又)?\s*(?P<q>[一三])刻钟?", "quarters_more"),
-        (rf"(?P<n>\d+|{ENGLISH})\s*(?:hours?|hrs?)\s*(?:and)?\s*(?P<m>\d{{1,2}}|{ENGLISH})\s*min(?:ute)?s?", "hours_minutes"),
+        (
+            rf"(?P<n>\d+|{ENGLISH})\s*(?:hours?|hrs?)\s*(?:and)?\s*(?P<m>\d{{1,2}}|{ENGLISH})\s*min(?:ute)?s?",
+            "hours_minutes",
+        ),
         (r"(?P<n>\d{1,2})h(?P<m>\d{2})(?!\d)", "hours_minutes"),
         (r"半\s*[个粒]?\s*(?:小时|钟头|钟)|\bhalf (?:an )?hour|(?<![\d.])0?\.5\s*h(?:ou)?r?s?", "half"),
         (r"(?P<q>three[ -]quarters|quarter) of an hour|\b(?:a )?(?P<r>quarter) hour", "english_quarter"),
@@ -68,7 +71,8 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _TRAVEL = compiled(
-    rf"(?:路上|来回|往返|坐车|车程|开车|堵车|通勤|搭车|地铁|travel(?:l?ing)?|commut\w+|on the bus|by bus)[^,，。;；{TAKEN}]{{0,6}}$"
+    rf"(?:路上|来回|往返|坐车|车程|开车|堵车|通勤|搭车|地铁|travel(?:l?ing)?"
+    rf"|commut\w+|on the bus|by bus)[^,，。;；{TAKEN}]{{0,6}}$"
 )
 _TRAVEL_BEHIND = compiled(r"^的?(?:车程|路程|路$|路[,，。 ]|车(?!站)|drive|bus ride|of travel)")
 _WHOLE = compiled(r"(?:一共|总共|共计|合计|总计|加起来|共|前后|in total|total(?: of)?|altogether)[^,，。]{0,4}$")

@@ -1,7 +1,7 @@
 """What somebody tells about a service afterwards: which day, from when until when, how long, what, for whom. Pure.
 
-“昨天下午陪小明做康复两个小时”, “周六9点到11点半 支教”, “yesterday 2-4pm with Ming”. What is not said, or not clearly, is
-never guessed: it is named, so that it can be asked for. Whatever is understood is echoed and confirmed before it is
+“昨天下午陪小明做康复两个小时”, “周六9点到11点半 支教”, “yesterday 2-4pm with Ming”. What is not said, or not clearly,
+is never guessed: it is named, so that it can be asked for. Whatever is understood is echoed and confirmed before it is
 stored (handlers/tell_hours.py). What counts as how clear stands in docs/understanding.md.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from handlers.hours import PART_OF
 from handlers.understanding_contents import Did, contents, main
@@ -79,7 +80,8 @@ _CORRECTED = re.compile(
     r"|(?:哦|噢|啊)不,?|应该是|no wait|wait no|sorry,?|i mean|actually|scratch that)"
 )
 _NOT_DONE = re.compile(
-    r"没(?:有)?去(?:成|了)?(?!过)|没(?:有)?陪成|没做成|没能去|冇去到|冇去|去唔到|去不成|去不了|didn'?t go|could ?n'?t go|was cancelled|取消了"
+    r"没(?:有)?去(?:成|了)?(?!过)|没(?:有)?陪成|没做成|没能去|冇去到|冇去|去唔到"
+    r"|去不成|去不了|didn'?t go|could ?n'?t go|was cancelled|取消了"
 )
 
 
@@ -129,7 +131,7 @@ def _without_corrected(text: str) -> str:
 
 
 def _weighed(parts: _Parts) -> Heard | Asked:
-    """What is clear, or the first thing that is not. The order: whether it is past, how many, which day, when, how long."""
+    """What is clear, or the first thing that is not. The order: is it past, how many, which day, when, how long."""
     nothing = not (parts.took or parts.days or parts.spans or parts.who or parts.did)
     if nothing or _NOT_DONE.search(parts.said.plain):
         return Asked("nothing_said")
@@ -222,7 +224,7 @@ def _begins(word: str) -> int:
 
 def _took(parts: _Parts) -> Took | None:
     whole = [took for took in parts.took if took.whole]
-    return (whole or parts.took or [None])[0]
+    return next(iter(whole or parts.took), None)
 
 
 def _several(parts: _Parts) -> bool:
@@ -259,7 +261,7 @@ def _day(parts: _Parts) -> tuple[date | None, str]:
         return named[0], ""
     if len(named) == 2 and named[0] and named[1] and _over_midnight(parts, clear):
         return named[0], ""
-    together = all(_is_same_day(parts, one, two) for one, two in zip(clear, clear[1:], strict=False))
+    together = all(_is_same_day(parts, one, two) for one, two in pairwise(clear))
     return None, "date" if together else "which"
 
 
@@ -277,7 +279,10 @@ def _is_same_day(parts: _Parts, one: Day, two: Day) -> bool:
     return re.fullmatch(GAP.replace("、", "") + r"(?:那天|就是|是|即)?" + GAP.replace("、", ""), between) is not None
 
 
-_SPLIT = re.compile(r"[,，。;；\n]|(?:然后|之后|接着|另外|还有|and then|then)|(?=(?:上午|下午|晚上|早上)(?!.*?(?:上午|下午|晚上|早上)).)")
+_SPLIT = re.compile(
+    r"[,，。;；\n]|(?:然后|之后|接着|另外|还有|and then|then)"
+    r"|(?=(?:上午|下午|晚上|早上)(?!.*?(?:上午|下午|晚上|早上)).)"
+)
 
 
 def _services(parts: _Parts) -> tuple[str, ...]:

@@ -6,9 +6,12 @@ Each parser takes out what it understood, so that the next one does not read it 
 from __future__ import annotations
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
 
 from config.texts import simplified
 
@@ -20,7 +23,7 @@ _EDGE = r"(?:(?<![a-z])(?=[a-z])|(?<=[a-z])(?![a-z]))"
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern over `plain` in which \\b is the edge of an English word, also beside a Chinese character (做rehab两小时)."""
+    """A pattern over `plain` in which \\b is the edge of an English word, also beside a Chinese one (做rehab)."""
     return re.compile(pattern.replace(r"\b", _EDGE))
 
 
@@ -55,19 +58,25 @@ def _plain(character: str) -> str:
     return folded if len(folded) == 1 else character
 
 
-def counted(words: str) -> float | None:
-    """A number of hours or minutes in figures, Chinese numerals or English words; None where it is vague (两三, 几)."""
-    if words in _WORDS:
-        return _WORDS[words]
-    if re.fullmatch(r"\d+(\.\d+)?", words):
-        return float(words)
-    parts = re.split(r"[\s-]+", words)
+@cache
+def words() -> dict[str, dict[str, Any]]:
+    """understanding.toml: the words of told services."""
+    return tomllib.loads((Path(__file__).parent / "understanding.toml").read_text(encoding="utf-8"))
+
+
+def counted(said: str) -> float | None:
+    """A number of hours or minutes in figures, Chinese numerals or English said; None where it is vague (两三, 几)."""
+    if said in _WORDS:
+        return _WORDS[said]
+    if re.fullmatch(r"\d+(\.\d+)?", said):
+        return float(said)
+    parts = re.split(r"[\s-]+", said)
     if len(parts) == 2 and parts[0] in _WORDS and parts[1] in _WORDS:  # forty five
         return _WORDS[parts[0]] + _WORDS[parts[1]]
-    whole, point, fraction = words.partition("点")
+    whole, point, fraction = said.partition("点")
     if point and whole in _DIGITS and fraction in _DIGITS:
         return _DIGITS[whole] + _DIGITS[fraction] / 10
-    return _numeral(words)
+    return _numeral(said)
 
 
 def _numeral(words: str) -> float | None:

@@ -44,7 +44,9 @@ class Span:
 
 _PARTS = sorted({word for word in PART_OF if word not in ("明早", "今晚")}, key=len, reverse=True)
 _PART = "|".join(_PARTS)
-PARTS = compiled(rf"(?:{_PART})(?!安|饭|餐|点[再去才些说]|会)|in the (?:morning|afternoon|evening)|morning|afternoon|evening|night")
+PARTS = compiled(
+    rf"(?:{_PART})(?!安|饭|餐|点[再去才些说]|会)|in the (?:morning|afternoon|evening)|morning|afternoon|evening|night"
+)
 _HOUR = r"\d{1,2}|[零〇一二两三四五六七八九十]{1,3}"
 _MINUTE = r"零[一二三四五六七八九]|[一二三四五]?十[一二三四五六七八九]?"
 
@@ -67,10 +69,12 @@ def _time(n: int) -> str:
 
 _GAP = rf"[\s{TAKEN}(),，]*"
 _TO = rf"(?:(?:开始)?{_GAP}(?:一直|直)?(?:-+|–|—|~|到|至|until|till|til|through|to|and)|—)"
-_UNIT_BEHIND = r"(?!\s*[个岁人次元块斤楼号年级页题首张户家步遍名位层期份件条公千%]|\s*(?:people|kids|years|times|pages))"
+_UNIT_BEHIND = (
+    r"(?!\s*[个岁人次元块斤楼号年级页题首张户家步遍名位层期份件条公千%]|\s*(?:people|kids|years|times|pages))"
+)
 _RANGE = compiled(
-    rf"(?P<from>从|from|between)?{_GAP}{_time(1)}(?P<to>\s*{_TO}\s*)(?P<next>{_GAP}(?:第二天|次日|隔天|the next day)?{_GAP}){_time(2)}"
-    rf"{_UNIT_BEHIND}"
+    rf"(?P<from>从|from|between)?{_GAP}{_time(1)}(?P<to>\s*{_TO}\s*)"
+    rf"(?P<next>{_GAP}(?:第二天|次日|隔天|the next day)?{_GAP}){_time(2)}{_UNIT_BEHIND}"
 )
 _SINGLE = compiled(rf"(?P<before>(?:[到至]|until|till|by)\s*)?{_time(1)}(?!\d)")
 _ENDS = compiled(r"^\s*(?:多|钟)?(?:就|才|我)?(?:结束|走|离开|离|完|收工|散|回|出来|做完|下课|撤|left|finished)")
@@ -80,7 +84,7 @@ _COUNTED_FAR = ("两三", "三四", "四五", "五六", "六七", "七八", "八
 
 
 def spans(said: Sentence, now_minute: int, *, bare: bool) -> list[Span]:
-    """All spans of time in the sentence, in order, with single times as spans whose other side is None. `bare` = figures
+    """All spans of time in the sentence, in order; of a single time the other side is None. `bare` = figures
     without any mark (“9-11”) may be times; `now_minute` = the minute of the day that “到现在” means."""
     found: list[Span] = []
     for match in _RANGE.finditer(said.rest):
