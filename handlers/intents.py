@@ -1,7 +1,7 @@
 """What a typed sentence wants, by one pure function and one table (intents.toml); the first pattern that fits wins.
 
-A danger beats everything (the words of rules.toml, through handlers/emergency.py; “累死了” is none). A bare 收到, 好的
-or [OK] is a nod that neither accepts nor stops anything (programme §6). How well sentences are understood that nobody here
+A danger beats everything (the words of rules.toml, through handlers/emergency.py; “累死了” is none). A bare 收到 or
+[OK] is a nod that neither accepts nor stops anything (programme §6). How well sentences are understood that nobody here
 has seen, bench/understanding.py counts.
 """
 

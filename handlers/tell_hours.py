@@ -7,23 +7,21 @@ taken apart and each is confirmed and written down by itself, so that a talk lef
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from config.catalogue import rules
 from config.services import entries
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
-from handlers.here import here
 from handlers.message import Option, Reply
+from handlers.tell_facts import TellFacts, prepare
 from handlers.tell_parts import (
     Event,
     Parts,
-    Served,
     begins_at,
     called,
     echo,
@@ -38,47 +36,12 @@ from handlers.tell_parts import (
     times,
     what_done,
 )
-from models.activity import Activity
-from models.beneficiary import Beneficiary
-from models.called import called_by
-from models.institution import Institution
-from models.person import Person, local_now
+from models.person import Person
 from models.record_rules import overlapping
-from models.served import served_of
 from models.service import ServiceRecord
 from models.serving import ServiceError, Told, tell
-from models.stints import standing_of
-from models.volunteer import volunteer_of
 
 OTHER = "~other"
-SHOWN = 10  # activities that are remembered for one talk
-
-
-class TellFacts(BaseModel):
-    """`now` = when the talk began, in the zone of whoever tells. `named` = forms of address may stand on this screen.
-    `pieces` are the sentences of the services that are told, `at` the one that is talked about, `one_by_one` = they
-    could not be told apart and are asked for singly; `saved` = so many are written down."""
-
-    registered: bool = True
-    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
-    zone: str = "Asia/Shanghai"
-    named: bool = True
-    people: list[Served] = []
-    events: list[Event] = []
-    pieces: tuple[str, ...] = ()
-    at: int = 0
-    one_by_one: bool = False
-    saved: int = 0
-
-    @property
-    def local(self) -> datetime:
-        """The moment as their clocks show it."""
-        return self.now.astimezone(ZoneInfo(self.zone))
-
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """How those are called whom they serve."""
-        return tuple(one.form for one in self.people if one.form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,48 +67,6 @@ class Stop:
     why: str
     saved: int = 0
     facts: TellFacts | None = None
-
-
-def prepare(session: Session, person: Person) -> TellFacts:
-    """Whom they serve, and which activities there were lately."""
-    registered = volunteer_of(session, person.id)
-    place = here(session)
-    return TellFacts(
-        registered=registered is not None,
-        now=local_now(session, person).astimezone(UTC),
-        zone=person.zone,
-        named=place.sensitive_in_chat,
-        people=_people(session, person) if registered else [],
-        events=_events(session, person, str(registered.county)) if registered else [],
-    )
-
-
-def _people(session: Session, person: Person) -> list[Served]:
-    found = []
-    for stint in standing_of(session, person.id):
-        about = served_of(session, stint)
-        if isinstance(about, Institution):
-            found.append(Served(stint=stint.id, form=about.name, mark=about.id[-6:].upper()))
-            continue
-        found.append(_served(session, person, stint.id, about))
-    return found
-
-
-def _served(session: Session, person: Person, stint: str, about: Beneficiary) -> Served:
-    name, mark = called_by(session, about, person.id), about.id[-6:].upper()
-    if name is None:
-        return Served(stint=stint, mark=mark)
-    form = name.form or name.given
-    return Served(stint=stint, form=form, surname=name.surname if name.sex else "", sex=name.sex or "", mark=mark)
-
-
-def _events(session: Session, person: Person, county: str) -> list[Event]:
-    now = local_now(session, person).astimezone(UTC)
-    query = select(Activity).where(Activity.county == county, col(Activity.cancelled_at).is_(None))
-    lately = now - timedelta(days=rules().hours.told_days)
-    query = query.where(col(Activity.starts_at) >= lately, col(Activity.starts_at) <= now)
-    rows = session.exec(query.order_by(col(Activity.starts_at).desc()).limit(SHOWN)).all()
-    return [Event(id=row.id, name=row.name, starts=row.starts_at, ends=row.ends_at) for row in rows]
 
 
 def talk(facts: TellFacts) -> Talk:
@@ -202,7 +123,9 @@ def _service(facts: TellFacts) -> Talk:
         head = (
             _("第 {number} 次，共 {count} 次。").format(number=at + 1, count=len(facts.pieces)) + "\n" if many else ""
         )
-        answer = yield Ask(key, head + echo(day, start, end, parts.content, _whom(facts, parts)), _corrections())
+        answer = yield Ask(
+            key, head + echo(day, start, end, parts.content, _whom(facts, parts)), _corrections(facts, parts)
+        )
         if answer == "yes":
             return _save(facts, parts, key)
         if answer == "no":
@@ -211,13 +134,14 @@ def _service(facts: TellFacts) -> Talk:
         parts = yield from _corrected(facts, parts, answer, f"{at}_{turn}")
 
 
-def _corrections() -> tuple[Choice, ...]:
+def _corrections(facts: TellFacts, parts: Parts) -> tuple[Choice, ...]:
+    whom = (Choice("whom", _("改给谁")),) if _choices(facts, parts) else ()
     return (
         Choice("yes", _("对，记下"), words=(_("对"), _("确认"), _("是"), _("提交"), "yes")),
         Choice("day", _("改日期")),
         Choice("times", _("改时间")),
         Choice("content", _("改内容")),
-        Choice("whom", _("改给谁")),
+        *whom,
         Choice("no", _("这次不记了")),
     )
 
@@ -225,31 +149,35 @@ def _corrections() -> tuple[Choice, ...]:
 def _missing(facts: TellFacts, parts: Parts, key: str, *, many: bool) -> Talk:
     """Ask for what is not known, one question at a time."""
     if parts.day is None:
-        parts = replace(parts, day=(yield _ask_day(facts, f"day{key}", many=many)))
+        parts = replace(parts, day=(yield _numbered(facts, _ask_day(facts, f"day{key}"), many)))
     if parts.minutes is None:
-        start, end, minutes = yield _ask_length(facts, parts, f"length{key}")
+        start, end, minutes = yield _numbered(facts, _ask_length(facts, parts, f"length{key}"), many)
         parts = replace(parts, start=start, end=end, minutes=minutes)
     if parts.start is None or parts.end is None:
-        parts = yield from _begun(facts, parts, f"start{key}")
+        start, end = yield _numbered(facts, _ask_start(facts, parts, f"start{key}"), many)
+        minutes = parts.minutes or 0
+        parts = replace(parts, start=start, end=end or start + minutes, minutes=end - start if end else minutes)
     if not parts.content:
-        parts = replace(parts, content=(yield _ask_content(f"content{key}")))
+        parts = replace(parts, content=(yield _numbered(facts, _ask_content(f"content{key}"), many)))
     found = matching(parts.who, facts.people)
     if found and (len(found) == 1 or len({one.stint for one in found}) == len(parts.who)):
         return replace(parts, whom=found[0].stint)
-    return (yield from _for_whom(facts, parts, f"whom{key}"))
+    return (yield from _for_whom(facts, parts, f"whom{key}", many=many))
 
 
-def _begun(facts: TellFacts, parts: Parts, key: str) -> Talk:
+def _numbered(facts: TellFacts, ask: Ask, many: bool) -> Ask:
+    """A question that says which of several services it is about."""
+    head = _("第 {number} 次：").format(number=facts.at + 1) if many else ""
+    return replace(ask, text=head + ask.text)
+
+
+def _ask_start(facts: TellFacts, parts: Parts, key: str) -> Ask:
     text = _("几点开始的？例如 14:00 或“下午两点”，大概的也行。")
-    start, end = yield Ask(key, text, check=begins_at(parts.part, facts.local), numeric=True)
-    minutes = parts.minutes or 0
-    return replace(parts, start=start, end=end or start + minutes, minutes=end - start if end else minutes)
+    return Ask(key, text, check=begins_at(parts.part, facts.local), numeric=True)
 
 
-def _ask_day(facts: TellFacts, key: str, *, many: bool = False) -> Ask:
+def _ask_day(facts: TellFacts, key: str) -> Ask:
     text = _("是哪一天？例如“昨天”“周六”或 11月20日。")
-    if many:
-        text = _("第 {number} 次是哪一天？例如“昨天”“周六”或 11月20日。").format(number=facts.at + 1)
     return Ask(key, text, check=on_day(facts.local.date()), numeric=True)
 
 
@@ -263,16 +191,21 @@ def _ask_content(key: str) -> Ask:
     return Ask(key, _("做的是哪一类？选一项，或者用自己的话写。"), choices, check=what_done)
 
 
-def _for_whom(facts: TellFacts, parts: Parts, key: str) -> Talk:
+def _for_whom(facts: TellFacts, parts: Parts, key: str, *, many: bool = False) -> Talk:
     """Whom it was for, where the sentence does not say it clearly. Whoever serves nobody is not asked."""
-    events = [one for one in facts.events if parts.day is not None and _on(facts, one, parts.day)]
-    if not facts.people and not events:
+    choices = _choices(facts, parts)
+    if not choices:
         return replace(parts, whom=OTHER)
-    labels = {one.stint: called(one, named=facts.named) for one in facts.people}
-    labels |= {f"a:{one.id}": _("活动：{name}").format(name=one.name) for one in events}
-    choices = tuple(Choice(value, label) for value, label in labels.items())
     other = Choice(OTHER, _("别的服务（团队、驿站等）"), words=(_("别的"), _("其他"), _("团队")))
-    return replace(parts, whom=(yield Ask(key, _("是给谁做的，或者是哪个活动？"), (*choices, other))))
+    ask = Ask(key, _("是给谁做的，或者是哪个活动？"), (*choices, other))
+    return replace(parts, whom=(yield _numbered(facts, ask, many)))
+
+
+def _choices(facts: TellFacts, parts: Parts) -> tuple[Choice, ...]:
+    """The pairings, and the activities of that day."""
+    events = [one for one in facts.events if parts.day is not None and _on(facts, one, parts.day)]
+    people = (Choice(one.stint, called(one, named=facts.named)) for one in facts.people)
+    return (*people, *(Choice(f"a:{one.id}", _("活动：{name}").format(name=one.name)) for one in events))
 
 
 def _on(facts: TellFacts, event: Event, day: date) -> bool:
@@ -310,7 +243,11 @@ def _whom(facts: TellFacts, parts: Parts) -> str:
     if event is not None:
         return _("活动：{name}").format(name=event)
     somebody = next((one for one in facts.people if one.stint == parts.whom), None)
-    return called(somebody, named=facts.named) if somebody else _("别的服务（团队、驿站等）")
+    if somebody is not None:
+        return called(somebody, named=facts.named)
+    if facts.named and parts.who:
+        return _("{names}（不是你的结对）").format(names=_("、").join(parts.who))
+    return _("别的服务（团队、驿站等）") if _choices(facts, parts) else ""
 
 
 def _next(facts: TellFacts, saved: int) -> TellFacts | None:

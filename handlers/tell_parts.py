@@ -25,6 +25,7 @@ from handlers.understanding_times import PARTS, Span, spans
 from models.hours_rules import rounded
 
 DAY = 24 * 60
+SHORT = 6  # characters that may be a day alone
 
 
 class Served(BaseModel):
@@ -87,7 +88,7 @@ def tells(now: datetime, known: tuple[str, ...], *, one: bool = False) -> Callab
         found = understand(words, now, Known(known))
         if isinstance(found, Heard):
             return words
-        if found.ask == "nothing_said":
+        if found.ask == "nothing_said" or _only_a_day(found, words):
             raise Invalid(_("没看出是哪一次服务。请写哪一天、从几点到几点、做了什么，") + example)
         if found.ask == "future":
             raise Invalid(_("这个时间还没到，做完了再来补记。要是写错了，请重新写一次，") + example)
@@ -96,6 +97,13 @@ def tells(now: datetime, known: tuple[str, ...], *, one: bool = False) -> Callab
         return words
 
     return check
+
+
+def _only_a_day(found: Asked, words: str) -> bool:
+    """今天的天气真好 names a day and tells of no service; 昨天 by itself is a beginning."""
+    if found.ask != "duration" or found.who or found.content != "none" or found.start or found.end:
+        return False
+    return len(words.strip()) > SHORT and not durations(Sentence(words))
 
 
 def pieces_of(words: str, now: datetime, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -243,18 +251,21 @@ def times(day: date, start: int, end: int) -> str:
 
 
 def echo(day: date, start: int, end: int, content: str, whom: str) -> str:
-    """All that is to be written down, with what rounding takes off."""
+    """All that is to be written down, with what rounding takes off. `whom` empty = that is no question here."""
     minutes = end - start
     lines = [
         _("请核对（补录）："),
         times(day, start, end),
         _("共 {length}").format(length=length(rounded(minutes))),
         _("内容：{content}").format(content=labels("service", [content])[0]),
-        _("给：{whom}").format(whom=whom),
     ]
-    if rounded(minutes) != minutes:
+    if whom:
+        lines.append(_("给：{whom}").format(whom=whom))
+    if not rounded(minutes):
+        lines.append(_("不满半小时的服务不计时长。时间写错了就改一下。"))
+    elif rounded(minutes) != minutes:
         lines.append(
-            _("时长按半小时计，不满半小时的不算：{length}记作{rounded}。谢谢你多陪的这一会儿。").format(
+            _("时长按半小时计，不满半小时的不算：{length} 记作 {rounded}。谢谢你多陪的这一会儿。").format(
                 length=length(minutes), rounded=length(rounded(minutes))
             )
         )

@@ -29,6 +29,11 @@ def contents(said: Sentence) -> list[Did]:
     return found
 
 
+def is_content(plain: str) -> bool:
+    """Whether these words, in lower case and simplified characters, say what was done and nothing else."""
+    return _PATTERN.fullmatch(plain) is not None
+
+
 def main(found: list[Did]) -> str:
     """The one that it is written down as: the first that is clearer than a visit or a chat; "none" without any."""
     clear = [did.content for did in found if did.content not in _WEAK]

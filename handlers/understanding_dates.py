@@ -21,12 +21,13 @@ FAR_BACK = 150  # days: a month and day without a year that lies ahead was last 
 @dataclass(frozen=True, slots=True)
 class Day:
     """`day` None = no single day is named (上周, 那天) or there is none; `weak` = it may stand beside a clearer one
-    (“上周，11月18号”)."""
+    (“上周，11月18号”). `weekday` = a weekday without a week: beside a date it says no more than that."""
 
     at: int
     end: int
     day: date | None
     weak: bool = False
+    weekday: int | None = None
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -71,7 +72,9 @@ def days(said: Sentence, today: date) -> list[Day]:
     found: list[Day] = []
     for pattern, read in _FORMS:
         for match in said.take(pattern):
-            found.append(Day(match.start(), match.end(), _real(read, match, today)))
+            bare = read in (_weekday, _english_weekday) and not match["which"]
+            day = _real(read, match, today)
+            found.append(Day(match.start(), match.end(), day, weekday=_at(match["weekday"]) if bare else None))
     for match in said.take(_AHEAD):
         found.append(Day(match.start(), match.end(), today + timedelta(days=1)))
     for match in said.take(_VAGUE):
@@ -187,7 +190,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date]], ...
         ),
         (r"(?<![\d/.])(?P<month>1[0-2]|0?[1-9])/(?P<day>3[01]|[12]\d|0?[1-9])(?![\d/])", _calendar),
         (
-            r"(?<![\d.:])(?P<month>1[0-2]|0?[1-9])\.(?P<day>3[01]|[12]\d|0?[1-9])(?=\s*(?:[日号]|上午|下午|早|晚|中午|周|星期"
+            r"(?<![\d.:~到至-])(?P<month>1[0-2]|0?[1-9])\.(?P<day>3[01]|[12]\d|0?[1-9])(?=\s*(?:[日号]|上午|下午|早|晚|中午|周|星期"
             r"|[,，\x00]|陪|给|去|在|支|\s[^-~\d]))(?!\s*[-~到至])\s*[日号]?",
             _calendar,
         ),

@@ -36,7 +36,7 @@ _VAGUE = compiled(
     rf"(?:小时|钟头|(?<=[个粒])钟|分钟|{_HOUR}|minutes?|mins?)"
     rf"|(?:\d+|{ENGLISH})\s*(?:-|to|or)\s*(?:\d+|{ENGLISH})\s*(?:hours?|hrs?|minutes?|mins?)"
     r"|[个粒]把\s*(?:多|来)?\s*(?:小时|钟头|钟)|(?<![\d一二两三四五六七八九十])个(?:多|几|零)\s*(?:小时|钟头|钟)|大半个?(?:小时|钟头|钟)|小半个?(?:小时|钟)"
-    r"|(?:一|大|老|小|成|整)+个?(?:半天|天|日|上午|下午|早上|晚上|上昼|下昼|朝早|晏昼|夜晚|晚|后晌|晌午)(?!\d)"
+    r"|(?<![周期拜月十])(?:一|大|老|小|成|整)+个?(?:半天|天|日|上午|下午|早上|晚上|上昼|下昼|朝早|晏昼|夜晚|晚|后晌|晌午)(?!\d)"
     r"|整个(?:上午|下午|早上|晚上)|成(?:日|朝|晚)|(?<!上)(?<!下)半天|半日|一会儿?|一阵子?|好久|好耐|一排|一哈儿?|一歇"
     r"|\ba (?:few|couple(?: of)?) (?:hours?|minutes)|\bsome (?:hours|time)|\b(?:few|several) (?:hours|minutes)"
     r"|\ball (?:day|morning|afternoon|evening|night)|\b(?:the )?whole (?:day|morning|afternoon|evening)"

@@ -247,7 +247,7 @@ def _is_break(parts: _Parts, took: Took) -> bool:
 
 
 def _day(parts: _Parts) -> tuple[date | None, str]:
-    """The one day that is meant, or what is the matter with it: "date" (none, or it does not fit), "future", "which"."""
+    """The one day that is meant, or what is the matter with it: "date" (none, or not fitting), "future", "which"."""
     today = parts.now.date()
     clear = [day for day in parts.days if not day.weak]
     if not clear:
@@ -256,6 +256,8 @@ def _day(parts: _Parts) -> tuple[date | None, str]:
         return None, "future"
     if any(day.day is None for day in clear):
         return None, "date"
+    dates = {day.day.weekday() for day in clear if day.day is not None and day.weekday is None}
+    clear = [day for day in clear if day.weekday is None or day.weekday not in dates]
     named = list(dict.fromkeys(day.day for day in clear))
     if len(named) == 1:
         return named[0], ""

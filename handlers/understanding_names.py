@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from handlers.understanding_contents import is_content
 from handlers.understanding_text import TAKEN, Sentence, words
 
 _WORDS = words()["names"]
@@ -63,6 +64,7 @@ def names(said: Sentence, known: tuple[str, ...] = ()) -> list[str]:
             if (
                 TAKEN in rest[at:end]
                 or rest[at:end] in _STOP
+                or is_content(rest[at:end])
                 or (pattern is _ENGLISH[1] and not _is_english(subject, match))
             ):
                 continue

@@ -68,9 +68,9 @@ def meant(session: Session, person: Person, state: State, words: str, typed: str
 
 
 def _told(session: Session, person: Person, state: State, words: str) -> Reply:
-    """With what was told, where it tells of something; what is ahead or says nothing is asked for."""
+    """With what was told, where it tells of something; what is ahead is refused by the talk."""
     found = understand(words, local_now(session, person))
-    empty = isinstance(found, Asked) and found.ask in ("nothing_said", "future")
+    empty = isinstance(found, Asked) and found.ask == "nothing_said"
     answers: dict[str, Answer] = {} if empty else {"told": {"t": words}}
     return talk.begin(session, person, state, tell_hours.TELL_HOURS, answers)
 
