@@ -41,14 +41,14 @@ _WEEKDAY = (
     r"|saturday|sat(?! (?:with|down|and|next|by|in|beside|together))|sun(?:day)?"
 )
 _WEEK = r"(?:周|週|星期|礼拜)"
-_PART = r"(?=晚|早|夜|晨|朝|上午|下午|中午|午|晏|上昼|下昼|半夜|凌晨)"
+_PART = r"(?=晚|早|晌|头晌|前晌|后晌|下晌|夜|晨|朝|上午|下午|中午|午|晏|上昼|下昼|半夜|凌晨)"
 _COUNT = rf"\d{{1,3}}|{NUMERAL}|俩|{ENGLISH}"
 _BACK = {
-    3: r"大前[天日]|大前儿个?",
-    2: rf"前[天日]|前儿个?|前{_PART}|(?:the )?day before yesterday",
-    1: rf"昨[天日]|昨儿个?|昨{_PART}|寻日|[噚㖊]日|琴日|擒日|寻{_PART}"
-    rf"|[噚㖊]{_PART}|琴{_PART}|夜儿个?|夜来|yesterday|last (?=night)",
-    0: rf"今[天日]|今儿个?|今{_PART}|即日|today|刚才|刚刚|方才|才刚|头先|啱啱|啱先|just now|tonight"
+    3: r"大前[天日]|大前(?:儿个?|个儿?)",
+    2: rf"前[天日]|前(?:儿个?|个儿?)|前{_PART}|(?:the )?day before yesterday",
+    1: rf"昨[天日]|昨(?:儿个?|个儿?)|昨{_PART}|寻日|[噚㖊]日|琴日|擒日|寻{_PART}"
+    rf"|[噚㖊]{_PART}|琴{_PART}|夜儿个?|夜个儿?|夜来|夜里个|yesterday|last (?=night)",
+    0: rf"今[天日]|今(?:儿个?|个儿?)|今{_PART}|即日|today|刚才|刚刚|方才|才刚|头先|啱啱|啱先|just now|tonight"
     r"|this (?=morning|afternoon|evening|noon)|刚(?=陪|给|从|做|教|在|去|帮|和|结束|忙)|正日",
 }
 _AHEAD = compiled(
@@ -189,6 +189,7 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date]], ...
             _calendar,
         ),
         (r"(?<![\d/.])(?P<month>1[0-2]|0?[1-9])/(?P<day>3[01]|[12]\d|0?[1-9])(?![\d/])", _calendar),
+        (r"(?<![\d/.])(?P<day>3[01]|2\d|1[3-9])/(?P<month>1[0-2]|0?[1-9])(?![\d/])", _calendar),
         (
             r"(?<![\d.:~到至-])(?P<month>1[0-2]|0?[1-9])\.(?P<day>3[01]|[12]\d|0?[1-9])(?=\s*(?:[日号]|上午|下午|早|晚|中午|周|星期"
             r"|[,，\x00]|陪|给|去|在|支|\s[^-~\d]))(?!\s*[-~到至])\s*[日号]?",

@@ -11,6 +11,8 @@ _WORDS = words()["names"]
 _SURNAMES, _NOT_SMALL, _NOT_AH = _WORDS["surnames"], _WORDS["not_small"], _WORDS["not_ah"]
 _TITLE, _AFTER_VERB = "|".join(_WORDS["titles"]), "|".join(_WORDS["verbs"])
 _NEXT = rf"(?=[{TAKEN}\s,，。;；、()\-:：!！~]|$|{'|'.join(_WORDS['next'])})"
+# No name of two characters holds one of these.
+_NO = "(?!.?[了着过一两几个们下上的地得是有在就都也又还被把给陪教帮做去来到他她您你我佢俺])"
 _STOP = frozenset(_WORDS["no_names"])
 _FORMS = tuple(
     re.compile(pattern)
@@ -18,12 +20,14 @@ _FORMS = tuple(
         # A whole name after a verb: 陪王小明做康复.
         rf"(?<=[陪给教帮带替同导顾看望接送跟和与及、助伴推扶见约])(?P<name>[{_SURNAMES}](?:小|阿|大)?(?!{_TITLE})[一-鿿]{{1,2}}?){_NEXT}",
         rf"(?P<name>[{_SURNAMES}]小?(?:{_TITLE}))(?!日|病|活|长)",
-        rf"(?P<name>小(?![{_NOT_SMALL}])[一-鿿](?:仔|妹|姐|哥)?)",
+        rf"(?P<name>小(?![{_NOT_SMALL}])[一-鿿](?:仔|妹|姐|哥|头)?)",
         rf"(?P<name>阿(?![{_NOT_AH}])[一-鿿](?:仔|妹|婆|伯|叔)?)",
+        # A form of address by itself: 陪阿婆, 给奶奶.
+        rf"(?:{_AFTER_VERB}|送|看)(?P<name>阿[婆公伯姨叔嬷妈爷]|奶奶|爷爷|婆婆|公公|伯伯|大爷|大妈|大娘|大叔|大婶|大伯|叔叔|嬢嬢|娘娘|婶婶|老奶奶|老爷爷|老伯|老太太|姥姥|外婆)",
         rf"(?P<name>老[{_SURNAMES}])(?!师|板|太)",
         rf"(?:{_AFTER_VERB})(?P<name>(?![爷奶叔婆姐哥妹弟伯妈爸天慢常刚谈聊看走说试散宝乖坐])(?P<same>[一-鿿])(?P=same)){_NEXT}",
         rf"(?:{_AFTER_VERB})(?P<name>(?!细路)[一-鿿](?:仔|妹|伢|崽|姐|哥|叔|伯|姨|婆|嫂|爷)(?!妹|仔)){_NEXT}",
-        rf"(?:陪|给|教|帮|带|替|辅导|照顾|看望|探望|同|陪伴|陪同)(?P<name>[一-鿿]{{2}}){_NEXT}",
+        rf"(?:陪|给|教|帮|带|替|辅导|照顾|看望|探望|同|陪伴|陪同)(?P<name>{_NO}[一-鿿]{{2}}){_NEXT}",
     )
 )
 _ENGLISH_TITLE = f"(?:{'|'.join(_WORDS['english_titles'])})"
