@@ -52,6 +52,7 @@ bench: install-dev ## what turns, delivery, a start, a ledger and matching cost,
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.ledger
 	$(BIN)/python -m bench.matching
+	$(BIN)/python -m bench.understanding
 
 format: install-dev ## let ruff put the code in shape
 	$(BIN)/ruff check --fix .

@@ -20,18 +20,69 @@ _HALF, _DAY = 12 * 60, 24 * 60
 # What an hour means that is said with a part of the day.
 _PARTS = {
     "small": ("凌晨",),
-    "early": ("清晨", "清早", "早上", "早晨", "朝早", "明早", "翌晨", "次晨", "上午", "上昼", "上晝", "早"),
-    "noon": ("中午", "正午"),
-    "late": ("下午", "午后", "午後", "下昼", "下晝", "傍晚", "黄昏", "黃昏"),
+    "early": (
+        *(
+            "清晨",
+            "清早",
+            "大清早",
+            "早上",
+            "早晨",
+            "朝早",
+            "明早",
+            "翌晨",
+            "次晨",
+            "上午",
+            "上昼",
+            "上晝",
+            "前晌",
+            "早",
+        ),
+        *("晨", "朝"),
+    ),
+    "noon": ("中午", "正午", "晌午"),
+    "late": (
+        "下午",
+        "午后",
+        "午後",
+        "下昼",
+        "下晝",
+        "晏昼",
+        "晏晝",
+        "后晌",
+        "後晌",
+        "后半晌",
+        "下晌",
+        "下半晌",
+        "下半天",
+        "擦黑",
+        "傍晚",
+        "黄昏",
+        "黃昏",
+    ),
     "night": (
-        *("晚上", "晚间", "晚間", "今晚", "当晚", "當晚", "夜晚", "夜里", "夜裏", "夜裡", "夜间", "夜間"),
+        *(
+            "晚上",
+            "晚间",
+            "晚間",
+            "今晚",
+            "当晚",
+            "當晚",
+            "夜晚",
+            "晚黑",
+            "夜黑",
+            "夜里",
+            "夜裏",
+            "夜裡",
+            "夜间",
+            "夜間",
+        ),
         *("深夜", "半夜", "午夜", "晚", "夜"),
     ),
 }
-_PART_OF = {word: part for part, words in _PARTS.items() for word in words}
+PART_OF = {word: part for part, words in _PARTS.items() for word in words}
 _ALONE = {"noon": _HALF, "midday": _HALF, "midnight": 0, "中午": _HALF, "正午": _HALF, "午夜": 0, "半夜": 0}
 
-_PART = "|".join(sorted(_PART_OF, key=len, reverse=True))
+_PART = "|".join(sorted(PART_OF, key=len, reverse=True))
 _TIME = re.compile(
     rf"(?:(?P<part>{_PART})的?)?\s*"
     rf"(?:(?P<four>\d{{4}})|(?P<hour>\d{{1,2}}|{NUMERAL})"
@@ -129,7 +180,7 @@ def _read(found: re.Match[str]) -> _Said:
         raise ValueError("no such time")
     part = _part(found)
     if part:
-        return _Said(_in_part(part, hour) % 24 * 60 + minute, half=True)
+        return _Said(in_part(part, hour) % 24 * 60 + minute, half=True)
     digits = found["four"] or found["hour"]
     by_twelve = 1 <= hour <= 12 and not found["four"] and not digits.startswith("0")
     return _Said(hour % 24 * 60 + minute, open=by_twelve)
@@ -140,11 +191,11 @@ def _part(found: re.Match[str]) -> str:
     half = (found["half"] or "").replace(".", "")
     if half:
         return {"am": "am", "pm": "late", "in the morning": "am", "at night": "night"}.get(half, "late")
-    return _PART_OF.get(found["part"] or "", "")
+    return PART_OF.get(found["part"] or "", "")
 
 
-def _in_part(part: str, hour: int) -> int:
-    """The hour of the day. Raises ValueError where the part has no such hour."""
+def in_part(part: str, hour: int) -> int:
+    """The hour of the day; `part` is a value of PART_OF, or "am". Raises ValueError where the part has no such hour."""
     if part == "night":
         return hour + 12 if 5 <= hour <= 12 else hour  # 晚上一点 is after midnight, 晚上十二点 midnight itself
     if part == "late":

@@ -11,6 +11,7 @@ from config.texts import LANGUAGES, SOURCE, _, language_for, speaking
 from handlers import account, check_in, family, guardian, lone_visit, preferences, recognition, relay
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
+from handlers.intents import intent
 from handlers.menu_entries import DIALOGUES as DIALOGUES
 from handlers.menu_entries import ENTRIES as ENTRIES
 from handlers.menu_entries import Entry as Entry
@@ -76,6 +77,8 @@ def begins(words: str) -> Begun | Entry | None:
     if told is not None:
         return Begun(*told)
     meant = next((key for pattern, key, _anywhere in INTENTS if pattern.search(words)), None)
+    if meant is not None and not is_named(words) and intent(words) == "told_hours":
+        return None  # “周六做志愿者两个小时” is no wish to register
     return _found(ENTRIES[meant]) if meant is not None else None
 
 

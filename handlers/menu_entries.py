@@ -64,6 +64,7 @@ from handlers import (
     team_new,
     team_relay,
     teams,
+    tell_hours,
     unpaired,
     volunteer_dates,
 )
@@ -163,6 +164,7 @@ DIALOGUES: dict[str, Dialogue] = {
         hours_case.HOURS_CASE,
         forgotten.CHECK_OUT_ASKED,
         family_feedback.FAMILY_FEEDBACK,
+        tell_hours.TELL_HOURS,
     )
 }
 
@@ -188,7 +190,7 @@ ENTRIES: dict[str, Entry] = {
         Entry("check_in", N_("签到签退"), check_in.CHECK_IN),
         Entry("book_visit", N_("约探访")),
         Entry("visit_report", N_("探访记录")),
-        Entry("add_hours", N_("补记时长")),
+        Entry("add_hours", N_("补记时长"), tell_hours.TELL_HOURS),
         Entry("hand_over", N_("请假交接"), relay.HAND_OVER),
         Entry("pairings", N_("我的结对"), say=pairings.overview),
         Entry("hours", N_("我的时长"), my_hours.MY_HOURS),

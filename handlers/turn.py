@@ -12,7 +12,20 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, check_in, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
+from handlers import (
+    asking,
+    check_in,
+    codes,
+    cries,
+    fallback,
+    granted,
+    menu,
+    offer,
+    safeguarding,
+    standing,
+    talk,
+    wishes,
+)
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -143,7 +156,8 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     answers = offer.meant(words, invited) if invited else None
     if answers is not None:
         return talk.begin(session, person, state, offer.OFFER, answers)
-    return fallback.unknown(session, person, state, words)
+    wish = None if state.ended_now else wishes.meant(session, person, state, words, typed)
+    return wish or fallback.unknown(session, person, state, words)
 
 
 def _is_meant(state: State, words: str) -> bool:
