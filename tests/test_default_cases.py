@@ -114,6 +114,7 @@ ELSEWHERE = {
     "agreement",
     "alert_phone",
     "alert_take",
+    "book_visit",
     "call",
     "call_undo",
     "calls",
@@ -150,6 +151,12 @@ ELSEWHERE = {
     "team",
     "teams",
     "unpaired",
+    "visit_answer",
+    "visit_behalf",
+    "visit_hold",
+    "visit_off",
+    "visit_report",
+    "visit_vain",
 }
 
 
