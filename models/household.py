@@ -52,9 +52,10 @@ class Household:
     households.STATES and has been so `since`.
 
     `due` is a day (`meets_at` the very time of a first meeting) and `due_what` one of "meeting", "hand_over",
-    "last_day", "visit", "term", or "" for nothing. `contact` = the latest of "visit", "opened", "met" and "handed" with
-    its time. `activities` = agreed a year, `done` = visits told of this year. `stint` = the open lead stint; `agreeing` = who is to follow, or to begin, as a
-    person's id. `declined` = the last one who was asked could not; `unmatched` = the last search found nobody."""
+    "last_day", "visit", "term", or "" for nothing. `contact` = the latest of "visit", "opened", "met" and "handed"
+    with its time. `activities` = agreed a year, `done` = visits told of this year. `stint` = the open lead stint;
+    `agreeing` = who is to follow, or to begin, as a person's id. `declined` = the last one who was asked could not;
+    `unmatched` = the last search found nobody."""
 
     id: str
     county: str
