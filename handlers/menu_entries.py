@@ -66,6 +66,9 @@ from handlers import (
     teams,
     tell_hours,
     unpaired,
+    visit_report,
+    visits,
+    visits_behalf,
     volunteer_dates,
 )
 from handlers.dialogue import Dialogue
@@ -165,6 +168,13 @@ DIALOGUES: dict[str, Dialogue] = {
         forgotten.CHECK_OUT_ASKED,
         family_feedback.FAMILY_FEEDBACK,
         tell_hours.TELL_HOURS,
+        visits.VISIT_ANSWER,
+        visits.VISIT_OFF,
+        visits.VISIT_VAIN,
+        visits.BOOK_VISIT,
+        visit_report.VISIT_REPORT,
+        visits_behalf.VISIT_BEHALF,
+        visits_behalf.VISIT_HOLD,
     )
 }
 
@@ -188,8 +198,8 @@ ENTRIES: dict[str, Entry] = {
     entry.key: entry
     for entry in (
         Entry("check_in", N_("签到签退"), check_in.CHECK_IN),
-        Entry("book_visit", N_("约探访")),
-        Entry("visit_report", N_("探访记录")),
+        Entry("book_visit", N_("约探访"), visits.BOOK_VISIT),
+        Entry("visit_report", N_("探访记录"), visit_report.VISIT_REPORT),
         Entry("add_hours", N_("补记时长"), tell_hours.TELL_HOURS),
         Entry("hand_over", N_("请假交接"), relay.HAND_OVER),
         Entry("pairings", N_("我的结对"), say=pairings.overview),

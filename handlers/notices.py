@@ -42,6 +42,7 @@ from handlers import (
     team_relay,
     teams,
     unpaired,
+    visit_notices,
     volunteer_dates,
 )
 from handlers.message import Reply
@@ -90,6 +91,7 @@ NOTICES: dict[str, Maker] = {
     **confirming.NOTICES,
     **forgotten.NOTICES,
     **family_feedback.NOTICES,
+    **visit_notices.NOTICES,
 }
 
 

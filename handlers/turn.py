@@ -24,6 +24,7 @@ from handlers import (
     safeguarding,
     standing,
     talk,
+    visits,
     wishes,
 )
 from handlers.emergency import is_danger
@@ -156,6 +157,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     answers = offer.meant(words, invited) if invited else None
     if answers is not None:
         return talk.begin(session, person, state, offer.OFFER, answers)
+    visit = visits.meant(session, person, words)
+    if visit is not None:
+        return talk.begin(session, person, state, visits.VISIT_ANSWER, visit[1], visit[0])
     wish = None if state.ended_now else wishes.meant(session, person, state, words, typed)
     return wish or fallback.unknown(session, person, state, words)
 

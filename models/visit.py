@@ -108,6 +108,18 @@ class Visit(SQLModel, table=True):
     planned_at: datetime
 
 
+class VisitPlan(SQLModel, table=True):
+    """How far the visits of a half are planned: `after` = the last stint that was looked at. The first row tells from
+    when on the programme asks for visits at all: pairings that are older owe nothing for the time before it."""
+
+    __tablename__ = "visit_plan"
+    year: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    half: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    after: str = ""
+    begun_at: datetime
+    done_at: datetime | None = None
+
+
 class Booking(SQLModel, table=True):
     """A time at which somebody (`person_id`) goes. `visit_id` = the obligation, None for a visit beyond what is owed.
     Rows are never changed but to end them; a booking that is moved is followed by a new one."""
@@ -175,10 +187,10 @@ class VisitReport(SQLModel, table=True):
 
 class VisitNote(SQLModel, table=True):
     """What somebody did about an owed visit that is no visit: a telephone call to the volunteer, a nudge. `kind` "call"
-    or "nudge"; `said_sealed` = what came of it."""
+    or "nudge", or "why" = why it was excused; `said_sealed` = what came of it, or what was said."""
 
     __tablename__ = "visit_note"
-    __table_args__ = (CheckConstraint("kind IN ('call', 'nudge')", name="kind"),)
+    __table_args__ = (CheckConstraint("kind IN ('call', 'nudge', 'why')", name="kind"),)
     id: str = Field(default_factory=new_id, primary_key=True)
     visit_id: str = Field(foreign_key="visit.id", index=True)
     kind: str

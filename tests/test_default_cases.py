@@ -128,6 +128,7 @@ ELSEWHERE = {
     "agreement",
     "alert_phone",
     "alert_take",
+    "book_visit",
     "call",
     "call_undo",
     "calls",
@@ -178,6 +179,12 @@ ELSEWHERE = {
     "turn_plan",
     "turns",
     "unpaired",
+    "visit_answer",
+    "visit_behalf",
+    "visit_hold",
+    "visit_off",
+    "visit_report",
+    "visit_vain",
 }
 
 
