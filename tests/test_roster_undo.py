@@ -135,6 +135,16 @@ def joined(session: Session, found: Team) -> None:
     team_member.add(session, MACHINE, found.id, somebody(session, "late").number)
 
 
+def test_a_paired_team_keeps_its_only_leader(database: Database, two: tuple[Volunteer, Volunteer]) -> None:
+    brought(database, "teams", TEAM_HEADS, ("甲队", "天河区", "5", "", two[0].number))
+    batch = brought(database, "teams", TEAM_HEADS, ("甲队", "天河区", "", two[0].number, ""))
+    with database.write() as session:
+        stint(session, institution.create(session, MACHINE, "某院", "care", "440106"), one_team(session), "open")
+    assert undone(database, batch) == {2: "later_paired"}
+    with database.read() as session:
+        assert team.leader_of(session, one_team(session)) is not None
+
+
 def renamed(session: Session, found: Team) -> None:
     team.rename(session, MACHINE, found.id, "乙队")
 
@@ -216,7 +226,9 @@ def test_dates_of_one_person_in_two_rows_come_back_in_the_right_order(
         assert session.get_one(Volunteer, two[0].id).trained_on is None
 
 
-@pytest.mark.parametrize(("action", "why"), [("contact.answered", "later_used"), ("volunteer.changed", "")])
+@pytest.mark.parametrize(
+    ("action", "why"), [("contact.answered", "later_used"), ("volunteer.changed", ""), ("turn.accepted", "")]
+)
 def test_a_role_that_was_used_stays(
     database: Database, two: tuple[Volunteer, Volunteer], boss: str, action: str, why: str
 ) -> None:
