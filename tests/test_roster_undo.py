@@ -15,7 +15,7 @@ from models.beneficiary import MACHINE
 from models.database import Database, now_of
 from models.institution import Contact, Institution
 from models.ledger_batch import LedgerBatch
-from models.ledger_import import BatchError, forget_rows
+from models.ledger_import import BatchError, begin, forget_rows
 from models.ledger_undo import refused
 from models.outbox import OutboxMessage
 from models.pairing import Stint
@@ -25,6 +25,7 @@ from models.roster import read_roster
 from models.station import About, Station
 from models.team import Team, TeamMember
 from models.volunteer import Registered, Volunteer, register
+from scheduler import jobs
 from tests.sheets import text
 
 TEAM_HEADS = ("团队名称", "地区", "结对人数", "队长编号", "队员编号")
@@ -321,6 +322,28 @@ def test_taking_and_taking_back_go_on_after_a_crash(database: Database, monkeypa
                 assert session.exec(standing).one() == whole
     with database.read() as session:
         assert len(session.exec(select(Station)).all()) == 5
+
+
+def test_one_that_cannot_go_on_keeps_no_other_waiting(
+    database: Database, boss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, real = [], roster_batch.take
+    for name in ("甲站", "乙站"):
+        data = text([STATION_HEADS, (name, "驿站", "天河区", "", "")])
+        read = read_roster(data, "表", roster_batch.KINDS["stations"](), here=None)
+        batches.append(roster_batch.check(database, read, data, region="4401", by=boss).id)
+        with database.write() as session:
+            begin(session, batches[-1], boss)
+
+    def take(database: Database, batch: str, **told: Any) -> LedgerBatch:
+        if batch == batches[0]:
+            raise _CrashError
+        return real(database, batch, **told)
+
+    monkeypatch.setattr(roster_batch, "take", take)
+    assert jobs.finish_imports(database) == 1
+    with database.read() as session:
+        assert [session.get_one(LedgerBatch, one).state for one in batches] == ["taking", "taken"]
 
 
 def test_what_is_forgotten_is_not_taken_back(database: Database) -> None:
