@@ -400,6 +400,22 @@ def test_no_door_at_all_is_another_rules_case(world: World, clock: StoppedClock,
     assert relays(world)[0].undecided is False
 
 
+def test_who_leaves_every_door_after_the_questions_is_followed_by_somebody_named(
+    world: World, clock: StoppedClock, pair: tuple[str, str, str]
+) -> None:
+    person, boss, stint = pair
+    given(world, clock)
+    world.shut(person)
+    for _time in range(2):
+        clock.pass_time(15 * DAY)
+        assert world.stint(stint).state == OPEN
+        world.run(jobs.end_last_days)
+        [last] = relays(world) or [None]
+        assert last is None or "最后一天：" in said(world, boss, "notice.relay", last.last_day.isoformat())
+    assert world.stint(stint).state == "ended"
+    assert world.responsible(str(world.stint(stint).beneficiary_id)).people == (boss,)
+
+
 def test_where_nobody_answers_for_the_county_it_is_tried_again(
     world: World, clock: StoppedClock, pair: tuple[str, str, str]
 ) -> None:
