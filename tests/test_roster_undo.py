@@ -324,6 +324,23 @@ def test_taking_and_taking_back_go_on_after_a_crash(database: Database, monkeypa
         assert len(session.exec(select(Station)).all()) == 5
 
 
+def test_what_a_table_names_that_is_being_taken_stays(
+    database: Database, boss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = brought(database, "stations", STATION_HEADS, ("甲站", "驿站", "天河区", "", ""), by=boss)
+    monkeypatch.setattr(roster_batch, "SLICE", 1)
+    data = text([STATION_HEADS, *[(name, "驿站", "天河区", "", "") for name in ("甲站", "乙站")]])
+    read = read_roster(data, "表", roster_batch.KINDS["stations"](), here=None)
+    second = roster_batch.check(database, read, data, region="4401", by=boss).id
+    with pytest.raises(_CrashError):
+        roster_batch.take(database, second, by=boss, told=crashing(1))
+    assert undone(database, first, boss) == {2: "later_named"}
+    roster_batch.take(database, second, by=boss)
+    with database.read() as session:
+        names = session.exec(select(Station.name).where(col(Station.ended_at).is_(None))).all()
+        assert sorted(names) == ["乙站", "甲站"]
+
+
 def test_one_that_cannot_go_on_keeps_no_other_waiting(
     database: Database, boss: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
