@@ -88,7 +88,10 @@ def _go(session: Session, person: Person, turn_id: str) -> Reply:
 
 def _swap(session: Session, person: Person, turn_id: str) -> Reply:
     found = turn_acts.swap(session, turn_id, person.id)
-    if found is None:
+    stint = session.get_one(Stint, session.get_one(TurnPlan, session.get_one(Turn, turn_id).plan_id).stint_id)
+    if turns.substitutes(session, [stint]):
+        said = _("没关系，这段时间由替补去，你不用去。")
+    elif found is None:
         said = _("记下了，已经告诉专员，由专员想办法。谢谢你说一声。")
     elif found.part == LEADER:
         said = _("没关系。队员都问过了，没有别人能去，已经告诉队长。")
@@ -182,11 +185,12 @@ def _released(session: Session, person: Person, params: dict[str, Any]) -> Reply
 
 
 def _off(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
-    """To one who said yes: the turns were planned anew or given up, or the pairing has ended. No word of why."""
+    """To one who said yes: the turns were planned anew or given up, somebody stands in, or the pairing has ended. No
+    word of why."""
     turn = session.get(Turn, str(params["turn"]))
     plan = session.get(TurnPlan, turn.plan_id) if turn is not None else None
     stint = session.get(Stint, plan.stint_id) if plan is not None else None
-    if turn is None or plan is None or stint is None or turn.state != ACCEPTED:
+    if turn is None or plan is None or stint is None or turn.state not in (ACCEPTED, RELEASED):
         return None
     if not {turn.person_id, turn.beside_id}.intersection(family(session, person.id)):
         return None

@@ -149,6 +149,21 @@ def over(session: Session, stint_id: str) -> None:
         tell_off(session, accepted(session, plan))
 
 
+def stood_in(session: Session, stint_id: str) -> None:
+    """Somebody stands in for the team: whoever is asked or has said yes does not go, and hears of it where they said
+    yes. Afterwards it is asked anew."""
+    row = plan_of(session, stint_id)
+    plan = locked_plan(session, row.id) if row is not None else None
+    if plan is None:
+        return
+    tell_off(session, accepted(session, plan))
+    standing = select(Turn).where(Turn.plan_id == plan.id, col(Turn.state).in_(STANDING)).order_by(col(Turn.id))
+    for turn in session.exec(standing).all():
+        turn.state, turn.answered_at = RELEASED, now_of(session)
+        session.add(turn)
+    session.flush()
+
+
 def goes_on(session: Session, before: str, after: str) -> None:
     """The same team goes on for another term: so does the plan of the stint before."""
     standing = (col(TurnPlan.stint_id) == before, col(TurnPlan.ended_at).is_(None))

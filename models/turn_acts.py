@@ -170,6 +170,9 @@ def accept(session: Session, turn_id: str, by: str) -> Turn:
     against = about.lost(turn)
     if against is not None:
         raise TurnError(against, turn.person_id)
+    covered = substitutes(session, [about.stint]).get(about.stint.id)
+    if covered is not None:
+        raise TurnError("taken", covered)
     standing = about.standing()
     if standing is not None and standing.id != turn.id:
         if standing.state == ACCEPTED:

@@ -258,6 +258,23 @@ def test_who_said_yes_hears_that_they_need_not_go(world: World, team: Team, how:
     assert team.told("notice.turn_off") == [one]
 
 
+def test_while_somebody_stands_in_no_member_goes_and_afterwards_one_is_asked_anew(world: World, team: Team) -> None:
+    one, two, _three = team.members
+    team.plan(one, two, rhythm="visit")
+    first = world.do(turn_acts.accept, team.asked().id, one)
+    other = world.volunteer()
+    day = date(2026, 12, 10)
+    row = world.do(substituting.ask, team.stint, other, day, team.boss)
+    world.do(substituting.answer, row.id, other, yes=True)
+    assert (team.goes(), team.told("notice.turn_off"), team.states()[one]) == (other, [one], "released")
+    assert world.do(turn_acts.swap, first.id, one) is None and world.run(jobs.move_turns) == 0
+    with pytest.raises(TurnError, match="taken"):
+        world.do(turn_acts.accept, first.id, one)
+    world.do(substituting.call_off, row.id, other)
+    assert world.run(jobs.move_turns) == 1
+    assert team.asked().person_id == one and team.asked().id != first.id
+
+
 def test_who_is_asked_anew_is_not_told_to_stay_at_home(world: World, team: Team) -> None:
     one, two, _three = team.members
     team.plan(one, two)
