@@ -36,6 +36,7 @@ OF_KIND = {
     "notice.relay_begun": "pairing",
     "notice.hand_over": "pairing",
     "notice.stand_in": "pairing",
+    "notice.silence": "pairing",  # whose window has been closed for weeks
     "notice.turn": "pairing",
     "notice.turn_nobody": "pairing",
     "notice.turn_left": "pairing",
@@ -46,6 +47,7 @@ OF_KIND = {
     "notice.visits_overdue": "visit",
     "notice.visit_cannot": "visit",
     "notice.visit_turn": "visit",
+    "notice.turn_off": "pairing",  # who has said yes would go in vain
 }
 # State words are approved as templates where reminders are refused (platforms.md).
 STATES = {

@@ -66,11 +66,16 @@ def _silent(session: Session, person: Person, found: Handing, count: int) -> Rep
         "请先联系志愿者，再决定：志愿者还能继续，选“取消交接”；不能继续，找接的人，或者定最后一天。"
         "没有决定以前，结对不会自己结束；到 {day}还没有决定，会再提醒你。"
     ).format(day=day)
+    heard = silence.was_heard(session, row)
     if count > 1:
         told = _("{volunteer}很久没有回音：问候了两次，都没有答复。有 {count} 个结对要你决定。")
+        if heard:
+            told = _("{volunteer}很久没有回音，后来有消息了。有 {count} 个结对还等你决定。")
         said = told.format(volunteer=server(session, found.stint), count=count)
         return Reply(f"{said}\n{what}", (_list_option(),))
     told = _("{volunteer}很久没有回音：问候了两次，都没有答复。和{who}的结对要你决定。")
+    if heard:
+        told = _("{volunteer}很久没有回音，后来有消息了。和{who}的结对还等你决定。")
     said = told.format(volunteer=server(session, found.stint), who=by_name(session, person, found.somebody))
     lines = [said, what, _("负责人：{who}").format(who=responsible(session, person, found))]
     facts = RelayFacts(relay=row.id, today=local_now(session, person).date().isoformat())
@@ -88,6 +93,10 @@ def _silence_over(session: Session, person: Person, params: dict[str, Any]) -> R
     called = volunteer(session, survivor(session, row.person_id).id)
     if row.ended_why == silence.PHONE:
         said = _("{volunteer}已经在电话里问到了。有 {count} 个结对还等你决定：能继续就取消交接，不能继续就找接的人。")
+    elif row.ended_why == silence.SETTLED:
+        said = _(
+            "{volunteer}的团队有消息了（别的队长）。有 {count} 个结对还等你决定：能继续就取消交接，不能继续就找接的人。"
+        )
     else:
         said = _("{volunteer}有消息了。有 {count} 个结对还等你决定：能继续就取消交接，不能继续就找接的人。")
     return Reply(said.format(volunteer=called, count=len(mine)), (_list_option(),))

@@ -21,7 +21,7 @@ from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, whe
 from handlers.relay_ways import HANDOVER as HANDOVER_NAME
 from handlers.relay_ways import LeaveFacts, RelayFacts, note_option, substitute_options
 from handlers.served_words import by_name, colleague, relay_reason, responsible, server
-from models import leave, relaying, relaying_lists
+from models import leave, relaying, relaying_lists, silence
 from models.beneficiary import Beneficiary
 from models.institution import Institution
 from models.leave import Leave
@@ -120,6 +120,8 @@ def _last_day(session: Session, person: Person, found: Handing) -> str:
     day = with_weekday(found.relay.last_day)
     if found.relay.undecided and found.stint.state == OPEN:
         said = _("问候了两次，志愿者都没有答复。最后一天：还没有定，结对不会自己结束；到 {day}还没有决定，会再提醒。")
+        if silence.was_heard(session, found.relay):
+            said = _("志愿者后来有消息了。最后一天：还没有定，结对不会自己结束；到 {day}还没有决定，会再提醒。")
         return said.format(day=day)
     return _("最后一天：{day}").format(day=day) + _after(session, person, found)
 

@@ -121,7 +121,7 @@ def waiting(line: Household, zone: str) -> str:
     if line.state == ASKED and line.asked_until is not None:
         lines.append(_("邀请等到 {day}").format(day=_day(line.asked_until, zone).isoformat()))
     if line.silent:
-        lines.append(_("没有回音：问候了两次，志愿者都没有答复"))
+        lines.append(_("曾经没有回音：问候两次没有答复，等负责人决定"))
     if line.state == RELAY and line.last_day is not None:
         after = _("接的人已经答应") if line.successor else _("接的人还没有找到")
         lines.append(after)

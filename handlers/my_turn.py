@@ -27,7 +27,7 @@ from handlers.turn_words import (
 )
 from models import turn_acts, turns
 from models.pairing import OPEN, Stint
-from models.person import Person
+from models.person import Person, family
 from models.served import serves
 from models.turn import ACCEPTED, ASKED, LEADER, RELEASED, SKIPPED, Turn, TurnPlan
 from models.turn_acts import TurnError
@@ -87,14 +87,16 @@ def _go(session: Session, person: Person, turn_id: str) -> Reply:
 
 
 def _swap(session: Session, person: Person, turn_id: str) -> Reply:
-    before = session.get(Turn, turn_id)
     found = turn_acts.swap(session, turn_id, person.id)
-    if found is not None:
-        said = _("没关系，已经去问下一位：{who}。").format(who=called(session, found.person_id))
-    elif before is not None and before.part == LEADER:
+    stint = session.get_one(Stint, session.get_one(TurnPlan, session.get_one(Turn, turn_id).plan_id).stint_id)
+    if turns.substitutes(session, [stint]):
+        said = _("没关系，这段时间由替补去，你不用去。")
+    elif found is None:
         said = _("记下了，已经告诉专员，由专员想办法。谢谢你说一声。")
-    else:
+    elif found.part == LEADER:
         said = _("没关系。队员都问过了，没有别人能去，已经告诉队长。")
+    else:
+        said = _("没关系，已经去问下一位：{who}。").format(who=called(session, found.person_id))
     return Reply(said, (_pairings(),))
 
 
@@ -182,6 +184,22 @@ def _released(session: Session, person: Person, params: dict[str, Any]) -> Reply
     return Reply(said.format(called=whom, who=called(session, str(params["by"]))), (_pairings(),))
 
 
+def _off(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
+    """To one who said yes: the turns were planned anew or given up, somebody stands in, or the pairing has ended. No
+    word of why."""
+    turn = session.get(Turn, str(params["turn"]))
+    plan = session.get(TurnPlan, turn.plan_id) if turn is not None else None
+    stint = session.get(Stint, plan.stint_id) if plan is not None else None
+    if turn is None or plan is None or stint is None or turn.state not in (ACCEPTED, RELEASED):
+        return None
+    if not {turn.person_id, turn.beside_id}.intersection(family(session, person.id)):
+        return None
+    said = _("{when}由你去看{called}（团队“{team}”）的安排有变动，你不用去了，请先不要上门。谢谢你！有疑问请问队长。")
+    whom, team = about(session, person, stint), team_name(session, stint)
+    text = said.format(when=number_words(plan, turn.number), called=whom, team=team)
+    return Reply(text, (_pairings(), Option("m:contact", _("联系专员"))))
+
+
 def _nobody(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """To the leader: no member can."""
     found = _current(session, person, params, ASKED)
@@ -234,6 +252,7 @@ NOTICES = {
     "notice.turn_beside": _beside,
     "notice.turn_alone": _alone,
     "notice.turn_released": _released,
+    "notice.turn_off": _off,
     "notice.turn_nobody": _nobody,
     "notice.turn_skipped": _skipped,
     "notice.turn_left": _left,

@@ -136,6 +136,7 @@ def kind(name: str) -> str:
         "notice.turn_beside": _("轮到对方和成年队员一起去"),
         "notice.turn_alone": _("一起去的队员这次去不了"),
         "notice.turn_released": _("这次不用对方去了"),
+        "notice.turn_off": _("答应过的那次轮流取消了"),
         "notice.turn_nobody": _("轮流的队员都去不了，问队长"),
         "notice.turn_skipped": _("轮流里跳过了一位队员"),
         "notice.turn_left": _("团队这次没有人能去"),

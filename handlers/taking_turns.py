@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from config.texts import _
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.paging import PAGE, ListFacts, Show, next_begin, onward, pick, where
@@ -21,6 +22,7 @@ from models import turn_acts, turns
 from models.beneficiary import ADULT
 from models.pairing import Stint
 from models.person import Person
+from models.served import decides
 from models.team import Team, members
 from models.turn import MONTH, VISIT, plan_of
 from models.turn_acts import TurnError
@@ -77,25 +79,33 @@ def _opened(session: Session, person: Person, stint: Stint) -> Reply:
         day = turns.today(session)
         found = next(iter(turns.planned(session, [stint], day)), None)
         lines.append(rhythm_words(plan.rhythm))
+        knows = _knows(session, person, stint)
         for at, slot in enumerate(found.slots if found is not None else (), 1):
-            lines.append(_slot(session, at, slot))
+            lines.append(_slot(session, at, slot, knows=knows))
         lines.append(going_words(session, person, turns.turns_on(session, [stint], day).get(stint.id)))
     facts = _plan_facts(session, stint, whom, planned=plan is not None)
     labels = [(choice.value, choice.label) for choice in _what(facts)]
     return Reply("\n".join(lines), (*asked(session, person.id, PLAN, "what", facts, labels), to_turns()))
 
 
-def _slot(session: Session, at: int, slot: turns.Slot) -> str:
+def _knows(session: Session, person: Person, stint: Stint) -> bool:
+    """Whether the reader may learn what stands in other members' registrations; who leads a team may not."""
+    return here(session).sensitive_in_chat and decides(session, person.id, stint)
+
+
+def _slot(session: Session, at: int, slot: turns.Slot, *, knows: bool) -> str:
     who = called(session, slot.person_id)
     if slot.against is not None:
-        return _("{at}. {who}：{why}，这次跳过").format(at=at, who=who, why=against_words(slot.against))
+        return _("{at}. {who}：{why}，这次跳过").format(at=at, who=who, why=against_words(slot.against, knows=knows))
     if not slot.adult:
         return _("{at}. {who}：未满 18 岁，和下一位成年队员一起去").format(at=at, who=who)
     return _("{at}. {who}").format(at=at, who=who)
 
 
-def against_words(why: str) -> str:
-    """Why a member cannot go."""
+def against_words(why: str, *, knows: bool) -> str:
+    """Why a member cannot go; what says something of a registration or of whom is served only to whoever `knows`."""
+    if not knows and why in ("self", "sex", "language", "clearance"):
+        return _("按现在的登记不能去这一位")
     return {
         turns.LEFT: _("不在团队里了"),
         turns.AWAY: _("请假或暂停中"),
@@ -214,20 +224,21 @@ def _perform(session: Session, person: Person, command: Plan) -> Reply:
     except TurnError as error:
         if error.reason in ("gone", "scope"):
             return Reply(_("这个结对已经结束，或者现在不归你管。"), (to_turns(),))
-        raise Refused("order", _refused(session, error)) from None
+        raise Refused("order", _refused(session, person, command.stint, error)) from None
     stint = session.get_one(Stint, command.stint)
     going = turns.turns_on(session, [stint], turns.today(session)).get(stint.id)
     said = _("排好了，轮到的队员会收到消息。{turn}。").format(turn=going_words(session, person, going))
     return Reply(said, (to_turns(), Option("m:pairings", _("我的结对"))))
 
 
-def _refused(session: Session, error: TurnError) -> str:
+def _refused(session: Session, person: Person, stint: str, error: TurnError) -> str:
     if error.reason == "adult":
         return _("至少要有一位成年队员：未满 18 岁的不能一个人去。")
     if not error.person_id:
         return _("请至少写一位队员。")
-    who = called(session, error.person_id)
-    return _("{who}现在不能排进来：{why}。请重新写，不写这一位。").format(who=who, why=against_words(error.reason))
+    who, knows = called(session, error.person_id), _knows(session, person, session.get_one(Stint, stint))
+    said = _("{who}现在不能排进来：{why}。请重新写，不写这一位。")
+    return said.format(who=who, why=against_words(error.reason, knows=knows))
 
 
 TURN_PLAN = Dialogue(PLAN, PlanFacts, _no_facts, _plan_talk, _perform, repeats=True)

@@ -280,11 +280,13 @@ def _locked_until(session: Session, asked: ContactMessage) -> list[ContactMessag
 
 
 def may_answer(session: Session, asked: ContactMessage, by: str) -> bool:
-    """Whether it is this person's to answer: as `may_deal`, and what is about a team is its specialists' as long as the
-    asker belongs to it; having answered in the thread before gives no right."""
+    """Whether it is this person's to answer: as `may_deal`, and whoever hears first of what it is about: a team's
+    specialists as long as the asker belongs to it, whoever is responsible for the served person whose family the asker
+    is, who may be registered in another county. Having answered in the thread before gives no right."""
     if may_deal(session, asked.asker_id, by):
         return True
-    return by in Firsts(session, [(asked.asker_id, asked.about)], ()).of(asked.asker_id, asked.about)
+    held = reachable_grants(session) if asked.about is not None else []
+    return by in Firsts(session, [(asked.asker_id, asked.about)], held).of(asked.asker_id, asked.about)
 
 
 def _stands_in(session: Session, asked: ContactMessage, by: str) -> bool:

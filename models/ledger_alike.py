@@ -52,17 +52,18 @@ def _parts(pairs: list[Pair]) -> Iterator[list[Pair]]:
 
 
 def _alike(session: Session, county: str) -> Iterator[Pair]:
-    """(the one that came later, the first one), walking through those who share a birth date."""
+    """(the one that came later, an earlier one), walking through those who share a birth date: of three the last may be
+    the second, where it is not the first."""
     here = and_(_B.c.county == county, _B.c.merged_into.is_(None), _B.c.status == LISTED)
     shared = select(_B.c.birth_date).where(here).group_by(_B.c.birth_date).having(func.count() > 1)
     query = select(_B.c.id, _B.c.birth_date, _B.c.record_sealed).where(here, _B.c.birth_date.in_(shared))
-    day, names = None, dict[str, str]()
+    day, names = None, dict[str, list[str]]()
     for row in session.execute(query.order_by(_B.c.birth_date, _B.c.listed_at, _B.c.id)):
         if row.birth_date != day:
             day, names = row.birth_date, {}
-        first = names.setdefault(name_in(vault_of(session), row), row.id)
-        if first != row.id:
-            yield row.id, first
+        earlier = names.setdefault(name_in(vault_of(session), row), [])
+        yield from ((row.id, one) for one in earlier)
+        earlier.append(row.id)
 
 
 def _settled(session: Session, pairs: list[Pair]) -> set[Pair]:

@@ -25,7 +25,6 @@ from models.relay import Relay
 from models.served import served_of
 from models.stints import STANDING, end_stint, lead_of
 from models.team import LEADER, TeamMember
-from models.turn import STANDING as TURNS
 from models.turn import Turn, TurnMember, TurnPlan
 
 # Under which name the moved ids are kept, the table, and the column that names the person.
@@ -75,7 +74,8 @@ def _standing(table: type[SQLModel]) -> Any:
         Proposal: Proposal.state == NEW,
         FamilyDoor: col(FamilyDoor.ended_at).is_(None),
         TurnMember: col(TurnMember.plan_id).in_(select(TurnPlan.id).where(col(TurnPlan.ended_at).is_(None))),
-        Turn: col(Turn.state).in_(TURNS),
+        # Also what was answered: nobody is asked twice for one turn.
+        Turn: col(Turn.plan_id).in_(select(TurnPlan.id).where(col(TurnPlan.ended_at).is_(None))),
     }
     query = select(table).order_by(table.id)  # type: ignore[attr-defined]
     query = query.where(stands[table]) if table in stands else query

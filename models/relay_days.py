@@ -11,6 +11,7 @@ from sqlmodel import Session, col, or_, select
 from config.catalogue import rules
 from models.outbox import REMINDER, enqueue
 from models.pairing import LEAD, OPEN, Stint
+from models.person import doors
 from models.relay import CANCELLED, STANDING, TERM, Relay
 from models.relaying import PROGRAMME, begin, finish, is_ready, standing
 from models.served import in_order, served_of, servers, tell_responsible
@@ -62,8 +63,15 @@ def _tell_left(session: Session, stint: Stint) -> None:
 
 
 def _ask_again(session: Session, row: Relay, stint: Stint) -> None:
-    """Nobody has decided about somebody silent: nothing ends by itself, whoever is responsible is asked again."""
-    row.last_day = today_in(session, stint) + timedelta(days=rules().pairing.silent_relay_days)
+    """Nobody has decided about somebody silent: nothing ends by itself, whoever is responsible is asked again. Whom no
+    door reaches any more will not answer: then it is the last day, as in models/volunteer_gone.py."""
+    people, figures = servers(session, stint), rules().pairing
+    gone = bool(people) and not any(doors(session, one) for one in people)
+    if gone:
+        row.batch = ""
+    row.last_day = today_in(session, stint) + timedelta(
+        days=figures.silence_days if gone else figures.silent_relay_days
+    )
     session.add(row)
     session.flush()
     key = f"relay:{row.id}:{row.last_day.isoformat()}:{row.specialist_id}"

@@ -22,7 +22,7 @@ from config import regions
 from models import audit, ledger_import, ledger_questions, ledger_undo
 from models.database import Database, now_of, vault_of
 from models.ids import new_id
-from models.ledger_batch import CHANGED, CHECKED, DOUBTFUL, NEW, REFUSED, SAME, TAKEN, UNDONE, LedgerBatch
+from models.ledger_batch import CHANGED, CHECKED, DOUBTFUL, NEW, REFUSED, SAME, TAKEN, TAKING, UNDONE, LedgerBatch
 from models.ledger_cells import Problem, RowCells
 from models.ledger_columns import Columns
 from models.ledger_import import act, locked, tell_result
@@ -297,13 +297,13 @@ def _put_back(session: Session, kind: Kind[Any], batch: LedgerBatch, row: Any) -
 
 
 def _named_again(session: Session, batch: LedgerBatch, target: str) -> bool:
-    """Whether a table that was taken later, and stands, is about the same."""
+    """Whether a table that was taken later, and stands, is about the same, or one that is being taken now."""
     later = or_(_L.c.taken_at > batch.taken_at, and_(_L.c.taken_at == batch.taken_at, _L.c.id > batch.id))
     query = (
         select(_R.c.id)
         .join(_L, _L.c.id == _R.c.batch_id)
         .where(_R.c.target_id == target, _R.c.done, _R.c.kind.in_((NEW, CHANGED, SAME)))
-        .where(_L.c.state == TAKEN, _L.c.id != batch.id, later)
+        .where(_L.c.id != batch.id, or_(_L.c.state == TAKING, and_(_L.c.state == TAKEN, later)))
     )
     return session.execute(query.limit(1)).first() is not None
 

@@ -165,7 +165,8 @@ class Teams:
         }
 
     def put_back(self, session: Session, by: str, entry: TeamEntry, before: State, after: State) -> None:
-        """A new one is dissolved; in one that stood whoever came goes, and who led it leads it again."""
+        """A new one is dissolved; in one that stood whoever came goes, and who led it leads it again. One that is
+        paired by now keeps its only leader."""
         found = session.get_one(Team, after["id"])
         if before["id"] is None:
             _check_hanging(session, found)
@@ -174,6 +175,8 @@ class Teams:
                 team.end(session, by, found.id)
                 return
             if before["leader"] != after["leader"]:
+                if before["leader"] is None and team.is_paired(session, found.id):
+                    raise Later(PAIRED)  # nobody would answer for those whom it serves
                 team_member.lead_again(session, by, found.id, before["leader"])
             for person in sorted(set(after["members"].values()) - set(before["members"].values())):
                 team_member.take_out(session, by, found.id, person)

@@ -1,8 +1,9 @@
 """Volunteers who fall silent though a door still reaches them (programme §5: “after silence, a relay starts”): they are
 asked kindly, asked once more, and then whoever is responsible gets a relay to decide on. Nothing ends by itself.
 
-One row a person, whatever they serve; of a team its leaders are one, and a word of any of them counts. Who is on a
-pause or a leave, or has somebody standing in, is not asked; afterwards it counts anew.
+One row a person, whatever they serve; of a team its leaders are one, and a word of any of them counts, and so does a
+member's who says that they go in turns (models/turn.py). Who is on a pause or a leave, or has somebody standing in, is
+not asked; afterwards it counts anew.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from models.relaying import PROGRAMME, begin_batch
 from models.served import leaders, servers
 from models.stints import substitute_of, today_of
 from models.team import LEADER, TeamMember
+from models.turn import ACCEPTED, DONE, Turn, TurnPlan
 
 # How it ended: they wrote something; they said that all is well; they were told by phone; something else settled it (a
 # relay, a leave, a substitute …).
@@ -103,7 +105,9 @@ def _quiet_since(session: Session, stint: Stint) -> datetime | None:
     stood_in = select(func.max(Stint.ended_at)).where(Stint.follows_id == stint.id, Stint.part == SUBSTITUTE)
     off = select(func.max(Relay.closed_at)).where(Relay.stint_id == stint.id)
     before = select(func.max(Silence.ended_at)).where(col(Silence.person_id).in_(people))
-    known += [session.exec(query).one() for query in (stood_in, off, before)]
+    goes = select(func.max(Turn.answered_at)).join(TurnPlan, col(TurnPlan.id) == Turn.plan_id)
+    goes = goes.where(TurnPlan.stint_id == stint.id, col(Turn.state).in_((ACCEPTED, DONE)))
+    known += [session.exec(query).one() for query in (stood_in, off, before, goes)]
     person = session.get_one(Person, _asked_one(session, stint) or people[0])
     zone, away = ZoneInfo(person.zone), [person.paused_until, leave.away_until(session, stint)]
     known += [datetime.combine(day + timedelta(days=1), time(0), zone) for day in away if day is not None]
@@ -201,6 +205,9 @@ def _step(session: Session, row: Silence) -> bool:
     if why is not None:
         _heard(session, row, why)
         return True
+    if _team_spoke(session, row):
+        _heard(session, row, SETTLED)
+        return True
     stints, open_ones = about(session, row.person_id, row.asked_at), relays(session, row)
     if not stints and not open_ones:
         _end(session, row, SETTLED)
@@ -268,6 +275,21 @@ def _word_of(session: Session, row: Silence) -> str | None:
     keys = [_key(row, step) for step in ("first", "again")]
     told = select(OutboxMessage.id).where(col(OutboxMessage.unique_key).in_(keys), OutboxMessage.why == BY_PHONE)
     return PHONE if session.exec(told).first() is not None else None
+
+
+def _team_spoke(session: Session, row: Silence) -> bool:
+    """Whether of all teams about which somebody has to decide now another leader has been heard of since."""
+    words = []
+    for each in relays(session, row):
+        people = _voices(session, session.get_one(Stint, each.stint_id))
+        words.append(_last_word(session, [one for one in people if one != row.person_id]))
+    return bool(words) and all(word is not None and word >= row.asked_at for word in words)
+
+
+def was_heard(session: Session, relay: Relay) -> bool:
+    """Whether somebody over whose silence this relay began has been heard of since."""
+    row = session.get(Silence, relay.batch) if relay.batch else None
+    return row is not None and is_heard(session, row)
 
 
 def _heard(session: Session, row: Silence, why: str) -> None:

@@ -30,6 +30,7 @@ from models.relay import STANDING as RELAYS
 from models.served import answering as answering
 from models.served import locked_stint as locked_stint
 from models.served import served_by, servers, serves_now
+from models.turn import over as turns_over
 
 STANDING = (AGREEING, OPEN)
 FARTHEST_ZONE = timedelta(hours=14)  # where the day begins first, ahead of UTC
@@ -270,6 +271,8 @@ def _ended(session: Session, stint: Stint, why: str, by: str, at: datetime) -> N
     audit.note(session, by, "pairing.ended", stint.id, why=why)
     waits = [f"meeting:{stint.id}:", f"agreement:{stint.id}:", f"substitute:{stint.id}:ask"]
     unsay(session, servers(session, stint), waits, why="ended")
+    if stint.part == LEAD and stint.team_id is not None:
+        turns_over(session, stint.id)
 
 
 def _let_go(session: Session, stint: Stint, by: str, at: datetime) -> None:

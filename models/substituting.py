@@ -19,6 +19,7 @@ from models.pairing import AGREEING, BACK, LEAD, OPEN, SUBSTITUTE, TAKEN_BACK, S
 from models.person import family
 from models.served import in_order, servers, serves
 from models.stints import STANDING, StintError, end_stint, latest_today, locked_stint, today_in, today_of
+from models.turn import stood_in as turns_stood_in
 
 LONGEST_DAYS = 120
 
@@ -79,6 +80,8 @@ def answer(session: Session, stint_id: str, person_id: str, *, yes: bool) -> Sti
         row.state, row.opened_at, row.accepted_at = OPEN, now_of(session), now_of(session)
         session.add(row)
         session.flush()
+        if before.team_id is not None:
+            turns_stood_in(session, before.id)
         for one in servers(session, before):
             key = f"substitute:{row.id}:found:{one}"
             enqueue(session, one, "notice.stood_in_for", {"stint": row.id}, unique_key=key)

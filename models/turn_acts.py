@@ -11,10 +11,11 @@ from models import audit
 from models.about import unsay
 from models.beneficiary import Beneficiary
 from models.database import now_of
+from models.ids import new_id
 from models.outbox import REMINDER, enqueue
 from models.pairing import LEAD, OPEN, Stint
 from models.person import family
-from models.served import decides, locked_stint, served_of, serves, tell_responsible
+from models.served import answering, decides, locked_stint, served_of, serves, tell_responsible
 from models.stints import today_in
 from models.team import TeamMember
 from models.turn import (
@@ -33,9 +34,14 @@ from models.turn import (
     Turn,
     TurnMember,
     TurnPlan,
+    accepted,
+    locked_plan,
+    month_number,
     plan_of,
+    tell_off,
+    today,
 )
-from models.turns import AWAY, SLICE, Planned, looked_at, month_number, overdue, planned, substitutes, today
+from models.turns import AWAY, SLICE, Planned, looked_at, overdue, planned, substitutes
 from models.volunteer import volunteer_of
 
 
@@ -62,7 +68,7 @@ def plan(session: Session, stint_id: str, people: Sequence[str], rhythm: str, by
     if rhythm not in RHYTHMS:
         raise ValueError(rhythm)
     _check(session, stint, list(dict.fromkeys(people)))
-    _end(session, stint, by)
+    gone = _end(session, stint)
     number = 0 if rhythm == VISIT else month_number(today(session))
     row = TurnPlan(stint_id=stint.id, rhythm=rhythm, number=number, made_by=by, made_at=now_of(session))
     session.add(row)
@@ -72,6 +78,8 @@ def plan(session: Session, stint_id: str, people: Sequence[str], rhythm: str, by
     session.flush()
     audit.note(session, by, "turns.planned", stint.id, plan=row.id, rhythm=rhythm, members=len(set(people)))
     move_on(session, [row.id])
+    asked = select(Turn).where(Turn.plan_id == row.id, col(Turn.state).in_(STANDING))
+    tell_off(session, gone, but=[one for turn in session.exec(asked) for one in (turn.person_id, turn.beside_id)])
     return row
 
 
@@ -80,7 +88,7 @@ def drop(session: Session, stint_id: str, by: str) -> bool:
     stint = _theirs(session, stint_id, by)
     if plan_of(session, stint.id) is None:
         return False
-    _end(session, stint, by)
+    tell_off(session, _end(session, stint))
     audit.note(session, by, "turns.dropped", stint.id)
     return True
 
@@ -113,29 +121,25 @@ def _check(session: Session, stint: Stint, people: list[str]) -> None:
         raise TurnError("adult")
 
 
-def _end(session: Session, stint: Stint, by: str) -> None:
+def _end(session: Session, stint: Stint) -> list[Turn]:
+    """The plan in force ends. Returns the turns to which somebody has said yes and that are due still."""
     row = plan_of(session, stint.id)
-    if row is None:
-        return
-    locked = _locked(session, row.id)
-    if locked is not None:
-        asked = select(Turn).where(Turn.plan_id == locked.id, col(Turn.state).in_(STANDING))
-        for turn in session.exec(asked).all():
-            _unsay(session, turn)
-        locked.ended_at = now_of(session)
-        session.add(locked)
-        session.flush()
-
-
-def _locked(session: Session, plan_id: str) -> TurnPlan | None:
-    """The standing plan, held until the end of the transaction."""
-    query = select(TurnPlan).where(TurnPlan.id == plan_id, col(TurnPlan.ended_at).is_(None)).with_for_update()
-    return session.exec(query.execution_options(populate_existing=True)).first()
+    locked = locked_plan(session, row.id) if row is not None else None
+    if locked is None:
+        return []
+    asked = select(Turn).where(Turn.plan_id == locked.id, col(Turn.state).in_(STANDING))
+    for turn in session.exec(asked).all():
+        _unsay(session, turn)
+    found = accepted(session, locked)
+    locked.ended_at = now_of(session)
+    session.add(locked)
+    session.flush()
+    return found
 
 
 def _looked(session: Session, plan_id: str) -> Planned | None:
     """The plan as it stands today; None where it or its pairing has ended."""
-    row = _locked(session, plan_id)
+    row = locked_plan(session, plan_id)
     stint = session.get(Stint, row.stint_id, populate_existing=True) if row is not None else None
     if stint is None or stint.state != OPEN:
         return None
@@ -166,6 +170,9 @@ def accept(session: Session, turn_id: str, by: str) -> Turn:
     against = about.lost(turn)
     if against is not None:
         raise TurnError(against, turn.person_id)
+    covered = substitutes(session, [about.stint]).get(about.stint.id)
+    if covered is not None:
+        raise TurnError("taken", covered)
     standing = about.standing()
     if standing is not None and standing.id != turn.id:
         if standing.state == ACCEPTED:
@@ -174,6 +181,7 @@ def accept(session: Session, turn_id: str, by: str) -> Turn:
         _tell(session, standing.person_id, "notice.turn_released", {"turn": standing.id, "by": turn.person_id})
     if turn.state != ACCEPTED:
         _settle(session, turn, ACCEPTED)
+        _somebody_again(session, about.plan)
         audit.note(session, by, "turn.accepted", turn.id)
         if turn.beside_id is not None:
             _tell(session, turn.beside_id, "notice.turn_beside", {"turn": turn.id})
@@ -181,16 +189,15 @@ def accept(session: Session, turn_id: str, by: str) -> Turn:
 
 
 def swap(session: Session, turn_id: str, by: str) -> Turn | None:
-    """换人, also after a yes: the next one is asked. Returns whom; None = nobody is left, which the leader hears, or of
-    the leader whoever answers for the county. Raises TurnError ("gone", "scope")."""
+    """换人, also after a yes: the next one is asked. Returns whom, in the end the leader; None = nobody is left, which
+    whoever answers for the county hears. Raises TurnError ("gone", "scope")."""
     turn, about = _mine(session, turn_id, by)
     if turn.state in STANDING:
         _settle(session, turn, SWAPPED)
         audit.note(session, by, "turn.swapped", turn.id)
         _pass_on(session, about.plan.id)
     fresh = _looked(session, about.plan.id)
-    found = fresh.standing() if fresh is not None else None
-    return found if found is not None and found.part == MEMBER else None
+    return fresh.standing() if fresh is not None else None
 
 
 def stay_away(session: Session, turn_id: str, by: str) -> Turn:
@@ -199,6 +206,9 @@ def stay_away(session: Session, turn_id: str, by: str) -> Turn:
     unsay(session, [turn.beside_id], [f"turn:{turn.id}:"], why="turn over")
     beside, turn.beside_id = turn.beside_id, None
     session.add(turn)
+    now, asked = now_of(session), turn.asked_at  # nor beside whoever goes instead
+    away = {"person_id": str(beside), "state": SWAPPED}
+    session.add(Turn(plan_id=turn.plan_id, number=turn.number, asked_at=asked, answered_at=now, **away))
     session.flush()
     audit.note(session, by, "turn.beside_away", turn.id)
     _tell(session, turn.person_id, "notice.turn_alone", {"turn": turn.id, "who": str(beside)})
@@ -316,15 +326,28 @@ def _ask_next(session: Session, about: Planned) -> None:
         _ask(session, about, found[0], found[1], MEMBER)
     elif about.leader is not None and not about.refused():
         _ask(session, about, about.leader, None, LEADER)
-    elif about.plan.left_number != about.number:
+    elif about.plan.left_number != about.number and _tell_left(session, about):
         about.plan.left_number = about.number
         session.add(about.plan)
         session.flush()
-        params: dict[str, str | int] = {"plan": about.plan.id, "number": about.number}
-        key = f"turn:{about.plan.id}:{about.number}:left"
-        served = served_of(session, about.stint)
-        team, kind = about.stint.team_id, "notice.turn_left"
-        tell_responsible(session, served, kind, params, key, about.plan.made_by, team=team, priority=REMINDER)
+
+
+def _tell_left(session: Session, about: Planned) -> int:
+    """Nobody of the team can go, also once more after somebody could. Returns how many hear of it; where nobody answers
+    for the county it is tried again."""
+    params: dict[str, str | int] = {"plan": about.plan.id, "number": about.number}
+    key, served = f"turn:{about.plan.id}:{about.number}:left:", served_of(session, about.stint)
+    team, kind, first = about.stint.team_id, "notice.turn_left", about.plan.made_by
+    unsay(session, [first, *answering(session, served.county)], [key], why="turn over")
+    key += new_id()  # once: `left_number` says that it was told
+    return tell_responsible(session, served, kind, params, key, first, team=team, priority=REMINDER)
+
+
+def _somebody_again(session: Session, plan: TurnPlan) -> None:
+    """Somebody is asked or goes after all: should they not be able to either, it is told again."""
+    plan.left_number = None
+    session.add(plan)
+    session.flush()
 
 
 def _ask(session: Session, about: Planned, person: str, beside: str | None, part: str) -> None:
@@ -332,6 +355,7 @@ def _ask(session: Session, about: Planned, person: str, beside: str | None, part
     row = Turn(plan_id=about.plan.id, number=about.number, person_id=person, beside_id=beside, part=part, asked_at=now)
     session.add(row)
     session.flush()
+    _somebody_again(session, about.plan)
     audit.note(session, "programme", "turn.asked", row.id, plan=about.plan.id, part=part)
     kind = "notice.turn" if part == MEMBER else "notice.turn_nobody"
     _tell(session, person, kind, {"turn": row.id})

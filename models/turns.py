@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
 from sqlalchemy import select as sql_select
@@ -38,10 +37,11 @@ from models.turn import (
     Turn,
     TurnMember,
     TurnPlan,
+    month_number,
 )
+from models.turn import today as today
 from models.volunteer import ACTIVE, Volunteer, age_on, counting
 
-HOME = ZoneInfo("Asia/Shanghai")  # where months begin and end
 SLICE = 500  # pairings in one statement
 LEFT, AWAY, GONE = "left", "away", "volunteer"  # why a member cannot go; or an obstacle
 
@@ -173,16 +173,6 @@ def _planned_going(about: Planned) -> Going | None:
     if about.leader is None or about.refused():
         return None
     return Going(about.leader, "leader")
-
-
-def today(session: Session) -> date:
-    """The day on which turns are looked at."""
-    return now_of(session).astimezone(HOME).date()
-
-
-def month_number(day: date) -> int:
-    """A month of the calendar, counted on."""
-    return day.year * 12 + day.month - 1
 
 
 def overdue(session: Session, row: Turn) -> bool:

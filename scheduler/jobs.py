@@ -293,10 +293,18 @@ def _went_on(database: Database, batch: str) -> bool:
 
 def finish_imports(database: Database) -> int:
     """Imports that somebody took, or took back, in chat or on a page: the rows are done here, and gone on with after a
-    crash. One process at a time has them."""
+    crash. One process at a time has them. One that cannot go on is logged, and keeps no other waiting."""
+    done = 0
     with database.read() as session:
         found = ledger_import.under_way(session)
-    return sum(_finish_import(database, batch) for batch in found)
+    for batch in found:
+        try:
+            done += _finish_import(database, batch)
+        except DatabaseAway:
+            raise
+        except Exception:
+            log.exception("import_failed", batch=batch.id)
+    return done
 
 
 def _finish_import(database: Database, batch: LedgerBatch) -> int:

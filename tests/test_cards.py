@@ -45,6 +45,10 @@ def test_the_time_is_that_of_the_person_and_written_as_wechat_writes_it() -> Non
     assert made("reply", AT, "Asia/Shanghai") is None, "an answer has its words only"
 
 
+def test_what_waits_for_somebody_who_has_not_written_for_weeks_has_a_card() -> None:
+    assert {OF_KIND.get(kind) for kind in ("notice.silence", "notice.turn", "notice.turn_off")} == {"pairing"}
+
+
 GOOD = {"message": {"id": "abc_-1", "fields": {"state": "phrase1", "thing": "thing2", "time": "time3"}}}
 
 

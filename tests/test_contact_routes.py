@@ -238,6 +238,25 @@ def test_a_familys_silent_specialist_is_followed_by_the_others(world: World, clo
     agree(world)
 
 
+def test_a_relative_who_is_a_volunteer_elsewhere_is_answered_by_who_is_responsible(world: World) -> None:
+    mine, near, served = world.specialist(), world.specialist(YUEXIU), world.beneficiary()
+    world.paired(served, world.volunteer(), mine)
+    relative = world.volunteer(YUEXIU)
+    belongs(world, relative, served)
+    message = writes(world, relative, SERVED + served)
+    assert told(world, message) == {mine}
+    agree(world)
+    with world.database.read() as session:
+        row = session.get_one(ContactMessage, message)
+        assert contact.may_read(session, row, mine) and contact.may_read(session, row, near)
+    assert world.do(contact.answer, message, mine, "好的").author_id == mine
+    again = writes(world, relative, thread=message)
+    assert told(world, again) == {mine}, "whoever answered there"
+    agree(world)
+    with pytest.raises(ContactError):
+        world.do(contact.answer, writes(world, relative), world.specialist(), "好的")
+
+
 def test_many_messages_about_teams_take_no_more_statements(world: World) -> None:
     leader = world.volunteer()
     mine = specialist_of(world, world.team(leader))

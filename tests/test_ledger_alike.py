@@ -68,6 +68,20 @@ def test_three_are_asked_about_beside_the_first_and_a_merge_ends_what_is_open_be
     assert first.id in [one.id for one in asked(database)]
 
 
+def test_two_who_are_not_the_first_may_be_one(database: Database) -> None:
+    three = [person(1), LIKE, person(5, 姓名=name(1))]
+    brought(database, three)
+    for one in asked(database):
+        with database.write() as session:
+            assert ledger_questions.answer(session, one.id, HERE, MACHINE)
+    brought(database, [*three, person(7)])
+    [left] = asked(database)
+    with database.write() as session:
+        assert ledger_questions.answer(session, left.id, HERE, MACHINE)
+    brought(database, [*three, person(7), person(9)])
+    assert asked(database) == []
+
+
 def test_looking_again_after_a_crash_asks_nothing_twice(database: Database) -> None:
     brought(database, [person(1), LIKE])
     assert ledger_alike.ask_alike(database, newest(database)) == 0

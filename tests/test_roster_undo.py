@@ -15,7 +15,7 @@ from models.beneficiary import MACHINE
 from models.database import Database, now_of
 from models.institution import Contact, Institution
 from models.ledger_batch import LedgerBatch
-from models.ledger_import import BatchError, forget_rows
+from models.ledger_import import BatchError, begin, forget_rows
 from models.ledger_undo import refused
 from models.outbox import OutboxMessage
 from models.pairing import Stint
@@ -25,6 +25,7 @@ from models.roster import read_roster
 from models.station import About, Station
 from models.team import Team, TeamMember
 from models.volunteer import Registered, Volunteer, register
+from scheduler import jobs
 from tests.sheets import text
 
 TEAM_HEADS = ("团队名称", "地区", "结对人数", "队长编号", "队员编号")
@@ -135,6 +136,16 @@ def joined(session: Session, found: Team) -> None:
     team_member.add(session, MACHINE, found.id, somebody(session, "late").number)
 
 
+def test_a_paired_team_keeps_its_only_leader(database: Database, two: tuple[Volunteer, Volunteer]) -> None:
+    brought(database, "teams", TEAM_HEADS, ("甲队", "天河区", "5", "", two[0].number))
+    batch = brought(database, "teams", TEAM_HEADS, ("甲队", "天河区", "", two[0].number, ""))
+    with database.write() as session:
+        stint(session, institution.create(session, MACHINE, "某院", "care", "440106"), one_team(session), "open")
+    assert undone(database, batch) == {2: "later_paired"}
+    with database.read() as session:
+        assert team.leader_of(session, one_team(session)) is not None
+
+
 def renamed(session: Session, found: Team) -> None:
     team.rename(session, MACHINE, found.id, "乙队")
 
@@ -216,7 +227,9 @@ def test_dates_of_one_person_in_two_rows_come_back_in_the_right_order(
         assert session.get_one(Volunteer, two[0].id).trained_on is None
 
 
-@pytest.mark.parametrize(("action", "why"), [("contact.answered", "later_used"), ("volunteer.changed", "")])
+@pytest.mark.parametrize(
+    ("action", "why"), [("contact.answered", "later_used"), ("volunteer.changed", ""), ("turn.accepted", "")]
+)
 def test_a_role_that_was_used_stays(
     database: Database, two: tuple[Volunteer, Volunteer], boss: str, action: str, why: str
 ) -> None:
@@ -309,6 +322,45 @@ def test_taking_and_taking_back_go_on_after_a_crash(database: Database, monkeypa
                 assert session.exec(standing).one() == whole
     with database.read() as session:
         assert len(session.exec(select(Station)).all()) == 5
+
+
+def test_what_a_table_names_that_is_being_taken_stays(
+    database: Database, boss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = brought(database, "stations", STATION_HEADS, ("甲站", "驿站", "天河区", "", ""), by=boss)
+    monkeypatch.setattr(roster_batch, "SLICE", 1)
+    data = text([STATION_HEADS, *[(name, "驿站", "天河区", "", "") for name in ("甲站", "乙站")]])
+    read = read_roster(data, "表", roster_batch.KINDS["stations"](), here=None)
+    second = roster_batch.check(database, read, data, region="4401", by=boss).id
+    with pytest.raises(_CrashError):
+        roster_batch.take(database, second, by=boss, told=crashing(1))
+    assert undone(database, first, boss) == {2: "later_named"}
+    roster_batch.take(database, second, by=boss)
+    with database.read() as session:
+        names = session.exec(select(Station.name).where(col(Station.ended_at).is_(None))).all()
+        assert sorted(names) == ["乙站", "甲站"]
+
+
+def test_one_that_cannot_go_on_keeps_no_other_waiting(
+    database: Database, boss: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, real = [], roster_batch.take
+    for name in ("甲站", "乙站"):
+        data = text([STATION_HEADS, (name, "驿站", "天河区", "", "")])
+        read = read_roster(data, "表", roster_batch.KINDS["stations"](), here=None)
+        batches.append(roster_batch.check(database, read, data, region="4401", by=boss).id)
+        with database.write() as session:
+            begin(session, batches[-1], boss)
+
+    def take(database: Database, batch: str, **told: Any) -> LedgerBatch:
+        if batch == batches[0]:
+            raise _CrashError
+        return real(database, batch, **told)
+
+    monkeypatch.setattr(roster_batch, "take", take)
+    assert jobs.finish_imports(database) == 1
+    with database.read() as session:
+        assert [session.get_one(LedgerBatch, one).state for one in batches] == ["taking", "taken"]
 
 
 def test_what_is_forgotten_is_not_taken_back(database: Database) -> None:

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from handlers import notices
 from handlers.here import Here
-from models import household, leave, relaying, relaying_lists, silence, substituting
+from models import household, leave, relaying, relaying_lists, silence, substituting, turn_acts
 from models.calls import told as told_by_phone
 from models.database import Database, now_of, vault_of
 from models.outbox import REMINDER, OutboxMessage
@@ -19,6 +19,7 @@ from models.person import Door, Person
 from models.relay import SILENCE, STANDING, Relay
 from models.silence import Silence
 from models.team import LEADER, TeamMember
+from models.turn import Turn
 from scheduler import jobs
 from tests.conftest import StoppedClock
 from tests.pairing_world import World
@@ -215,6 +216,20 @@ def test_whoever_comes_back_is_told_kindly_and_may_go_on(
     assert world.run(jobs.ask_silent_volunteers) == 0
 
 
+def test_whoever_decides_is_not_told_of_silence_once_it_is_over(
+    world: World, clock: StoppedClock, pair: tuple[str, str, str]
+) -> None:
+    person, boss, _stint = pair
+    given(world, clock)
+    clock.pass_time(DAY)
+    speaks(world, person)
+    world.run(jobs.hear_silent_volunteers)
+    clock.pass_time(15 * DAY)
+    world.run(jobs.end_last_days)
+    words = said(world, boss, "notice.relay", relays(world)[0].last_day.isoformat())
+    assert "后来有消息了" in words and "没有答复" not in words
+
+
 def test_what_reaches_them_only_now_is_not_told_twice(
     world: World, clock: StoppedClock, pair: tuple[str, str, str]
 ) -> None:
@@ -347,11 +362,58 @@ def test_of_a_team_whoever_leads_it_is_asked_and_a_word_of_any_leader_counts(wor
     assert (rows(world)[0].ended_why, keys(world, first, "notice.silence")) == ("settled", ["first"])
 
 
+def test_another_leaders_word_is_told_to_whoever_decides(world: World, clock: StoppedClock) -> None:
+    first, second, boss = world.volunteer(), world.volunteer(), world.specialist()
+    team = world.team(first, members=(second,))
+    world.paired(world.beneficiary(), first, boss, team)
+    given(world, clock)
+    clock.pass_time(DAY)
+    speaks(world, second)
+    assert world.run(jobs.ask_silent_volunteers) == 0, "no leader yet"
+    with world.database.write() as session:
+        row = session.exec(select(TeamMember).where(TeamMember.person_id == second)).one()
+        row.part = LEADER
+    world.run(jobs.ask_silent_volunteers)
+    assert (rows(world)[0].ended_why, keys(world, first, "notice.silence_given")) == ("settled", ["given"])
+    assert "别的队长" in said(world, boss, "notice.silence_over")
+    assert len(relays(world)) == 1, "it is decided by whoever is responsible"
+
+
+def test_a_team_whose_members_go_in_turns_is_not_silent(world: World, clock: StoppedClock) -> None:
+    leader, member, boss = world.volunteer(), world.volunteer(), world.specialist()
+    stint = world.paired(world.beneficiary(), leader, boss, world.team(leader, members=(member,)))
+    plan = world.do(turn_acts.plan, stint, [member], "visit", boss)
+    with world.database.read() as session:
+        turn = session.exec(select(Turn.id).where(Turn.plan_id == plan.id)).one()
+    clock.pass_time(30 * DAY)
+    world.do(turn_acts.accept, turn, member)
+    clock.pass_time(59 * DAY)
+    assert world.run(jobs.ask_silent_volunteers) == 0
+    clock.pass_time(DAY)
+    assert world.run(jobs.ask_silent_volunteers) == 1, "sixty days after the member's word"
+
+
 def test_no_door_at_all_is_another_rules_case(world: World, clock: StoppedClock, pair: tuple[str, str, str]) -> None:
     world.shut(pair[0])
     assert asked(world, clock) == 0
     assert world.run(jobs.begin_for_silent_volunteers) == 1
     assert relays(world)[0].undecided is False
+
+
+def test_who_leaves_every_door_after_the_questions_is_followed_by_somebody_named(
+    world: World, clock: StoppedClock, pair: tuple[str, str, str]
+) -> None:
+    person, boss, stint = pair
+    given(world, clock)
+    world.shut(person)
+    for _time in range(2):
+        clock.pass_time(15 * DAY)
+        assert world.stint(stint).state == OPEN
+        world.run(jobs.end_last_days)
+        [last] = relays(world) or [None]
+        assert last is None or "最后一天：" in said(world, boss, "notice.relay", last.last_day.isoformat())
+    assert world.stint(stint).state == "ended"
+    assert world.responsible(str(world.stint(stint).beneficiary_id)).people == (boss,)
 
 
 def test_where_nobody_answers_for_the_county_it_is_tried_again(

@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
-from models import account, agreement, institution_pairing, relaying, substituting, team_member, turn_acts, turns
+from models import (
+    account,
+    agreement,
+    institution_pairing,
+    relaying,
+    stints,
+    substituting,
+    team_member,
+    turn_acts,
+    turns,
+)
 from models import leave as leaves
 from models import team as team_model
 from models.database import Database
@@ -193,13 +203,84 @@ def test_whoever_cannot_is_followed_by_the_next_then_the_leader_then_the_special
     found = world.do(turn_acts.swap, team.asked().id, one)
     assert found is not None and found.person_id == two == team.goes()
     assert team.told("notice.turn") == [two]
-    assert world.do(turn_acts.swap, team.asked().id, two) is None
+    last = world.do(turn_acts.swap, team.asked().id, two)
+    assert last is not None and (last.part, last.person_id) == ("leader", team.leader)
     assert (team.told("notice.turn_nobody"), team.goes(), team.going().how) == ([team.leader], team.leader, "leader")
     assert team.told("notice.turn_left") == []
     world.do(turn_acts.swap, team.asked().id, team.leader)
     assert (team.told("notice.turn_left"), team.goes()) == ([team.boss], team.boss)
     assert world.run(jobs.move_turns) == 0, "it was told"
     assert team.told("notice.turn_left") == [team.boss]
+
+
+def test_who_goes_after_all_and_then_cannot_lets_the_specialist_know_again(world: World, team: Team) -> None:
+    one, two, _three = team.members
+    team.plan(one, two, rhythm="visit")
+    first = team.asked().id
+    for who in (one, two, team.leader):
+        world.do(turn_acts.swap, team.asked().id, who)
+    assert team.told("notice.turn_left") == [team.boss]
+    world.do(turn_acts.accept, first, one)
+    assert team.goes() == one
+    assert world.do(turn_acts.swap, first, one) is None
+    with world.database.read() as session:
+        query = select(OutboxMessage.state).where(OutboxMessage.kind == "notice.turn_left")
+        assert sorted(session.exec(query)) == ["waiting", "withdrawn"], (
+            "told anew, and what had not left is not told twice"
+        )
+    assert world.run(jobs.move_turns) == 0
+
+
+def test_whoever_becomes_responsible_hears_that_nobody_can_go(world: World, team: Team) -> None:
+    world.end_roles(team.boss)
+    team.plan(team.members[0], rhythm="visit")
+    for who in (team.members[0], team.leader):
+        world.do(turn_acts.swap, team.asked().id, who)
+    assert team.told("notice.turn_left") == [] and team.goes() is None
+    boss = world.specialist()
+    for _time in range(2):
+        world.run(jobs.move_turns)
+        assert team.told("notice.turn_left") == [boss]
+
+
+@pytest.mark.parametrize("how", ["anew", "dropped", "ended"])
+def test_who_said_yes_hears_that_they_need_not_go(world: World, team: Team, how: str) -> None:
+    one, two, _three = team.members
+    team.plan(one, two)
+    world.do(turn_acts.accept, team.asked().id, one)
+    if how == "anew":
+        team.plan(two)
+    elif how == "dropped":
+        world.do(turn_acts.drop, team.stint, team.leader)
+    else:
+        with world.database.write() as session:
+            stints.end_stint(session, session.get_one(Stint, team.stint), "stopped", team.boss)
+    assert team.told("notice.turn_off") == [one]
+
+
+def test_while_somebody_stands_in_no_member_goes_and_afterwards_one_is_asked_anew(world: World, team: Team) -> None:
+    one, two, _three = team.members
+    team.plan(one, two, rhythm="visit")
+    first = world.do(turn_acts.accept, team.asked().id, one)
+    other = world.volunteer()
+    day = date(2026, 12, 10)
+    row = world.do(substituting.ask, team.stint, other, day, team.boss)
+    world.do(substituting.answer, row.id, other, yes=True)
+    assert (team.goes(), team.told("notice.turn_off"), team.states()[one]) == (other, [one], "released")
+    assert world.do(turn_acts.swap, first.id, one) is None and world.run(jobs.move_turns) == 0
+    with pytest.raises(TurnError, match="taken"):
+        world.do(turn_acts.accept, first.id, one)
+    world.do(substituting.call_off, row.id, other)
+    assert world.run(jobs.move_turns) == 1
+    assert team.asked().person_id == one and team.asked().id != first.id
+
+
+def test_who_is_asked_anew_is_not_told_to_stay_at_home(world: World, team: Team) -> None:
+    one, two, _three = team.members
+    team.plan(one, two)
+    world.do(turn_acts.accept, team.asked().id, one)
+    team.plan(one)
+    assert (team.told("notice.turn_off"), team.told("notice.turn")) == ([], [one])
 
 
 def test_silence_moves_it_on_and_a_late_yes_still_counts(world: World, team: Team, clock: StoppedClock) -> None:
@@ -310,6 +391,24 @@ def test_a_minor_goes_beside_somebody_grown_up(world: World) -> None:
     )
     with pytest.raises(TurnError, match="adult"):
         team.plan(young)
+
+
+def test_a_minor_who_stays_away_is_put_beside_nobody_else(world: World) -> None:
+    team = Team(world)
+    minor, one, two = team.members
+    change(world, minor, birth_date=BORN_2010)
+    team.plan(minor, one, two, rhythm="visit")
+    turn = team.asked()
+    assert (turn.person_id, turn.beside_id) == (one, minor)
+    world.do(turn_acts.stay_away, turn.id, minor)
+    world.do(turn_acts.swap, turn.id, one)
+    assert (team.asked().person_id, team.asked().beside_id) == (two, None)
+    world.do(turn_acts.accept, team.asked().id, two)
+    world.do(turn_acts.went, team.asked().id, two)
+    world.do(turn_acts.swap, team.asked().id, one)
+    world.do(turn_acts.went, team.asked().id, two)
+    world.do(turn_acts.went, team.asked().id, two)
+    assert team.asked().beside_id == minor, "the next time it is their turn"
 
 
 def test_a_minor_who_leaves_lets_the_other_go_alone(world: World, team: Team) -> None:
@@ -437,6 +536,20 @@ def test_two_accounts_of_one_person_keep_their_turns(world: World, team: Team) -
         kept = session.exec(select(Turn.person_id)).one()
         assert [stint.id for stint in taking_turns(session, [kept])] == [team.stint]
     assert team.goes() == kept in (one, other)
+
+
+def test_who_said_no_with_another_account_is_not_asked_again_for_that_turn(world: World, team: Team) -> None:
+    one, two, _three = team.members
+    team.plan(one, two)
+    world.do(turn_acts.swap, team.asked().id, one)
+    other = world.person()
+
+    def join(session: Session) -> None:
+        account.join(session, session.get_one(Person, one), session.get_one(Person, other), "bind")
+
+    world.do(join)
+    world.do(turn_acts.swap, team.asked().id, two)
+    assert team.asked().person_id == team.leader
 
 
 def test_turns_are_taken_with_an_institution_too(world: World, team: Team) -> None:

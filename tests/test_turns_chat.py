@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from sqlmodel import col, select
 
 from models import agreement
+from models.beneficiary import Beneficiary, as_columns, record_of
 from models.copy import copy_of
-from models.database import Database
+from models.database import Database, vault_of
 from models.outbox import OutboxMessage
 from models.turn import Turn
 from models.volunteer import volunteer_of
@@ -97,6 +99,22 @@ def test_who_may_not_go_is_named_with_the_reason_and_the_order_asked_again(playe
     assert "现在不能排进来" in said and "注册还不能服务" in said
     played.lead.say("2")
     assert "排好了" in played.lead.said.text
+
+
+def test_what_stands_in_a_members_registration_is_not_told_to_the_leader(played: Played) -> None:
+    for chat, sex in ((played.lead, "female"), (played.one, "female"), (played.two, "male")):
+        played.change(chat, sex=sex)
+    with played.database.write() as session:
+        row = session.exec(select(Beneficiary)).one()
+        record = replace(record_of(vault_of(session), row), sex_wanted="female")
+        for name, value in as_columns(vault_of(session), row.id, record).items():
+            setattr(row, name, value)
+    said = played.plan("2 3")
+    assert "现在不能排进来：按现在的登记不能去这一位" in said and "性别" not in said
+    played.lead.say("2")
+    assert "排好了" in played.lead.said.text
+    played.boss.say("轮流排班", "1", "重新排", "2 3", "每个月换一位", "就这样排")
+    assert "家里希望的性别和登记对不上" in played.boss.said.text, "whoever answers for the county may know"
 
 
 def test_everybody_goes_in_the_order_of_the_list(played: Played) -> None:

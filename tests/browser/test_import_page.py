@@ -80,7 +80,7 @@ async def test_a_ledger_is_uploaded_taken_and_taken_back(
     await looked_at(page, f"{width}-3-result")
     async with page.expect_download() as download:
         await page.get_by_role("button", name="下载有问题的行").click()
-    assert (await download.value).suggested_filename == "ledger-problems.xlsx"
+    assert (await download.value).suggested_filename == "problems.xlsx"
     await page.get_by_role("textbox").fill("2")
     await page.get_by_label("文件确实是整本台账").check()
     await page.get_by_role("button", name="收下", exact=True).click()
