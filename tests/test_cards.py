@@ -63,7 +63,7 @@ def test_templates_are_read_from_json_and_from_a_file() -> None:
     [
         ("{", "JSON"),
         ("[]", '{"message"'),
-        ({"visit": GOOD["message"]}, "visit"),
+        ({"nothing": GOOD["message"]}, "visit"),
         ({"message": {"id": "abc"}}, "fields"),
         ({"message": {"id": "abc", "fields": {}}}, "fields"),
         ({"message": {"id": "abc", "fields": {"remark": "remark"}}}, "remark"),
