@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlmodel import Session, col, select
 
-from models.contact import ContactMessage, reachable_grants, steps, unanswered
-from models.role import RoleGrant, grants, reaches
+from models.contact import ContactMessage, everybody, reachable_grants, steps, unanswered
+from models.role import grants, reaches
+from models.standing_in import Duty
 from models.volunteer import counting
 from models.wards import Ward, first_wards
 
@@ -45,15 +46,15 @@ def _of(ward: Ward | None) -> str | None:
 class _Responsible:
     """Who answers for a county, found once for each."""
 
-    def __init__(self, held: list[RoleGrant]) -> None:
+    def __init__(self, held: list[Duty]) -> None:
         self._held = held
         self._holders: dict[str | None, frozenset[str]] = {}
         self._first: dict[tuple[str | None, str], frozenset[str]] = {}
 
     def holders(self, county: str | None) -> frozenset[str]:
-        """Whoever holds a role that covers the county and can be reached."""
+        """Whoever answers for the county today and can be reached."""
         if county not in self._holders:
-            self._holders[county] = frozenset(held.person_id for held in self._held if reaches(held, county))
+            self._holders[county] = everybody(self._held, county)
         return self._holders[county]
 
     def first(self, county: str | None, asker: str) -> frozenset[str]:
