@@ -52,6 +52,18 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         (r"^(我的|我们的|我們的|看|查看)?(团队|團隊|队伍|隊伍)$|^(my |our )?teams?$", "teams", False),
         (r"^(建|新建|成立|创建|創建)(一个|一個)?(团队|團隊)$|^new team$", "team_new", False),
         (r"^设(一个)?(区县|县)?专员$|^設(一個)?(區縣|縣)?專員$", "county_specialist", False),
+        (
+            r"^(我)?(想|要)?(值班|[当當]值)(请假|請假|放假)$|^(请假|請假)?[找搵](个|個)?(人|同事)?代班$"
+            r"|^duty leave$|^deputy$",
+            "duty_leave",
+            False,
+        ),
+        (
+            r"^(我的|看|查看)?(培训|培訓|资格证|資格證|证书|證書)(和|与|與)?(证书|證書)?$"
+            r"|^(my )?certificates?$|^qualifications$",
+            "qualifications",
+            False,
+        ),
         (r"^登记(培训|证明)$|^登記(培訓|證明)$", "volunteer_dates", False),
         (
             r"^(开通|開通|打开|打開|订阅|訂閱|允许|允許)(一次)?(提醒|通知)$"

@@ -137,6 +137,10 @@ def kind(name: str) -> str:
         "notice.family_meeting": _("告诉家里第一次见面的时间"),
         "notice.family_opened": _("告诉家里结对成立了"),
         "notice.family_ended": _("告诉家里结对结束了"),
+        "notice.duty_leave": _("值班请假和代班"),
+        "notice.qualification": _("自己的培训和证书"),
+        "notice.qualifications": _("专员的培训和证书快到期"),
+        "notice.dates_due": _("无犯罪记录查询快到期"),
         "notice.nudge": _("专员问最近好不好"),
         "notice.nudge_answer": _("志愿者答复最近怎么样"),
     }.get(name) or _("系统的通知")

@@ -21,6 +21,7 @@ from models import (
     claiming,
     code,
     conversation,
+    duty_leaves,
     erasure,
     family_doors,
     guardian,
@@ -34,6 +35,7 @@ from models import (
     outbox,
     page,
     proposing,
+    qualifying,
     recognition,
     relay_days,
     relaying_asked,
@@ -156,6 +158,18 @@ def hand_over(database: Database) -> int:
     somebody came back."""
     passed = handover.hand_over(database, places=_handover_places.setdefault(database, handover.Places()))
     return passed.contacts + passed.alerts
+
+
+def change_duty_leaves(database: Database) -> int:
+    """Leaves of those who answer for others that begin for a deputy, or are over."""
+    return _one_by_one(database, duty_leaves.changing, duty_leaves.change)
+
+
+def remind_of_qualifications(database: Database) -> int:
+    """What specialists owe and what lapses (rules.toml, qualifications), and volunteers' clearances."""
+    planned = _one_by_one(database, qualifying.owing, qualifying.plan)
+    reminded = _one_by_one(database, qualifying.reminding, qualifying.remind)
+    return planned + reminded + _in_slices(database, _LOOKED_AT, qualifying.remind_volunteers)
 
 
 def expire_searches(database: Database) -> int:
@@ -298,6 +312,8 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_ended", 3_600, forget_ended),
     ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
     ("hand_over", 60, hand_over),
+    ("change_duty_leaves", 300, change_duty_leaves),
+    ("remind_of_qualifications", 3_600, remind_of_qualifications),
     ("leave_blocked_doors", 3_600, leave_blocked_doors),
     ("expire_searches", 3_600, expire_searches),
     ("come_of_age", 3_600, come_of_age),

@@ -105,7 +105,15 @@ def ways() -> dict[str, Way]:
     return found
 
 
-BY_ORGANISERS = ("guardian_record", "hand_over_team", "specialist", "team_new", "volunteer_dates")
+BY_ORGANISERS = (
+    "duty_leave",
+    "guardian_record",
+    "hand_over_team",
+    "qualifications",
+    "specialist",
+    "team_new",
+    "volunteer_dates",
+)
 WAYS = ways()
 # Begun by another person's act alone; tests of contact, on_duty, calls, ledger_chat and account and the transcripts
 # teams*.chat lead there. A bare recognition code answers the only question of its talk: tests/test_guardian_codes.py.
@@ -119,6 +127,7 @@ ELSEWHERE = {
     "calls",
     "contact_answer",
     "contact_undo",
+    "duty_deputy",
     "family_say",
     "hand_overs",
     "handover",
