@@ -25,7 +25,7 @@ from handlers.here import Here
 from handlers.message import Reply
 from models import claiming, lease, ledger, outbox, resting, unreachable, unsure
 from models.claiming import Claimed
-from models.database import is_away, machine_now_of, now_of, vault_of
+from models.database import is_away, machine_now_of, now_of
 from models.ids import new_id
 from models.person import Door, Person
 
@@ -306,7 +306,7 @@ class Books:
 
     def _made(self, session: Session, pick: Pick, person: Person) -> Reply | None:
         row, door = pick.row, pick.way.door
-        params = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
+        params = outbox.params_of(session, row)
         session.info["here"] = replace(self._here(door.platform, door.account), door_id=door.id)
         reply = notices.words(session, person, row.kind, params, again=row.resends > 0)
         return ways.with_card(reply, pick.way, row, person) if reply is not None else None

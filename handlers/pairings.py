@@ -90,7 +90,7 @@ def _actions(session: Session, person: Person, stint: Stint, *, several: bool) -
     found: list[Option] = []
     if stint.state == AGREEING and stint.confirmed_at is not None and stint.accepted_at is None:
         found += _agreement_options(session, person, stint, whose + _("看协议"))
-    if looking.may_look(session, stint):
+    if looking.may_look(session, stint, person.id):
         label = [("look", whose + _("看地址和电话"))]
         found += asked(session, person.id, LOOK.name, "look", LookFacts(stint=stint.id), label)
     return found
@@ -227,7 +227,7 @@ def _look_talk(facts: LookFacts) -> Talk:
 
 def _look(session: Session, person: Person, command: Look) -> Reply:
     stint, place = session.get(Stint, command.stint), here(session)
-    if stint is None or not serves_now(session, stint, person.id) or not looking.may_look(session, stint):
+    if stint is None or not serves_now(session, stint, person.id) or not looking.may_look(session, stint, person.id):
         return Reply(_("现在看不了：约定的见面前后 24 小时内才能看。要改时间请回复“联系专员”。"))
     if not place.sensitive_in_chat:
         if not place.public_url:
@@ -261,7 +261,7 @@ def address_page(session: Session, reader: str, stint_id: str, *, reading: bool)
     person = session.get(Person, reader)
     if stint is None or person is None or not serves_now(session, stint, reader):
         return None
-    if not looking.may_look(session, stint):
+    if not looking.may_look(session, stint, reader):
         return None
     words = _address(session, person, stint) if reading else ""
     return Written(_("地址和电话"), words, _("只用于这次见面，请不要转发。"))

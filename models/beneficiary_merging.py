@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, Column, Index, and_, func, or_, select, text, update
+from sqlalchemy import JSON, CheckConstraint, Column, Date, Index, and_, func, or_, select, text, update
 from sqlmodel import Field, Session, SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from models import audit, family_consent, offer, pairing, proposal
+from models import audit, family_consent, offer, pairing, proposal, visits_owed
 from models.beneficiary import DIED, LISTED, MACHINE, Beneficiary, may_see, name_in
 from models.database import machine_now_of, now_of, vault_of
 from models.ids import new_id
@@ -70,7 +70,7 @@ class MergeError(Exception):
     the other county; "died" or "not_listed" — what the ledgers say of them does not fit; "both_lead" — somebody serves
     each of them; "scope" — it is for others to say; "nobody" — the other county has nobody who could agree; "state" —
     it does not stand as it would have to; "later" — too much has happened since to take it back: `what` names it
-    ("stint", "offer", "keeping", "question", "door", "consent", "proposal", "merge")."""
+    ("stint", "offer", "keeping", "question", "door", "consent", "proposal", "visit", "merge")."""
 
     def __init__(self, reason: str, what: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
@@ -212,7 +212,7 @@ class _Changes:
 
 
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _merge(
@@ -226,6 +226,7 @@ def _merge(
     _move_consents(session, changes, kept.id, gone.id)
     _move_keepings(session, changes, kept.id, gone.id, now)
     _move_doors(session, changes, kept.id, gone.id, now)
+    visits_owed.merged(session, kept.id, gone.id, changes.set)
     if gone.person_id is not None and kept.person_id is None:
         changes.set(_B, kept, person_id=gone.person_id)
     pair = (kept.id, gone.id)
@@ -239,6 +240,7 @@ def _merge(
     session.flush()
     session.expire(kept)
     session.expire(gone)
+    visits_owed.settle(session, kept.id)
     audit.note(session, by, "ledger.merged", merge.id, kept=kept.county, gone=gone.county, rows=len(changes.kept))
     if merge.asked_by != by:
         _tell(session, merge, merge.asked_by, MERGED)
@@ -329,6 +331,7 @@ def undo(session: Session, merge_id: str, by: str) -> BeneficiaryMerge:
     session.flush()
     for row in rows:
         session.expire(row)
+        visits_owed.settle(session, row.id)
     audit.note(session, by, "ledger.unmerged", merge.id)
     for person in sorted({merge.asked_by, merge.decided_by} - {by}):
         _tell(session, merge, person, UNDONE)
@@ -336,8 +339,9 @@ def undo(session: Session, merge_id: str, by: str) -> BeneficiaryMerge:
 
 
 def _read(column: Any, value: Any) -> Any:
-    is_time = value is not None and isinstance(column.type, UTCDateTime)
-    return datetime.fromisoformat(value) if is_time else value
+    if value is not None and isinstance(column.type, UTCDateTime):
+        return datetime.fromisoformat(value)
+    return date.fromisoformat(value) if value is not None and isinstance(column.type, Date) else value
 
 
 _NAMES = {
@@ -348,6 +352,7 @@ _NAMES = {
     "family_consent": "consent",
     "family_door": "door",
     "ledger_question": "question",
+    "visit": "visit",
 }
 
 

@@ -37,14 +37,14 @@ _SENDING = _T.c.state == literal_column("'sending'")
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row that may be sent now. Its parameters are still sealed."""
+    """A row that may be sent now. Its parameters are still sealed, or told by its key (outbox.params_of)."""
 
     id: str
     unique_key: str
     person_id: str
     door_id: str | None
     kind: str
-    params_sealed: bytes
+    params_sealed: bytes | None
     priority: int
     due_at: datetime
     expires_at: datetime | None

@@ -11,6 +11,8 @@ from models import audit
 from models.audit import AuditEntry
 from models.database import now_of
 from models.pairing import AGREEING, OPEN, Stint
+from models.person import family
+from models.visit import KEPT, STANDING, VAIN, Booking
 
 AROUND = timedelta(hours=24)
 LOOKED = "address.read"
@@ -24,11 +26,17 @@ class Looked:
     at: datetime
 
 
-def may_look(session: Session, stint: Stint) -> bool:
-    """Whether the address may be seen now: from a day before the meeting that was agreed until a day after it."""
-    if stint.state not in (AGREEING, OPEN) or stint.meets_at is None or stint.beneficiary_id is None:
+def may_look(session: Session, stint: Stint, by: str) -> bool:
+    """Whether `by`, who serves in this stint, may see the address now: from a day before the first meeting, or before
+    a visit that they have booked themselves, until a day after it."""
+    if stint.state not in (AGREEING, OPEN) or stint.beneficiary_id is None:
         return False
-    return abs(now_of(session) - stint.meets_at) <= AROUND
+    now = now_of(session)
+    if stint.meets_at is not None and abs(now - stint.meets_at) <= AROUND:
+        return True
+    mine = (col(Booking.person_id).in_(family(session, by)), col(Booking.stint_id).in_((stint.id, stint.follows_id)))
+    around = (Booking.at >= now - AROUND, Booking.at <= now + AROUND, col(Booking.state).in_((STANDING, KEPT, VAIN)))
+    return session.exec(select(Booking.id).where(*mine, *around)).first() is not None
 
 
 def looked(session: Session, stint: Stint, by: str) -> None:

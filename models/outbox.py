@@ -122,6 +122,7 @@ _A: Any = SQLModel.metadata.tables["attempt"]
 # models/person.py, which stands on this file, has them in full.
 _DOOR = table("door", *map(column, ("id", "person_id", "platform", "account", "last_in_at", "blocked_at")))
 _PERSON = table("person", column("id"), column("preferred_door_id"))
+_LINE = _DOOR.c.platform.op("||")(":").op("||")(_DOOR.c.account)
 
 
 def enqueue(
@@ -168,16 +169,31 @@ def line(platform: str, account: str) -> str:
     return f"{platform}:{account}"
 
 
+def params_of(session: Session, row: Any) -> dict[str, Any]:
+    """The parameters of a row. One that was written in a set, without anything sealed, tells all by its unique key:
+    they are {"key": the key}, then. Raises VaultError."""
+    if row.params_sealed is None:
+        return {"key": row.unique_key}
+    params: dict[str, Any] = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
+    return params
+
+
 def _line_of(person_id: Any, door_id: str | None) -> Any:
     """Where a message for this person will leave, as things stand: by the preferred door, else by the one used last."""
     preferred = select(_PERSON.c.preferred_door_id).where(_PERSON.c.id == person_id).scalar_subquery()
-    found = select(_DOOR.c.platform.op("||")(":").op("||")(_DOOR.c.account)).where(
-        _DOOR.c.person_id == person_id, _DOOR.c.blocked_at.is_(None)
-    )
+    found = select(_LINE).where(_DOOR.c.person_id == person_id, _DOOR.c.blocked_at.is_(None))
     if door_id is not None:
         found = found.where(_DOOR.c.id == door_id)
     first = found.order_by((_DOOR.c.id == preferred).desc(), _DOOR.c.last_in_at.desc(), _DOOR.c.id).limit(1)
     return func.coalesce(first.scalar_subquery(), "")
+
+
+def line_of(person: Any) -> Any:
+    """The same for each row of a statement; `person` = the table of people in it, or its alias."""
+    theirs = select(_LINE).where(_DOOR.c.person_id == person.c.id, _DOOR.c.blocked_at.is_(None))
+    first = theirs.where(_DOOR.c.id == person.c.preferred_door_id)
+    last = theirs.order_by(_DOOR.c.last_in_at.desc(), _DOOR.c.id).limit(1)
+    return func.coalesce(first.scalar_subquery(), last.scalar_subquery(), "")
 
 
 def is_waiting(session: Session, person_id: str, kind: str, key_start: str) -> bool:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
-from models import audit, role
+from models import audit, role, visits_owed
 from models.about import unsay
 from models.beneficiary import GONE, Beneficiary
 from models.database import now_of
@@ -192,19 +192,23 @@ def open_stint(session: Session, stint: Stint, ends_on: date) -> None:
     if stint.state != AGREEING or stint.part != LEAD:
         raise StintError("gone")
     now = now_of(session)
-    before = _lead_before(session, stint)
+    before, goes_on = _lead_before(session, stint), False
     if before is not None:
         if stint.follows_id != before.id:
             raise StintError("paired")
         goes_on = before.team_id == stint.team_id and (stint.team_id is not None or before.person_id == stint.person_id)
+        visits_owed.plan_for(session, before)
         _ended(session, before, TERM if goes_on else RELAYED, "programme", now)
         _let_go(session, before, "programme", now)
+        if not goes_on:
+            visits_owed.ended(session, before)
         session.flush()
     if stint.beneficiary_id is not None:
         stop_keeping(session, stint.beneficiary_id, now)
     stint.state, stint.opened_at, stint.ends_on = OPEN, now, ends_on
     session.add(stint)
     session.flush()
+    visits_owed.begun(session, stint, before if goes_on else None)
     audit.note(session, stint.confirmed_by or "programme", "pairing.opened", stint.id)
 
 
@@ -222,9 +226,13 @@ def end_stint(session: Session, stint: Stint, why: str, by: str, keeper: str | N
         raise StintError("gone")
     was_lead = stint.state == OPEN and stint.part == LEAD
     now = now_of(session)
+    if was_lead:
+        visits_owed.plan_for(session, stint)
     _ended(session, stint, why, by, now)
     _let_go(session, stint, by, now)
     session.flush()
+    if was_lead:
+        visits_owed.ended(session, stint)
     if was_lead and stint.beneficiary_id is not None:
         somebody = session.get_one(Beneficiary, stint.beneficiary_id)
         if somebody.status not in GONE and somebody.merged_into is None:
@@ -253,6 +261,7 @@ def served_left(session: Session, beneficiary_id: str) -> None:
             key = f"stint:{stint.id}:gone:{one}"
             enqueue(session, one, "notice.served_left", {"stint": stint.id}, unique_key=key, priority=REMINDER)
     stop_keeping(session, beneficiary_id, now_of(session))
+    visits_owed.void(session, beneficiary_id)
     session.flush()
 
 

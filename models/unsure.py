@@ -14,9 +14,9 @@ from sqlmodel import Session, SQLModel
 
 from models import audit
 from models.contact import ContactMessage
-from models.database import now_of, vault_of
+from models.database import now_of
 from models.many import Many
-from models.outbox import enqueue
+from models.outbox import enqueue, params_of
 from models.vault import VaultError
 
 UNSURE = "uncertain"  # why the second row is held
@@ -44,7 +44,7 @@ def offer(session: Session, rows: Iterable[Any]) -> None:
         if row.id not in people or row.unique_key.endswith(_AGAIN):
             continue
         try:
-            params = vault_of(session).open_json("outbox.params_sealed", row.id, row.params_sealed)
+            params = params_of(session, row)
         except VaultError:  # its key has gone since it was worded: nobody can word it again
             audit.note(session, "programme", "message.not_offered", row.id)
             continue

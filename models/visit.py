@@ -108,6 +108,18 @@ class Visit(SQLModel, table=True):
     planned_at: datetime
 
 
+class VisitPlan(SQLModel, table=True):
+    """How far the visits of a half are planned: `after` = the last stint that was looked at. The first row tells from
+    when on the programme asks for visits at all: pairings that are older owe nothing for the time before it."""
+
+    __tablename__ = "visit_plan"
+    year: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    half: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    after: str = ""
+    begun_at: datetime
+    done_at: datetime | None = None
+
+
 class Booking(SQLModel, table=True):
     """A time at which somebody (`person_id`) goes. `visit_id` = the obligation, None for a visit beyond what is owed.
     Rows are never changed but to end them; a booking that is moved is followed by a new one."""

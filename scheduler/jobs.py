@@ -41,6 +41,9 @@ from models import (
     relaying_asked,
     resting,
     substituting,
+    visit_reminders,
+    visiting,
+    visits_owed,
     volunteer_gone,
 )
 from models.database import Database, DatabaseAway
@@ -51,6 +54,8 @@ log = structlog.get_logger(__name__)
 
 Job = Callable[[Database], int]
 _ROWS = 500  # of a statement that goes through them all
+_PLANNED = 4_000  # pairings looked at when a half is planned, in one statement
+_REMINDED = 2_000  # visits whose reminders are written at once
 _LOOKED_AT = 10  # in one transaction, where each is looked at by itself and others are written for it
 _PAUSE = 0.02  # seconds between two slices: whoever waits for the lock gets it
 
@@ -301,6 +306,33 @@ class _Elsewhere(Exception):
     """Another process has the imports."""
 
 
+def plan_visits(database: Database) -> int:
+    """What is owed for a half, for everybody who is paired; a half that began while nothing ran is caught up with."""
+    with database.read() as session:
+        due = visits_owed.to_plan(session)
+    return sum(
+        _in_slices(database, _PLANNED, lambda session, size, half=half: visits_owed.plan(session, half, size))  # type: ignore[misc]
+        for half in due
+    )
+
+
+def mend_visits(database: Database) -> int:
+    """What nobody is owed any more, however that came about."""
+    return _in_slices(database, _ROWS, visits_owed.mend)
+
+
+def remind_of_visits(database: Database) -> int:
+    """Volunteers of the visits they owe, and those at work of what is overdue (programme §6)."""
+    reminded = _in_slices(database, _REMINDED, visit_reminders.remind)
+    return reminded + _one_by_one(database, visit_reminders.climbing, visit_reminders.climb)
+
+
+def remind_of_bookings(database: Database) -> int:
+    """The evening before what is booked, and how it was; what nobody said anything about stands no more."""
+    told = _one_by_one(database, visit_reminders.booked_soon, visit_reminders.remind_of_bookings)
+    return told + _one_by_one(database, visiting.lapsed, visiting.lapse)
+
+
 # Name, seconds between two runs, the job.
 JOBS: tuple[tuple[str, int, Job], ...] = (
     ("sweep_claims", 5, sweep_claims),
@@ -328,6 +360,10 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("rekeep", 60, rekeep),
     ("keep_unkept", 3_600, keep_unkept),
     ("drop_pending_minors", 3_600, drop_pending_minors),
+    ("plan_visits", 600, plan_visits),
+    ("remind_of_visits", 300, remind_of_visits),
+    ("remind_of_bookings", 300, remind_of_bookings),
+    ("mend_visits", 21_600, mend_visits),
 )
 
 

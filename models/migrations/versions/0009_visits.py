@@ -280,6 +280,14 @@ def upgrade() -> None:
         batch_op.create_index('uq_visit_beneficiary', ['beneficiary_id', 'year', 'half'], unique=True, sqlite_where=sa.text('beneficiary_id IS NOT NULL'), postgresql_where=sa.text('beneficiary_id IS NOT NULL'))
         batch_op.create_index('uq_visit_institution', ['institution_id', 'year', 'half'], unique=True, sqlite_where=sa.text('institution_id IS NOT NULL'), postgresql_where=sa.text('institution_id IS NOT NULL'))
 
+    op.create_table('visit_plan',
+    sa.Column('year', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('half', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('after', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('begun_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.PrimaryKeyConstraint('year', 'half', name=op.f('pk_visit_plan'))
+    )
     op.create_table('booking',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('visit_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
