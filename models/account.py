@@ -23,12 +23,14 @@ from models.conversation import Conversation, Prompt, leave_off
 from models.database import now_of
 from models.duty_leave import DutyLeave
 from models.ids import new_id
+from models.one_human import ever_one as ever_one
+from models.one_human import same_human as same_human
 from models.outbox import readdress, release_held
 from models.page import close_pages
 from models.person import Door, Person, doors, local_now, survivor
 from models.qualification import Qualification
 from models.role import RoleGrant, grants
-from models.volunteer import phone_of, volunteer_of
+from models.volunteer import volunteer_of
 
 HOW = ("bind", "recognition", "specialist")
 
@@ -131,15 +133,6 @@ def are_two_registrations(session: Session, one: str, other: str) -> bool:
     return volunteer_of(session, one) is not None and volunteer_of(session, other) is not None
 
 
-def same_human(session: Session, one: str, other: str) -> bool:
-    """Whether two registrations tell the same phone number and birth date; never by name alone (§9)."""
-    first, second = volunteer_of(session, one), volunteer_of(session, other)
-    if first is None or second is None:
-        return False
-    phone = phone_of(session, first)
-    return bool(phone) and phone == phone_of(session, second) and first.birth_date == second.birth_date
-
-
 def join(session: Session, gone: Person, stays: Person, how: str) -> Joined:
     """Make two people one. Raises CannotJoin; nothing is moved then."""
     _lock(session, gone, stays)
@@ -192,16 +185,6 @@ def _stands_twice(session: Session, row: Any, stays: Person) -> bool:
         row.deputy_id = row.taken_at = row.begun_at = None  # nobody stands in for oneself
         session.add(row)
     return False
-
-
-def ever_one(session: Session, one: str, other: str) -> bool:
-    """Whether these two are or were ever one person, also where they have been parted since."""
-    known, new = {one}, {one}
-    while new:
-        query = select(Join.gone, Join.stays).where(col(Join.gone).in_(new) | col(Join.stays).in_(new))
-        new = {each for pair in session.exec(query) for each in pair} - known
-        known |= new
-    return other in known
 
 
 def was_parted_from(session: Session, person_id: str, other: str, within: timedelta) -> bool:

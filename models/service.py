@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.ids import new_id
@@ -35,6 +35,11 @@ STATION, ACTIVITY, PLACE, CARD, TOLD, UNPROVEN = WAYS = (
     "unproven",  # checked in without any of these: no signal, no smartphone, no match; `unproven_why` says which
 )
 UNPROVEN_WHY = ("", "no_match", "no_place", "no_signal", "no_phone", "refused")
+WHYS = (
+    "",
+    "said",  # in words, by whoever decided
+    "merged",  # another record of the same time, of an account that is the same person
+)
 FAMILY_SAYS = ("good", "fair", "change")
 
 
@@ -45,13 +50,17 @@ class ServiceRecord(SQLModel, table=True):
 
     `ends_at` is empty while it is running, `planned_end` = until when it was to last. `minutes` = what counts: rounded
     down to half hours, once it has ended. `over_cap` = it needs approval, being over a day's or a week's most.
-    `decided_by` confirmed or refused it, never the person themselves. Times are programme time, UTC."""
+    It waits for somebody since `waiting_since`. `end_assumed` = nobody ever said when it ended: it is the planned end.
+    `decided_by` confirmed or refused it, never the person themselves; `decided_why` is one of WHYS, `why_sealed` the
+    words that go with it, and `first_told` what stood there before somebody changed it ("starts_at", "ends_at",
+    "content"). The volunteer was told of the decision at `told_at`. Times are programme time, UTC."""
 
     __tablename__ = "service_record"
     __table_args__ = (
         CheckConstraint(f"state IN {STATES}", name="state"),
         CheckConstraint(f"way IN {WAYS}", name="way"),
         CheckConstraint(f"unproven_why IN {UNPROVEN_WHY}", name="unproven_why"),
+        CheckConstraint(f"decided_why IN {WHYS}", name="decided_why"),
         CheckConstraint(f"family_said IN {FAMILY_SAYS}", name="family_said"),
         CheckConstraint("ends_at IS NULL OR ends_at > starts_at", name="in_order"),
         CheckConstraint("state NOT IN ('waiting', 'confirmed') OR ends_at IS NOT NULL", name="has_end"),
@@ -68,6 +77,12 @@ class ServiceRecord(SQLModel, table=True):
             postgresql_where=text("state IN ('running', 'asked', 'waiting')"),
         ),
         Index("ix_service_record_beneficiary_id", "beneficiary_id", "starts_at"),
+        Index(
+            "ix_service_record_untold",
+            "decided_at",
+            sqlite_where=text("told_at IS NULL AND state IN ('confirmed', 'refused')"),
+            postgresql_where=text("told_at IS NULL AND state IN ('confirmed', 'refused')"),
+        ),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     person_id: str = Field(foreign_key="person.id")
@@ -91,9 +106,14 @@ class ServiceRecord(SQLModel, table=True):
     note_sealed: bytes | None = None
     made_at: datetime
     asked_at: datetime | None = None
+    waiting_since: datetime | None = None
+    end_assumed: bool = False
+    first_told: dict[str, str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     decided_by: str = ""
     decided_at: datetime | None = None
     decided_why: str = ""
+    why_sealed: bytes | None = None
+    told_at: datetime | None = None
     family_said: str | None = None
     family_at: datetime | None = None
 
@@ -128,8 +148,9 @@ class HoursEntry(SQLModel, table=True):
 
 
 class HoursCase(SQLModel, table=True):
-    """我的时长有误: must be answered by `due_on` (rules.toml, hours.answer_days working days). `said_sealed` = what the
-    volunteer says, `answer_sealed` = the answer."""
+    """我的时长有误: about one record or about a month ("2026-10"); must be answered by `due_on` (rules.toml,
+    hours.answer_days working days). `said_sealed` = what the volunteer says, `answer_sealed` = the answer. At
+    `told_late` the county was told that it is late."""
 
     __tablename__ = "hours_case"
     __table_args__ = (
@@ -145,6 +166,7 @@ class HoursCase(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     person_id: str = Field(foreign_key="person.id", index=True)
     record_id: str | None = Field(default=None, foreign_key="service_record.id")
+    month: str = ""
     county: str
     team_id: str | None = Field(default=None, foreign_key="team.id")
     state: str = "open"
@@ -157,5 +179,5 @@ class HoursCase(SQLModel, table=True):
     closed_by: str = ""
 
 
-sealed_columns("service_record", "id", "note_sealed")
+sealed_columns("service_record", "id", "note_sealed", "why_sealed")
 sealed_columns("hours_case", "id", "said_sealed", "answer_sealed")

@@ -34,6 +34,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("service_record", "ends_at"): datetime(2026, 1, 1, 1, tzinfo=UTC),
     ("service_record", "state"): "confirmed",
     ("service_record", "decided_by"): "2",
+    ("service_record", "decided_why"): "said",
     ("activity", "ends_at"): datetime(2026, 1, 1, 1, tzinfo=UTC),
     ("visit", "beneficiary_id"): "1",
     ("visit", "state"): "void",

@@ -206,12 +206,18 @@ def upgrade() -> None:
     sa.Column('note_sealed', sa.LargeBinary(), nullable=True),
     sa.Column('made_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('asked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('waiting_since', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('end_assumed', sa.Boolean(), nullable=False),
+    sa.Column('first_told', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('decided_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('decided_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('decided_why', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('why_sealed', sa.LargeBinary(), nullable=True),
+    sa.Column('told_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('family_said', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('family_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.CheckConstraint("(state IN ('confirmed', 'refused')) = (decided_by <> '')", name=op.f('ck_service_record_decided')),
+    sa.CheckConstraint("decided_why IN ('', 'said', 'merged')", name=op.f('ck_service_record_decided_why')),
     sa.CheckConstraint("family_said IN ('good', 'fair', 'change')", name=op.f('ck_service_record_family_said')),
     sa.CheckConstraint("state IN ('running', 'asked', 'waiting', 'confirmed', 'refused', 'void')", name=op.f('ck_service_record_state')),
     sa.CheckConstraint("state NOT IN ('waiting', 'confirmed') OR ends_at IS NOT NULL", name=op.f('ck_service_record_has_end')),
@@ -235,6 +241,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_service_record_open', ['state', 'county'], unique=False, sqlite_where=sa.text("state IN ('running', 'asked', 'waiting')"), postgresql_where=sa.text("state IN ('running', 'asked', 'waiting')"))
         batch_op.create_index('ix_service_record_person_id', ['person_id', 'starts_at'], unique=False)
         batch_op.create_index('ix_service_record_person_no', ['person_no', 'starts_at'], unique=False)
+        batch_op.create_index('ix_service_record_untold', ['decided_at'], unique=False, sqlite_where=sa.text("told_at IS NULL AND state IN ('confirmed', 'refused')"), postgresql_where=sa.text("told_at IS NULL AND state IN ('confirmed', 'refused')"))
         batch_op.create_index(batch_op.f('ix_service_record_stint_id'), ['stint_id'], unique=False)
 
     op.create_table('visit',
@@ -316,6 +323,7 @@ def upgrade() -> None:
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('person_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('record_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('month', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('county', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('team_id', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
