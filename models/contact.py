@@ -123,10 +123,11 @@ def steps(held: Sequence[Duty], county: str | None, *, but: str) -> list[list[st
     return [step for step in made if step]
 
 
-def reachable_grants(session: Session) -> list[Duty]:
-    """The roles for regions in force of all who have an open door, each with who answers by it today."""
+def reachable_grants(session: Session, kinds: Sequence[str] = ("region",)) -> list[Duty]:
+    """The roles for regions (or scopes of these kinds) in force of all who have an open door, each with who answers by
+    it today."""
     query = select(RoleGrant).where(
-        RoleGrant.scope_kind == "region",
+        col(RoleGrant.scope_kind).in_(kinds),
         col(RoleGrant.ended_at).is_(None),
         col(RoleGrant.person_id).in_(select(Door.person_id).where(col(Door.blocked_at).is_(None))),
     )

@@ -6,11 +6,13 @@ still read and answer, and a deputy has rights of their own. What changes is to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import column, table
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
 from config import regions
@@ -18,6 +20,9 @@ from models.database import now_of
 from models.duty_leave import DutyLeave
 from models.person import Person, survivor
 from models.role import RoleGrant
+
+# models/team.py, which stands on this file, has it in full.
+_TEAM = table("team", column("number"), column("region"))
 
 Away = dict[str, list[str]]  # who is on leave today, each with the deputies who said yes
 
@@ -66,11 +71,18 @@ def duties(session: Session, held: Sequence[RoleGrant]) -> list[Duty]:
     """These roles with who answers by each today: the holder; during a leave the deputy, while a role of theirs among
     these covers the same; of a deputy who is away too the deputy's; else nobody, which `models.contact.steps` makes
     good."""
-    return shared_out(held, away_today(session))
+    away = away_today(session)
+    teams = [each.scope for each in held if each.scope_kind == "team" and each.person_id in away]
+    return shared_out(held, away, _homes(session, teams) if teams else None)
 
 
-def shared_out(held: Sequence[RoleGrant], away: Away) -> list[Duty]:
-    """As `duties`, with who is away."""
+def _homes(session: Session, numbers: Sequence[str]) -> dict[str, str]:
+    rows = session.execute(sql_select(_TEAM.c.number, _TEAM.c.region).where(_TEAM.c.number.in_(numbers)))
+    return {str(number): str(region) for number, region in rows}
+
+
+def shared_out(held: Sequence[RoleGrant], away: Away, homes: Mapping[str, str] | None = None) -> list[Duty]:
+    """As `duties`, with who is away, and the home regions of the teams for which somebody has a role."""
     own: dict[str, list[RoleGrant]] = {}
     for each in held:
         own.setdefault(each.person_id, []).append(each)
@@ -78,7 +90,10 @@ def shared_out(held: Sequence[RoleGrant], away: Away) -> list[Duty]:
     def answers(each: RoleGrant) -> str:
         if each.person_id not in away:
             return each.person_id
-        return stand_in(away, each.person_id, lambda one: any(covers(mine, each) for mine in own.get(one, ()))) or ""
+        home = (homes or {}).get(each.scope, "") if each.scope_kind == "team" else ""
+        return (
+            stand_in(away, each.person_id, lambda one: any(covers(mine, each, home) for mine in own.get(one, ()))) or ""
+        )
 
     return [Duty(answers(each), each.person_id, each.role, each.scope_kind, each.scope) for each in held]
 
