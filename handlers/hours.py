@@ -150,3 +150,21 @@ def _nearest(start: _Said, end: _Said) -> tuple[int, int]:
     starts = [start.at, (start.at + _HALF) % _DAY] if start.open and end.half else [start.at]
     ends = [end.at, (end.at + _HALF) % _DAY] if end.open and start.half else [end.at]
     return min(((a, b) for a in starts for b in ends), key=lambda pair: (pair[1] - pair[0] - 1) % _DAY)
+
+
+def time_behind(words: str) -> list[tuple[str, time]]:
+    """The ways in which words may end with one time of the day: what stands before it, and the time. Of a bare hour
+    from 1 to 6 the afternoon is meant."""
+    plain = words.strip().casefold().replace("：", ":").replace("’", "'")
+    found = []
+    for start in range(min(len(plain), LONGEST)):
+        one = _one(plain, start)
+        if one is None or one[1] != len(plain):
+            continue
+        try:
+            said = _read(one[0])
+        except ValueError:
+            continue
+        at = said.at + _HALF if said.open and not said.half and said.at < 7 * 60 else said.at
+        found.append((plain[:start].strip(), time(*divmod(at % _DAY, 60))))
+    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import LANGUAGES, SOURCE, _, language_for, speaking
-from handlers import account, family, guardian, preferences, recognition, relay
+from handlers import account, family, guardian, preferences, recognition, relay, visits
 from handlers.dialogue import Answer, Dialogue
 from handlers.here import here
 from handlers.menu_entries import DIALOGUES as DIALOGUES
@@ -60,6 +60,9 @@ def begins(words: str) -> Begun | Entry | None:
     if typed:
         guards = typed[1].casefold() in ("监护", "監護", "guardian")
         return Begun(guardian.GUARDIAN if guards else account.BIND, {"code": {"t": typed[2]}}, always=True)
+    about_visits = visits.told_at_once(words) if len(words) <= LONGEST_WISH else None
+    if about_visits is not None and about_visits[2]:
+        return Begun(*about_visits)
     language = LANGUAGE_WORDS.get(words.casefold().removesuffix("中文"))
     if language is not None:
         return Begun(preferences.LANGUAGE, {"language": {"c": language}}, always=True)
@@ -72,6 +75,8 @@ def begins(words: str) -> Begun | Entry | None:
             return _found(found)
     if len(words) > LONGEST_WISH:
         return None
+    if about_visits is not None:
+        return Begun(*about_visits)
     told = preferences.told_at_once(words) or relay.told_at_once(words)
     if told is not None:
         return Begun(*told)

@@ -49,6 +49,9 @@ from handlers import (
     team_relay,
     teams,
     unpaired,
+    visit_report,
+    visits,
+    visits_behalf,
     volunteer_dates,
 )
 from handlers.dialogue import Dialogue
@@ -127,6 +130,12 @@ DIALOGUES: dict[str, Dialogue] = {
         ledger_imports.ONE,
         merging.CONFIRM,
         merging.UNDO,
+        visits.VISIT_ANSWER,
+        visits.VISIT_VAIN,
+        visits.BOOK_VISIT,
+        visit_report.VISIT_REPORT,
+        visits_behalf.VISIT_BEHALF,
+        visits_behalf.VISIT_HOLD,
     )
 }
 
@@ -150,8 +159,8 @@ ENTRIES: dict[str, Entry] = {
     entry.key: entry
     for entry in (
         Entry("check_in", N_("签到签退")),
-        Entry("book_visit", N_("约探访")),
-        Entry("visit_report", N_("探访记录")),
+        Entry("book_visit", N_("约探访"), visits.BOOK_VISIT),
+        Entry("visit_report", N_("探访记录"), visit_report.VISIT_REPORT),
         Entry("add_hours", N_("补记时长")),
         Entry("hand_over", N_("请假交接"), relay.HAND_OVER),
         Entry("pairings", N_("我的结对"), say=pairings.overview),

@@ -35,6 +35,7 @@ from handlers import (
     team_relay,
     teams,
     unpaired,
+    visit_notices,
     volunteer_dates,
 )
 from handlers.message import Reply
@@ -76,6 +77,7 @@ NOTICES: dict[str, Maker] = {
     **nudge.NOTICES,
     **ledger_imports.NOTICES,
     **merging.NOTICES,
+    **visit_notices.NOTICES,
 }
 
 

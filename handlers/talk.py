@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.texts import _, speaking
@@ -45,9 +46,15 @@ from models.person import Door, Person
 
 
 def begin(
-    session: Session, person: Person, state: State, dialogue: Dialogue, answers: dict[str, Answer] | None = None
+    session: Session,
+    person: Person,
+    state: State,
+    dialogue: Dialogue,
+    answers: dict[str, Answer] | None = None,
+    facts: BaseModel | None = None,
 ) -> Reply:
-    """Begin a talk, or go back to it if it waits already. `answers` are known beforehand (from a link or words)."""
+    """Begin a talk, or go back to it if it waits already. `answers` are known beforehand (from a link or words), and so
+    are the `facts` of one that begins with a message that was sent."""
     waiting = next((run for run in (*state.runs, *state.parked) if run.dialogue == dialogue.name), None)
     if waiting is not None:
         for runs in (state.runs, state.parked):
@@ -56,7 +63,8 @@ def begin(
         if not answers:
             state.runs.append(waiting)
             return put_away(state, _again(session, person, state, _("我们接着上次的地方：") + "\n"))
-    run = Run(dialogue.name, dialogue.prepare(session, person).model_dump(mode="json"), dict(answers or {}))
+    known = facts or dialogue.prepare(session, person)
+    run = Run(dialogue.name, known.model_dump(mode="json"), dict(answers or {}))
     run.started_at = now_of(session).isoformat()
     state.runs.append(run)
     return put_away(state, _step(session, person, state, dialogue, run, replay_run(dialogue, run)))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
+from handlers import asking, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk, visits
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -138,6 +138,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     answers = offer.meant(words, invited) if invited else None
     if answers is not None:
         return talk.begin(session, person, state, offer.OFFER, answers)
+    visit = visits.meant(session, person, words)
+    if visit is not None:
+        return talk.begin(session, person, state, visits.VISIT_ANSWER, visit[1], visit[0])
     return fallback.unknown(session, person, state, words)
 
 

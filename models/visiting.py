@@ -18,10 +18,11 @@ from models import audit, visit_days, visit_ladder, visits_owed
 from models.about import unsay
 from models.database import now_of
 from models.outbox import REMINDER, enqueue
-from models.pairing import ENDED, LEAD, OPEN, SUBSTITUTE, Stint
+from models.pairing import CO, ENDED, LEAD, OPEN, SUBSTITUTE, Stint
 from models.person import family
 from models.sealed import seal, unseal
 from models.served import decides, locked_stint, served_by, servers, serves
+from models.stints import keeping_of
 from models.team import TeamMember
 from models.visit import (
     CANCELLED,
@@ -84,13 +85,16 @@ class Report:
 
 
 def may_go(session: Session, lead: Stint, person_id: str) -> bool:
-    """Whether somebody may make the visits of a lead stint: whoever serves in it, who stands in, or belongs to its
-    team (members take turns, programme §5)."""
+    """Whether somebody may make the visits of a lead stint: whoever serves in it, who stands in or shares it, or
+    belongs to its team (members take turns, programme §5)."""
     if serves(session, lead, person_id):
         return True
     own = family(session, person_id)
     stands_in = select(Stint.id).where(Stint.follows_id == lead.id, Stint.part == SUBSTITUTE, Stint.state == OPEN)
     if session.exec(stands_in.where(col(Stint.person_id).in_(own))).first() is not None:
+        return True
+    shares = select(Stint.id).where(Stint.beneficiary_id == lead.beneficiary_id, Stint.part == CO, Stint.state == OPEN)
+    if lead.beneficiary_id and session.exec(shares.where(col(Stint.person_id).in_(own))).first() is not None:
         return True
     if lead.team_id is None:
         return False
@@ -251,6 +255,33 @@ def nobody_home(session: Session, by: str, booking_id: str) -> Booking:
     return row
 
 
+def in_vain(session: Session, by: str, stint_id: str) -> Booking:
+    """Somebody went without having booked a time, and nobody was at home. Raises VisitError."""
+    lead = _locked_lead(session, stint_id)
+    if lead.state != OPEN or not may_go(session, lead, by):
+        raise VisitError("gone" if lead.state != OPEN else "scope")
+    now = now_of(session)
+    owed = [one for one in visits_owed.owed_of(session, [lead.id]) if one.opens_on <= visit_days.day_in_china(now)]
+    visit = next(iter(owed), None)
+    row = Booking(
+        visit_id=visit.id if visit else None,
+        stint_id=lead.id,
+        person_id=by,
+        at=now,
+        state=VAIN,
+        made_by=by,
+        made_at=now,
+        ended_at=now,
+        ended_by=by,
+    )
+    session.add(row)
+    session.flush()
+    if visit is None or _standing_for(session, visit.id) is None:
+        _ask_from(session, row, rules().visits.vain_days, again=True)
+    audit.note(session, by, "visit.vain", row.id)
+    return row
+
+
 def _ask_from(session: Session, row: Booking, days: int, *, again: bool = False) -> None:
     """The obligation behind a booking is asked about in so many days at the earliest, `again` = then in any case."""
     visit = session.get(Visit, row.visit_id) if row.visit_id else None
@@ -355,6 +386,46 @@ def report(session: Session, by: str, told: Report) -> VisitReport:
     return row
 
 
+def report_kept(session: Session, by: str, visit_id: str, at: datetime, form: str, why: str) -> VisitReport:
+    """Somebody went while nobody was paired, says whoever answers for it, and why they say it. Raises VisitError."""
+    visit = _locked_visit(session, visit_id)
+    kept = keeping_of(session, visit.beneficiary_id) if visit.beneficiary_id else None
+    if (kept is None or kept.person_id not in family(session, by)) and not answers_for(session, by, visit):
+        raise VisitError("scope")
+    if visit.state != OWED or visit.stint_id is not None:
+        raise VisitError("closed")
+    if not why.strip():
+        raise VisitError("why")
+    if at > now_of(session) + timedelta(minutes=5):
+        raise VisitError("future")
+    if visit_days.day_in_china(at) < visit.opens_on:
+        raise VisitError("early", visit.opens_on)
+    row = VisitReport(
+        visit_id=visit.id,
+        beneficiary_id=visit.beneficiary_id,
+        institution_id=visit.institution_id,
+        person_id=by,
+        at=at.astimezone(UTC),
+        form=form,
+        told_by=by,
+        told_at=now_of(session),
+        why=why,
+    )
+    session.add(row)
+    session.flush()
+    _close(session, None, visit, row)
+    audit.note(session, by, "visit.reported", row.id, closes=True, for_another=True)
+    return row
+
+
+def link_alert(session: Session, report_id: str, alert_id: str) -> None:
+    """What worried somebody on a visit has a record of its own."""
+    row = session.get_one(VisitReport, report_id)
+    row.alert_id = alert_id
+    session.add(row)
+    session.flush()
+
+
 def _check_time(session: Session, lead: Stint, at: datetime) -> None:
     now = now_of(session)
     if at > now + timedelta(minutes=5):
@@ -387,14 +458,15 @@ def _fits(session: Session, lead: Stint, told: Report) -> Visit | None:
     return next((one for one in rows if one.id == told.visit_id), None) or next(iter(rows), None)
 
 
-def _close(session: Session, lead: Stint, visit: Visit, row: VisitReport) -> None:
+def _close(session: Session, lead: Stint | None, visit: Visit, row: VisitReport) -> None:
     visit.state, visit.closed_at, visit.closed_by = MADE, now_of(session), row.told_by
     visit.made_on, visit.form, visit.why = visit_days.day_in_china(row.at), row.form, row.why
     visit.next_on = visit.quiet_until = visit.held_until = None
     visit.flags = sorted({*visit.flags, *_form_flags(session, visit)})
     session.add(visit)
     session.flush()
-    unsay(session, servers(session, lead), [f"visit:{visit.id}:"], why="made")
+    if lead is not None:
+        unsay(session, servers(session, lead), [f"visit:{visit.id}:"], why="made")
     visits_owed.space(session, visit)
 
 

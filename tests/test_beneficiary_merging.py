@@ -349,7 +349,16 @@ def test_merging_and_taking_back_leaves_everything_as_it_was(
             merging.undo(session, made, MACHINE)
     assert standing(database) == before
     with database.write() as session:
-        for table in ("proposal", "offer", "stint", "keeping", "family_consent", "family_door", "matching_run"):
+        for table in (
+            "visit",
+            "proposal",
+            "offer",
+            "stint",
+            "keeping",
+            "family_consent",
+            "family_door",
+            "matching_run",
+        ):
             session.execute(SQLModel.metadata.tables[table].delete())
         for of in rows(session):
             of.person_id = None
