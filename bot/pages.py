@@ -133,7 +133,8 @@ def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) 
         if sheet is None:
             return View("gone.html", 404, language, {})
         return View("households.html", 200, language, {"sheet": sheet, "shown": pressed})
-    if not {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note"} & page.facts.keys():
+    about = {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note", "hours_case"}
+    if not about & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})
         return View("data.html", 200, language, {"sections": onpage.data(session, page)})

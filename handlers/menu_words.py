@@ -100,6 +100,19 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         ),
         (r"监护人|監護人|guardian|^[监監][护護][码碼]?$", "guardian", False),
         (r"^我的资料$|^我的資料$|profile", "profile", False),
+        (
+            r"(时长|時數|時長|服务时间|服務時間).{0,6}(有误|有誤|不对|唔啱|錯|错|少了|少咗|漏)"
+            r"|(少|漏)(了|咗)?我.{0,4}(钟|鐘|小时|小時|时长|時數)"
+            r"|^my hours are wrong|hours (are|is) (wrong|missing)",
+            "hours_wrong",
+            False,
+        ),
+        (
+            r"^(我的|查|看|睇)?(服务|服務)?(时长|時數|時長)$|^my hours$|^几星|^幾星|多少(个)?(小时|时长)了",
+            "hours",
+            False,
+        ),
+        (r"^(待审|审核|確認|确认|審批)(的)?(时长|時數|時長)$|^(hours )?to confirm$", "hours_to_confirm", False),
         (r"^我的$|^my$", "my", False),
     )
 )

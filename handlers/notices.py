@@ -12,16 +12,21 @@ from config.texts import _, speaking
 from handlers import (
     account,
     calls,
+    confirming,
     contact,
     duty_leave,
     family,
+    family_feedback,
+    forgotten,
     guardian,
     handover_notices,
+    hours_wrong,
     ledger,
     ledger_imports,
     matched,
     merging,
     messages,
+    my_hours,
     nudge,
     offer,
     on_duty,
@@ -78,6 +83,11 @@ NOTICES: dict[str, Maker] = {
     **ledger_imports.NOTICES,
     **merging.NOTICES,
     **visit_notices.NOTICES,
+    **my_hours.NOTICES,
+    **hours_wrong.NOTICES,
+    **confirming.NOTICES,
+    **forgotten.NOTICES,
+    **family_feedback.NOTICES,
 }
 
 

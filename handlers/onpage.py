@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from config.regions import place_name
 from config.texts import _, speaking
-from handlers import calls, contact_words, menu, on_duty, pairings, recognition, relay_answers
+from handlers import calls, contact_words, hours_pages, menu, on_duty, pairings, recognition, relay_answers
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
 from handlers.standing import replay_run
@@ -70,6 +70,8 @@ def message(session: Session, page: OpenPage, *, reading: bool = False) -> Writt
         return pairings.address_page(session, page.person_id, str(page.facts["address"]), reading=reading)
     if "relay_note" in page.facts:
         return relay_answers.note_page(session, page.person_id, str(page.facts["relay_note"]), reading=reading)
+    if "hours_case" in page.facts:
+        return hours_pages.written(session, page.person_id, str(page.facts["hours_case"]))
     return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)
 
 

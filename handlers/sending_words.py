@@ -156,6 +156,12 @@ def kind(name: str) -> str:
         "notice.visit_turn": _("同组的人去不了，问对方能不能去"),
         "notice.nudge": _("专员问最近好不好"),
         "notice.nudge_answer": _("志愿者答复最近怎么样"),
+        "notice.hours_decided": _("时长确认了，或没有通过"),
+        "notice.hours_case": _("志愿者说时长有误"),
+        "notice.hours_case_late": _("“时长有误”过期没有答复"),
+        "notice.hours_case_answered": _("“时长有误”的答复"),
+        "notice.check_out_asked": _("没有签退，问几点结束"),
+        "notice.family_asked": _("问家里这次怎么样"),
     }.get(name) or _("系统的通知")
 
 

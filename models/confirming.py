@@ -172,7 +172,7 @@ def _approved(
     session: Session, by: str, row: ServiceRecord, owner: Person, days: dict[date, int], *, over: bool
 ) -> bool:
     """Whether these minutes are above a most, and approved so. Raises ServiceError("over"); nothing is changed then."""
-    if not is_over(session, owner, days, but=row.id):
+    if not is_over(session, family(session, owner.id), days, but=row.id):
         return False
     if not over or _answers(session, by, row) == "leader":
         raise ServiceError("over")

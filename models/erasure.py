@@ -19,6 +19,7 @@ from models import (
     qualifying,
     recognition,
     sealed,
+    serving_moves,
     unreachable,
     volunteer,
     volunteer_gone,
@@ -91,6 +92,7 @@ def delete_person(session: Session, person: Person, *, here: str = "") -> Person
     fresh = _new_owner(session, person)
     accounts = family(session, person.id)
     volunteer_gone.leaves(session, accounts)
+    serving_moves.leave(session, accounts)
     for each in accounts:
         _forget(session, each)
         _forget_settings(session, session.get_one(Person, each))

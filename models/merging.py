@@ -6,7 +6,7 @@ from __future__ import annotations
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
-from models import audit, guardianship, pairing_moves, sealed
+from models import audit, guardianship, pairing_moves, sealed, serving_moves
 from models.consent import Consent
 from models.database import now_of
 from models.guardianship import Guardianship
@@ -36,9 +36,10 @@ def move(session: Session, from_person: str, to_person: str) -> dict[str, list[s
     # First of all: whom they serve is locked before any registration, as everywhere.
     paired = pairing_moves.move(session, from_person, to_person)
     given = guardianship.move(session, from_person, to_person)
+    served = serving_moves.move(session, from_person, to_person)
     registered = _move_registration(session, from_person, to_person)
     _end_own_consent(session, to_person, {*family(session, to_person), *family(session, from_person)})
-    return paired | {"guardianship": given, "volunteer": registered}
+    return paired | served | {"guardianship": given, "volunteer": registered}
 
 
 def _move_registration(session: Session, from_person: str, to_person: str) -> list[str]:
@@ -89,6 +90,7 @@ def _is_minor(session: Session, volunteer: Volunteer) -> bool:
 def move_back(session: Session, from_person: str, to_person: str, taken: dict[str, list[str]]) -> None:
     """Undo `move(session, from_person, to_person)`, which returned `taken`."""
     pairing_moves.move_back(session, from_person, to_person, taken)
+    serving_moves.move_back(session, from_person, to_person, taken)
     guardianship.move_back(session, from_person, to_person, taken.get("guardianship", []))
     moved = session.exec(
         counting().where(Volunteer.person_id == to_person, col(Volunteer.id).in_(taken.get("volunteer", [])))

@@ -104,13 +104,13 @@ def days_of(record: ServiceRecord, owner: Person) -> dict[date, int]:
     return by_day(record.starts_at, record.ends_at, owner.zone) if record.ends_at is not None else {}
 
 
-def is_over(session: Session, owner: Person, days: dict[date, int], but: str) -> bool:
+def is_over(session: Session, accounts: Sequence[str], days: dict[date, int], but: str) -> bool:
     """Whether these minutes, beside all that is confirmed but the record `but`, bring a day or a week above what counts
     without approval."""
     if not days:
         return False
     first, last = min(weeks_of(days)), max(weeks_of(days)) + timedelta(days=6)
-    return over_cap(days, hours_ledger.by_days(session, family(session, owner.id), first, last, but=but))
+    return over_cap(days, hours_ledger.by_days(session, accounts, first, last, but=but))
 
 
 def reckon_caps(session: Session, owner: Person, days: Iterable[date]) -> None:

@@ -24,8 +24,11 @@ from models import (
     duty_leaves,
     erasure,
     family_doors,
+    forgotten,
     guardian,
     handover,
+    hours_cases,
+    hours_told,
     inbox,
     keepings,
     lease,
@@ -302,6 +305,23 @@ def _finish_import(database: Database, batch: str, state: str) -> int:
     return ended.total
 
 
+def ask_forgotten(database: Database) -> int:
+    """Check-outs that were forgotten: whoever serves is asked at the planned end, and what they do not answer goes to
+    whoever confirms it (models/forgotten.py)."""
+    asked = _one_by_one(database, forgotten.overdue, forgotten.ask)
+    return asked + _one_by_one(database, forgotten.unanswered, forgotten.pass_on)
+
+
+def tell_hours(database: Database) -> int:
+    """Decisions about hours: each volunteer hears of all of them at once (models/hours_told.py)."""
+    return _one_by_one(database, hours_told.undelivered, hours_told.tell)
+
+
+def late_hours_cases(database: Database) -> int:
+    """我的时长有误 that nobody answered in time (rules.toml, hours.answer_days)."""
+    return _one_by_one(database, hours_cases.late, hours_cases.tell_late)
+
+
 class _Elsewhere(Exception):
     """Another process has the imports."""
 
@@ -359,6 +379,9 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("begin_for_silent_volunteers", 3_600, begin_for_silent_volunteers),
     ("rekeep", 60, rekeep),
     ("keep_unkept", 3_600, keep_unkept),
+    ("ask_forgotten", 60, ask_forgotten),
+    ("tell_hours", 60, tell_hours),
+    ("late_hours_cases", 3_600, late_hours_cases),
     ("drop_pending_minors", 3_600, drop_pending_minors),
     ("plan_visits", 600, plan_visits),
     ("remind_of_visits", 300, remind_of_visits),

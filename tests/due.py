@@ -253,7 +253,15 @@ def read(database: Database) -> dict[str, Counter[tuple[str, ...]]]:
 def clear(database: Database) -> None:
     """Take every row out."""
     with database.engine.begin() as connection:
-        if not database.is_sqlite:
+        guards: list[tuple[str, str]] = []  # the hours ledger lets nobody delete
+        if database.is_sqlite:
+            found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            guards = [(row.name, row.sql) for row in found]
+        else:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        for name, _sql in guards:
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
         for table in reversed(SQLModel.metadata.sorted_tables):
             connection.execute(table.delete())
+        for _name, sql in guards:
+            connection.exec_driver_sql(sql)

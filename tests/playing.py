@@ -29,13 +29,15 @@ from models.volunteer import Registered, Volunteer, register
 from scheduler.ticker import Ticker
 from tests import directions_households
 from tests.conftest import StoppedClock
+from tests.hours_stage import DIRECTIONS as HOURS
 from tests.ledger_files import as_csv
 from tests.ledger_files import person as row_of
-from tests.paired_stage import DIRECTIONS
+from tests.paired_stage import DIRECTIONS as PAIRED
 from tests.phones import Shown, Stage, cdata, chat_id, openid, telegram_message, telegram_press, wechat_xml
 
 PLATFORMS = {"微信": "wechat", "Telegram": "telegram"}
 _ONLY = {platform: f"〔{name}〕" for name, platform in PLATFORMS.items()}
+_DIRECTIONS = PAIRED | HOURS
 _ACT = re.compile(r"^〔(\S+)(?: (.*))?〕$")
 _SPEAKER = re.compile(r"^([^\s：〔#]{1,12})：(.*)$")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[2-9A-HJ-NP-Z]{8}(?![0-9A-Za-z])")
@@ -290,9 +292,9 @@ class Play:
         if verb in directions_households.VERBS:
             directions_households.direct(self, verb, *rest.split())
             return []
-        if verb in DIRECTIONS:
+        if verb in _DIRECTIONS:
             with self.stage.database.write() as session:
-                DIRECTIONS[verb](self, session, *rest.split())
+                _DIRECTIONS[verb](self, session, *rest.split())
             return []
         if verb == "登记":
             self._volunteer(*rest.split())
