@@ -44,6 +44,7 @@ KINDS = (
     "own_papers",
     "papers",
 )
+UNHURRIED = ("climbed", "offers")  # nobody is told of these alone in the morning
 PAPER_DAYS = 30  # one's own that lapse within so many days
 _T = SQLModel.metadata.tables
 _A: Any = _T["alert"]
@@ -99,6 +100,11 @@ def items(session: Session, viewer: str) -> list[Item]:
         *_papers(session, viewer),
     ]
     return [item for item in found if item.count]
+
+
+def urgent(session: Session, viewer: str) -> bool:
+    """Whether anything waits of which somebody is told in the morning."""
+    return any(item.kind not in UNHURRIED for item in items(session, viewer))
 
 
 def _cries(session: Session, viewer: str, held: list[role.RoleGrant]) -> int:

@@ -136,7 +136,7 @@ def overdue_above(session: Session, viewer: str) -> dict[str, int]:
     return {str(county): int(count) for county, count in session.execute(query)}
 
 
-def keys(session: Session, viewer: str, wanted: Wanted) -> list[str]:
+def keys(session: Session, viewer: str, wanted: Wanted, limit: int | None = None) -> list[str]:
     """The ids of what is wanted, what is due first in front."""
     theirs, today = mine(session, viewer), visit_days.day_in_china(now_of(session))
     query = select(_V.c.id).select_from(_joined().outerjoin(_B, _B.c.id == _V.c.beneficiary_id))
@@ -149,14 +149,26 @@ def keys(session: Session, viewer: str, wanted: Wanted) -> list[str]:
         query = query.where(_S.c.team_id == wanted.team)
     if wanted.town:
         query = query.where(_B.c.town == wanted.town)
-    return list(session.execute(query.order_by(_V.c.due_on, _V.c.county, _V.c.id)).scalars())
+    return list(session.execute(query.order_by(_V.c.due_on, _V.c.county, _V.c.id).limit(limit)).scalars())
+
+
+def is_held(visit: Visit, today: date) -> bool:
+    """Whether somebody has it in hand today."""
+    return visit.held_until is not None and visit.held_until > today
+
+
+def overdue_of_teams(session: Session, teams: Any, late: timedelta) -> int:
+    """How many visits of these teams (a query of ids) are overdue for so long."""
+    day = visit_days.day_in_china(now_of(session)) - late
+    query = select(func.count()).select_from(_joined()).where(_V.c.state == OWED, _V.c.due_on <= day)
+    return int(session.execute(query.where(_S.c.team_id.in_(teams))).scalar_one())
 
 
 def by_team(session: Session, viewer: str) -> dict[str, int]:
     """How many are owed now by each team's pairings; those of volunteers alone under ""."""
-    query = select(func.coalesce(_S.c.team_id, ""), func.count()).select_from(_joined())
-    rows = session.execute(query.where(_owed(session, mine(session, viewer))).group_by(func.coalesce(_S.c.team_id, "")))
-    return {str(name): int(count) for name, count in rows}
+    team = func.coalesce(_S.c.team_id, "")
+    query = select(team, func.count()).select_from(_joined()).where(_owed(session, mine(session, viewer)))
+    return {str(name): int(count) for name, count in session.execute(query.group_by(team))}
 
 
 def by_town(session: Session, viewer: str) -> dict[str, int]:

@@ -69,8 +69,8 @@ def _nearest(held: Sequence[Duty], county: str) -> list[str]:
 
 def gather(session: Session, told: Iterable[tuple[str, int]]) -> int:
     """Tell these people that something has climbed to them at a step, each once a day with all that waits for them:
-    those who answer for others in their morning message, a team's leader in one of their own. To the city goes one
-    message a week. Returns how many messages are new."""
+    those who answer for others in their morning message, a team's leader in one of their own. To a city or
+    province goes one message a week, with counts. Returns how many messages are new."""
     people: dict[str, set[int]] = {}
     for person, step in told:
         people.setdefault(person, set()).add(step)
@@ -88,7 +88,7 @@ def gather(session: Session, told: Iterable[tuple[str, int]]) -> int:
             continue
         if person not in wide or min(people[person]) < CITY:
             done += put(session, MORNING, person, zones[person], hour)
-        if person in wide and CITY in people[person]:
+        if person in wide:
             done += put(session, CLIMBED, person, zones[person], hour)
     return done
 

@@ -164,7 +164,10 @@ ELSEWHERE = {
     "substitute",
     "team",
     "teams",
+    "todo_act",
     "unpaired",
+    "unvisited",
+    "visit_act",
 }
 
 
