@@ -85,6 +85,7 @@ def due_parts(line: Household, zone: str) -> tuple[str, str]:
         "meeting": _("第一次见面"),
         "hand_over": _("交接"),
         "last_day": _("结对的人最后一天"),
+        "visit": _("探访最晚"),
         "term": _("约定到期"),
     }[line.due_what]
     day = line.due if line.due_what != "meeting" or line.meets_at is None else _day(line.meets_at, zone)
@@ -92,7 +93,7 @@ def due_parts(line: Household, zone: str) -> tuple[str, str]:
 
 
 def contact(line: Household, zone: str) -> str:
-    """The last contact that is known; visits are not recorded yet, and that is said."""
+    """The last contact that is known."""
     what, day = contact_parts(line, zone)
     return _("{day}（{what}）").format(day=day, what=what) if day else what
 
@@ -102,15 +103,15 @@ def contact_parts(line: Household, zone: str) -> tuple[str, str]:
     if line.contact is None:
         return _("还没有记录"), ""
     what, at = line.contact
-    words = {"opened": _("开始结对"), "met": _("第一次见面"), "handed": _("交接")}[what]
+    words = {"visit": _("探访"), "opened": _("开始结对"), "met": _("第一次见面"), "handed": _("交接")}[what]
     return words, _day(at, zone).isoformat()
 
 
 def agreed(line: Household) -> str:
-    """What was agreed a year; what was done is not recorded yet, and a zero would be untrue."""
+    """What was agreed a year, and how many visits of this year were told of."""
     if line.activities is None:
         return _("还没有约定")
-    return _("约定一年 {count} 次，记录还没有开始").format(count=line.activities)
+    return _("约定一年 {count} 次，今年探访记录 {done} 次").format(count=line.activities, done=line.done)
 
 
 def waiting(line: Household, zone: str) -> str:

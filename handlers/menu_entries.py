@@ -143,6 +143,7 @@ DIALOGUES: dict[str, Dialogue] = {
         merging.CONFIRM,
         merging.UNDO,
         visits.VISIT_ANSWER,
+        visits.VISIT_OFF,
         visits.VISIT_VAIN,
         visits.BOOK_VISIT,
         visit_report.VISIT_REPORT,

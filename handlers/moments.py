@@ -122,7 +122,8 @@ def past_moment(now: datetime, days: int) -> Callable[[str], str]:
         if at > now:
             raise Invalid(_("这个时间还没有到。") + hint)
         if at.date() < now.date() - timedelta(days=days):
-            raise Invalid(_("太久以前了，请核对日期。") + hint)
+            first = with_weekday(now.date() - timedelta(days=days))
+            raise Invalid(_("最早可以写 {day}，请核对日期。").format(day=first) + hint)
         return at.isoformat(timespec="minutes")
 
     return check

@@ -68,10 +68,10 @@ def _when(session: Session, visit: Visit, who: str, due: str) -> str:
     elif days == 0:
         text = _("今天（{day}）是探访{who}的最后一天。")
     elif visit.opens_on > today:
-        text = _("{who}的探访：{first} 到 {day} 之间去看一次。")
+        text = _("{who}的探访：{first} 到 {day}之间去看一次。")
         return text.format(who=who, day=due, first=with_weekday(visit.opens_on))
     else:
-        text = _("{who}的探访：{day} 以前去看一次（还有 {days} 天）。")
+        text = _("{who}的探访：{day}以前去看一次（还有 {days} 天）。")
         return text.format(who=who, day=due, days=days)
     return text.format(who=who, day=due)
 
@@ -94,7 +94,7 @@ def _kept(session: Session, person: Person, visit: Visit) -> Reply | None:
     somebody = served_by_visit(session, visit)
     if person.id not in visit_ladder.told_at(session, visit, 1) and not _keeps(session, person, visit):
         return None
-    text = _("{who}现在由你照看，{day} 以前要有人去看一次。可以找人结对，也可以记下谁去过了。")
+    text = _("{who}现在由你照看，{day}以前要有人去看一次。可以找人结对，也可以记下谁去过了。")
     said = text.format(who=called(session, person, somebody), day=with_weekday(visit.due_on))
     return Reply(said, (*behalf_options(session, person, visit), Option("m:unpaired", _("待结对"))))
 
@@ -179,7 +179,7 @@ def _cannot(session: Session, person: Person, params: dict[str, Any]) -> Reply |
         return None
     who, due = called(session, person, served_of(session, stint)), with_weekday(visit.due_on)
     lines = [
-        _("{volunteer}这次去不了{who}的探访（{why}），要在 {day} 以前有人去。").format(
+        _("{volunteer}这次去不了{who}的探访（{why}），要在 {day}以前有人去。").format(
             volunteer=volunteer(session, str(params["by"])), who=who, why=_why(str(params["why"])), day=due
         )
     ]
@@ -213,7 +213,7 @@ def _turn(session: Session, person: Person, params: dict[str, Any]) -> Reply | N
     if session.exec(select(Booking.id).where(Booking.visit_id == visit.id, Booking.state == STANDING)).first():
         return None
     who = served(session, person, served_of(session, stint))
-    text = _("和你一起的志愿者这次去不了{who}的探访，{day} 以前要有人去看一次。你能去吗？不方便也没关系。")
+    text = _("和你一起的志愿者这次去不了{who}的探访，{day}以前要有人去看一次。你能去吗？不方便也没关系。")
     said = text.format(who=who, day=with_weekday(visit.due_on))
     return Reply(said, answer_options(session, person, visit, stint))
 

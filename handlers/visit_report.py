@@ -4,7 +4,7 @@ before it is kept. What worries goes to whoever is on duty at once (safeguarding
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlmodel import Session
 
@@ -72,7 +72,7 @@ def _talk(facts: VisitFacts) -> Talk:
     else:
         home = yield from _home(facts)
         stint, who, booking = home.stint, home.who, ""
-    at = yield from _when(facts, stint)
+    at = yield from _when(facts, stint, next((one.since for one in facts.homes if one.stint == stint), ""))
     form = yield Ask("form", _("是怎么探访的？"), form_choices())
     answers = {}
     for key in ASKED:
@@ -96,15 +96,16 @@ def _home(facts: VisitFacts) -> Talk:
     return next(one for one in facts.homes if one.stint == picked)
 
 
-def _when(facts: VisitFacts, stint: str) -> Talk:
+def _when(facts: VisitFacts, stint: str, since: str) -> Talk:
     now = datetime.fromisoformat(facts.now)
+    longest = (now.date() - date.fromisoformat(since)).days if since else BACK_DAYS
     booked = [one.at for one in facts.booked if one.stint == stint and one.at <= facts.now]
     at = facts.at or (booked[-1] if booked else "")
     known = {at: told(at)} if at else {}
     known |= {"today": _("今天"), "yesterday": _("昨天")}
     text = _("是什么时候去的？选一项，或者写日期，例如“上周六下午三点”。")
     choices = tuple(Choice(value, label) for value, label in known.items())
-    said = yield Ask("at", text, choices, check=past_moment(now, BACK_DAYS))
+    said = yield Ask("at", text, choices, check=past_moment(now, min(longest, BACK_DAYS)))
     days = {"today": now, "yesterday": now - timedelta(days=1)}
     if said not in days:
         return said
@@ -128,7 +129,7 @@ def _labels() -> dict[str, str]:
 
 def _echo(who: str, at: str, form: str, answers: dict[str, str], worrying: bool) -> str:
     day = with_weekday(datetime.fromisoformat(at).date())
-    lines = [_("请核对："), _("{day}，去看{who}，{form}。").format(day=day, who=who, form=forms()[form])]
+    lines = [_("请核对："), _("{day}，探访{who}，方式：{form}。").format(day=day, who=who, form=forms()[form])]
     for key, label in _labels().items():
         if key in answers:
             value = _question(key, who)[1].get(answers[key], answers[key]) if key in ASKED else _("写了，专员会看")
@@ -189,7 +190,8 @@ def _when_refused(error: VisitError) -> str:
 
 def _worrying(session: Session, person: Person, report: str, command: Tell, text: str) -> Reply:
     """Suspicion is enough: whoever is on duty hears of it now, and more can be told."""
-    alert, told_somebody = raise_alert(session, person.id, "worried", command.answers.get("note", ""))
+    words = _("写探访记录时担心{who}。").format(who=command.who) + command.answers.get("note", "")
+    alert, told_somebody = raise_alert(session, person.id, "worried", words)
     visiting.link_alert(session, report, alert.id)
     if told_somebody:
         kept = _("你担心的事已经记下，正在通知负责的同事；在有人回复之前，请不要只等消息。")

@@ -22,9 +22,10 @@ from models.person import Person, local_now
 from models.served import Served, served_of
 from models.visit import Booking, Visit
 
-ANSWER, BOOK, VAIN, REPORT, BEHALF, HOLD = (
+ANSWER, BOOK, OFF, VAIN, REPORT, BEHALF, HOLD = (
     "visit_answer",
     "book_visit",
+    "visit_off",
     "visit_vain",
     "visit_report",
     "visit_behalf",
@@ -33,10 +34,12 @@ ANSWER, BOOK, VAIN, REPORT, BEHALF, HOLD = (
 
 
 class Home(BaseModel):
-    """Whom a pairing serves, for the talk: `visit` = what is owed first, `due` until when, `opens` from when on."""
+    """Whom a pairing serves, for the talk: `since` = the day on which it began; `visit` = what is owed first, `due`
+    until when, `opens` from when on."""
 
     stint: str
     who: str
+    since: str = ""
     visit: str = ""
     due: str = ""
     opens: str = ""
@@ -112,6 +115,7 @@ def homes(session: Session, person: Person) -> tuple[Home, ...]:
         told = (
             {"visit": first.id, "due": first.due_on.isoformat(), "opens": first.opens_on.isoformat()} if first else {}
         )
+        told["since"] = local(person, stint.opened_at or stint.made_at)[:10]
         found.append(Home(stint=stint.id, who=served(session, person, served_of(session, stint)), **told))
     return tuple(found)
 
@@ -249,7 +253,7 @@ def refused(reason: str, day: date | None = None) -> str:
         "day": _("这一天不行，请换一个日子。")
         if day is None
         else _("这一天不行，界限是 {day}，请换一个。").format(day=on),
-        "early": _("这一次要在 {day} 以后去才算（两次之间隔 60 天），请换一个时间。").format(day=on),
+        "early": _("这一次要在 {day}以后去才算（两次之间隔 60 天），请换一个时间。").format(day=on),
         "booked": _("这次探访已经约了时间。要改，请回复“约探访”，选“改时间”。"),
         "taken": _("那个时间前后一小时里，你或这一家已经有别的安排了，请换一个时间。"),
         "closed": _("这次探访已经完成或不用去了，不用再办。"),

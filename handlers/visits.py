@@ -17,10 +17,11 @@ from config.texts import _
 from handlers.days import with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Further, Invalid, Refused, Talk
 from handlers.message import Option, Reply
-from handlers.moments import asked_later, later_day, moment, moment_ahead, told
+from handlers.moments import asked_later, day_only, later_day, moment, moment_ahead, told
 from handlers.visit_ways import (
     ANSWER,
     BOOK,
+    OFF,
     VAIN,
     Booked,
     Home,
@@ -118,7 +119,7 @@ def _after(now: datetime, day: str) -> str:
 def _time(now: datetime, due: str = "") -> Talk:
     text = _("约在什么时候？写日期和几点，例如“周六下午三点”。")
     if due and date.fromisoformat(due) >= now.date():
-        text += _("最好在 {day} 以前。").format(day=with_weekday(date.fromisoformat(due)))
+        text += _("最好在 {day}以前。").format(day=with_weekday(date.fromisoformat(due)))
     return (yield Ask("at", text, check=moment_ahead(now)))
 
 
@@ -161,11 +162,20 @@ def _talk(facts: VisitFacts) -> Talk:
     if what == "move":
         at = yield from _time(now)
         return (yield from _sure(Act("move", stint=one.stint, booking=one.booking, who=one.who, at=at)))
-    if what == "cancel":
-        text = _("要取消 {time} 去看{who}的探访吗？").format(time=told(one.at), who=one.who)
-        choices = (Choice("yes", _("取消这次探访"), words=("确定", "是", "是的")), Choice("no", _("不取消")))
-        return act if (yield Ask("off", text, choices)) == "yes" else None
-    return act
+    return (yield from _off(act)) if what == "cancel" else act
+
+
+def _off(act: Act) -> Talk:
+    text = _("要取消 {time} 去看{who}的探访吗？").format(time=told(act.at), who=act.who)
+    choices = (Choice("yes", _("取消这次探访"), words=("确定", "是", "是的")), Choice("no", _("不取消")))
+    return act if (yield Ask("off", text, choices)) == "yes" else None
+
+
+def _off_talk(facts: VisitFacts) -> Talk:
+    if not facts.booked:
+        return Act("nothing")
+    one = yield from _which(facts.booked)
+    return (yield from _off(Act("cancel", stint=one.stint, booking=one.booking, who=one.who, at=one.at)))
 
 
 def _other(what: str) -> tuple[str, ...]:
@@ -185,7 +195,7 @@ def _home(found: tuple[Home, ...]) -> Talk:
 def _owed(home: Home) -> str:
     if not home.due:
         return home.who
-    return _("{who}（{day} 前去一次）").format(who=home.who, day=home.due)
+    return _("{who}（{day}前去一次）").format(who=home.who, day=home.due)
 
 
 def _which(booked: tuple[Booked, ...]) -> Talk:
@@ -216,6 +226,10 @@ def _perform(session: Session, person: Person, command: Act | VisitFacts) -> Rep
 def _none(session: Session, person: Person, command: Act) -> Reply:
     text = _("你现在没有要探访的结对，也没有约好的探访。")
     return Reply(text, (Option("m:pairings", _("我的结对")), Option("m:contact", _("联系专员"))))
+
+
+def _nothing(session: Session, person: Person, command: Act) -> Reply:
+    return Reply(_("你现在没有约好的探访，不用取消。想约时间，回复“约探访”。"), _more())
 
 
 def _book(session: Session, person: Person, command: Act) -> Reply:
@@ -290,7 +304,7 @@ def _cannot(session: Session, person: Person, command: Act) -> Reply:
 def _later(session: Session, person: Person, command: Act) -> Reply:
     day = date.fromisoformat(command.day)
     visiting.ask_later(session, person.id, command.visit, day)
-    return Reply(_("好的，{day} 再问你。想去了随时回复“约探访”。").format(day=with_weekday(day)))
+    return Reply(_("好的，{day}再问你。想去了随时回复“约探访”。").format(day=with_weekday(day)))
 
 
 def _more() -> tuple[Option, ...]:
@@ -299,6 +313,7 @@ def _more() -> tuple[Option, ...]:
 
 _DOES: dict[str, Callable[[Session, Person, Act], Reply]] = {
     "none": _none,
+    "nothing": _nothing,
     "book": _book,
     "move": _move,
     "cancel": _cancel,
@@ -309,6 +324,7 @@ _DOES: dict[str, Callable[[Session, Person, Act], Reply]] = {
 }
 
 VISIT_ANSWER = Dialogue(ANSWER, VisitFacts, _no_facts, _answer_talk, _perform, repeats=True)
+VISIT_OFF = Dialogue(OFF, VisitFacts, _facts, _off_talk, _perform)
 VISIT_VAIN = Dialogue(VAIN, VisitFacts, _facts, _vain_talk, _perform)
 BOOK_VISIT = Dialogue(BOOK, VisitFacts, _facts, _talk, _perform, repeats=True)
 
@@ -329,7 +345,7 @@ _EMPTY = re.compile(r"没人在家|沒人在家|没有人在家|家里没人|冇
 def told_at_once(words: str) -> tuple[Dialogue, dict[str, Answer], bool] | None:
     """A wish about what is booked; the third part says that it is heard in the middle of another talk, too."""
     if _CALLS_OFF.search(words):
-        return BOOK_VISIT, {"what": {"c": "cancel"}}, True
+        return VISIT_OFF, {}, True
     if _EMPTY.search(words):
         return VISIT_VAIN, {}, False
     if _MOVES.search(words):
@@ -349,6 +365,8 @@ def meant(session: Session, person: Person, words: str) -> tuple[VisitFacts, dic
     try:
         _said(datetime.fromisoformat(facts.now))(words)
     except Invalid:
+        if day_only(words, datetime.fromisoformat(facts.now).date()):
+            return facts, {"what": {"c": "go"}}
         return (facts, {"what": {"c": "cannot"}}) if _CANNOT.search(words) else None
     answers: dict[str, Any] = {"what": {"t": words}}
     return facts, answers

@@ -9,10 +9,11 @@ from datetime import datetime
 from sqlmodel import Session
 
 from config.texts import _
+from handlers.days import with_weekday
 from handlers.dialogue import Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.free_text import free_words
 from handlers.message import Option, Reply
-from handlers.moments import past_moment, told
+from handlers.moments import past_moment
 from handlers.visit_ways import (
     BEHALF,
     HOLD,
@@ -68,17 +69,21 @@ def _talk(facts: OwedFacts) -> Talk:
         now = datetime.fromisoformat(facts.now)
         at = yield Ask("at", _("志愿者是哪天去的？例如“上周六”。"), check=past_moment(now, BACK_DAYS))
         form = yield Ask("form", _("是怎么探访的？"), form_choices())
-        why = yield Ask("why", _("怎么知道的，为什么由你来记？会留在记录里。"), _usual(), check=free_words(LONGEST_WHY))
-    else:
-        text = _("为什么这次不用去？会以你的名义留在记录里，例如“住院，家里请我们先别去”。")
-        why = yield Ask("why", text, check=free_words(LONGEST_WHY))
-    why = str(dict(_reasons()).get(why, why))
+    words = _why_made() if what == "made" else _why_not()
+    text = _("怎么知道的？会留在记录里。") if what == "made" else _("为什么这次不用去？会以你的名义留在记录里。")
+    why = yield Ask("why", text, (*(Choice(each, label) for each, label in words.items()), Choice("other", _("其他"))))
+    if why == "other":
+        why = yield Ask("words", _("请写一句原因。"), check=free_words(LONGEST_WHY), told=True, sensitive=True)
     text = _("请核对：{who}，{what}。").format(who=facts.who, what=_what(what, at, form))
-    text += "\n" + _("原因：{why}").format(why=why)
+    text += "\n" + _("原因：{why}").format(why=words.get(why) or _("写了，留在记录里"))
     sure = yield Ask(
         "sure",
         text,
-        (Choice("yes", _("确定")), Choice("why", _("改原因"), drops=("why",)), Choice("no", _("先不办"))),
+        (
+            Choice("yes", _("确定")),
+            Choice("why", _("改原因"), drops=("why", "words")),
+            Choice("no", _("先不办")),
+        ),
     )
     return Close(facts.visits[0], facts.who, what, why, at, form) if sure == "yes" else None
 
@@ -86,15 +91,16 @@ def _talk(facts: OwedFacts) -> Talk:
 def _what(what: str, at: str, form: str) -> str:
     if what == "excuse":
         return _("这次不用去了")
-    return _("{time} 去过了，{form}").format(time=told(at), form=forms()[form])
+    day = with_weekday(datetime.fromisoformat(at).date())
+    return _("{day}去过了，{form}").format(day=day, form=forms()[form])
 
 
-def _reasons() -> tuple[tuple[str, str], ...]:
-    return (("phoned", _("志愿者打电话说的")), ("family", _("家里说的")), ("there", _("我也在场")))
+def _why_made() -> dict[str, str]:
+    return {"phoned": _("志愿者打电话说的"), "family": _("家里说的"), "there": _("我也在场")}
 
 
-def _usual() -> tuple[Choice, ...]:
-    return tuple(Choice(value, label) for value, label in _reasons())
+def _why_not() -> dict[str, str]:
+    return {"health": _("住院或养病"), "family": _("家里请我们先别去"), "away": _("这段时间不在本地")}
 
 
 def _close(session: Session, person: Person, command: Close | OwedFacts) -> Reply | Further:

@@ -20,6 +20,7 @@ from models.offer import DECLINED
 from models.pairing import SUBSTITUTE
 from models.stints import answering
 from models.team import LEADER
+from models.visit_days import ZONE, day_in_china
 from models.volunteer import DELETED
 
 _S: Any = SQLModel.metadata.tables["stint"]
@@ -30,6 +31,7 @@ _M: Any = SQLModel.metadata.tables["team_member"]
 _T: Any = SQLModel.metadata.tables["team"]
 _V: Any = SQLModel.metadata.tables["volunteer"]
 _D: Any = SQLModel.metadata.tables["door"]
+_W: Any = SQLModel.metadata.tables["visit_report"]
 
 Covers = Callable[[str, str], bool]
 
@@ -50,9 +52,10 @@ class Household:
     households.STATES and has been so `since`.
 
     `due` is a day (`meets_at` the very time of a first meeting) and `due_what` one of "meeting", "hand_over",
-    "last_day", "term", or "" for nothing. `contact` = the latest of "opened", "met" and "handed" with its time.
-    `activities` = agreed a year. `stint` = the open lead stint; `agreeing` = who is to follow, or to begin, as a
-    person's id. `declined` = the last one who was asked could not; `unmatched` = the last search found nobody."""
+    "last_day", "visit", "term", or "" for nothing. `contact` = the latest of "visit", "opened", "met" and "handed"
+    with its time. `activities` = agreed a year, `done` = visits told of this year. `stint` = the open lead stint;
+    `agreeing` = who is to follow, or to begin, as a person's id. `declined` = the last one who was asked could not;
+    `unmatched` = the last search found nobody."""
 
     id: str
     county: str
@@ -67,6 +70,7 @@ class Household:
     due_what: str
     contact: tuple[str, datetime] | None
     activities: int | None
+    done: int
     stint: str | None
     agreeing: str | None
     last_day: date | None
@@ -100,6 +104,7 @@ def of(session: Session, viewer: str, ids: Sequence[str]) -> list[Household]:
     people = _people(session, {person for _kind, persons in by_row.values() for person in persons})
     teams = _teams(session, {row.lead_team for row in found if row.lead_team})
     contacts = _contacts(session, kept)
+    done = _done(session, kept)
     declined, unmatched = _without_success(session, kept)
     today = now_of(session).date()
     lines = []
@@ -120,6 +125,7 @@ def of(session: Session, viewer: str, ids: Sequence[str]) -> list[Household]:
                 due_what=due_what(row),
                 contact=contacts.get(row.id),
                 activities=row.activities,
+                done=done.get(row.id, 0),
                 stint=row.lead,
                 agreeing=row.agreeing_person,
                 last_day=row.last_day,
@@ -182,18 +188,30 @@ def _teams(session: Session, ids: Iterable[str]) -> dict[str, str]:
 
 
 def _contacts(session: Session, ids: Sequence[str]) -> dict[str, tuple[str, datetime]]:
-    """The latest of stints opened, first meetings and handings over."""
+    """The latest of visits, stints opened, first meetings and handings over."""
     mine = (_S.c.beneficiary_id.in_(ids), _S.c.part != SUBSTITUTE)
     latest = select(_S.c.beneficiary_id, func.max(_S.c.met_at).label("met"), func.max(_S.c.opened_at).label("opened"))
     handed = select(_S.c.beneficiary_id, func.max(_R.c.given_at).label("at")).join(_R, _R.c.stint_id == _S.c.id)
     given = {row.beneficiary_id: row.at for row in session.execute(handed.where(*mine).group_by(_S.c.beneficiary_id))}
-    found = {}
+    visited = select(_W.c.beneficiary_id, func.max(_W.c.at).label("at")).where(_W.c.beneficiary_id.in_(ids))
+    seen = {row.beneficiary_id: row.at for row in session.execute(visited.group_by(_W.c.beneficiary_id))}
+    found = {about: ("visit", at) for about, at in seen.items()}
     for row in session.execute(latest.where(*mine).group_by(_S.c.beneficiary_id)):
         about = row.beneficiary_id
-        newest = last_of(("met", row.met), ("handed", given.get(about)), ("opened", row.opened))
+        newest = last_of(
+            ("visit", seen.get(about)), ("met", row.met), ("handed", given.get(about)), ("opened", row.opened)
+        )
         if newest is not None:
             found[about] = newest
     return found
+
+
+def _done(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """How many visits of this year were told of."""
+    first = datetime(day_in_china(now_of(session)).year, 1, 1, tzinfo=ZONE)
+    query = select(_W.c.beneficiary_id, func.count().label("count")).where(_W.c.beneficiary_id.in_(ids))
+    rows = session.execute(query.where(_W.c.at >= first).group_by(_W.c.beneficiary_id))
+    return {row.beneficiary_id: int(row[1]) for row in rows}
 
 
 def _without_success(session: Session, ids: Sequence[str]) -> tuple[set[str], set[str]]:

@@ -1,7 +1,7 @@
 """一户不落 (programme §10): every listed person of a region with who answers for them today, and why they wait.
 
 Sets are read in plain SQL and without anybody's sealed record; the names of a page are read by `beneficiary.names_of`.
-Visits and service records do not exist yet: the last contact is the latest of what stints and relays know.
+The last contact is the latest of what visits, stints and relays know; what is due next may be an owed visit.
 """
 
 from __future__ import annotations
@@ -203,11 +203,12 @@ def due_day(row: Any) -> date | None:
 
 
 def due_what(row: Any) -> str:
-    """What is due then: "meeting", "hand_over", "last_day", "term", or "" for nothing."""
+    """What is due then: "meeting", "hand_over", "last_day", "term", "visit", or "" for nothing."""
     day = due_day(row)
     named: tuple[tuple[str, date | None], ...] = (
         ("hand_over", row.hands_over_on),
         ("last_day", row.last_day),
+        ("visit", row.visit_due),
         ("term", row.ends_on),
     )
     if day is None:

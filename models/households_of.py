@@ -34,6 +34,12 @@ _R: Any = _T["relay"]
 _K: Any = _T["keeping"]
 _F: Any = _T["family_consent"]
 
+_O: Any = _T["visit"].alias("owed")
+# Until when the next visit is owed, of those who are paired or kept.
+_VISIT: Any = (
+    select(func.min(_O.c.due_on)).where(_O.c.beneficiary_id == _B.c.id, _O.c.state == _said("owed")).scalar_subquery()
+)
+
 _ASKED: Any = _T["offer"].alias("asked")
 _LATER: Any = _T["offer"].alias("later")
 
@@ -81,7 +87,7 @@ def columns(day_of: Callable[[Any], Any], earliest: Callable[..., Any]) -> list[
     """What a row says. `day_of` makes a day of a time, `earliest` takes the least of several days: databases differ."""
     state, rank, since = _by_state()
     meeting = case((_AGREEING.c.met_at.is_(None), day_of(_AGREEING.c.meets_at)))
-    days = (_LEAD.c.ends_on, _R.c.last_day, _R.c.hands_over_on, meeting)
+    days = (_LEAD.c.ends_on, _R.c.last_day, _R.c.hands_over_on, meeting, _VISIT)
     return [
         *(_B.c[name] for name in ("id", "county", "town", "birth_date")),
         state.label("state"),
@@ -91,6 +97,7 @@ def columns(day_of: Callable[[Any], Any], earliest: Callable[..., Any]) -> list[
         _LEAD.c.id.label("lead"),
         _LEAD.c.person_id.label("lead_person"),
         _LEAD.c.team_id.label("lead_team"),
+        _VISIT.label("visit_due"),
         _LEAD.c.activities,
         _LEAD.c.ends_on,
         _SUBSTITUTE.label("substitute"),

@@ -187,10 +187,10 @@ class VisitReport(SQLModel, table=True):
 
 class VisitNote(SQLModel, table=True):
     """What somebody did about an owed visit that is no visit: a telephone call to the volunteer, a nudge. `kind` "call"
-    or "nudge"; `said_sealed` = what came of it."""
+    or "nudge", or "why" = why it was excused; `said_sealed` = what came of it, or what was said."""
 
     __tablename__ = "visit_note"
-    __table_args__ = (CheckConstraint("kind IN ('call', 'nudge')", name="kind"),)
+    __table_args__ = (CheckConstraint("kind IN ('call', 'nudge', 'why')", name="kind"),)
     id: str = Field(default_factory=new_id, primary_key=True)
     visit_id: str = Field(foreign_key="visit.id", index=True)
     kind: str

@@ -40,6 +40,7 @@ from models.visit import (
     VAIN,
     Booking,
     Visit,
+    VisitNote,
     VisitReport,
 )
 from models.visit_reminders import KIND, MORNING, key
@@ -49,6 +50,8 @@ APART = timedelta(minutes=60)  # nobody goes to two places within that
 NOT_YET = timedelta(hours=1)  # so long before its time nobody can say that nobody was at home
 LAPSE_DAYS = 3  # after the time that was booked: so long until the reminders go on
 LATER_DAYS = 7  # of an overdue visit asking can be put off so far
+WHYS = ("phoned", "family", "there", "health", "away")  # why somebody tells it for another, or excuses it
+TOLD = "told"  # in words, which are kept sealed
 BACK_DAYS = 365  # a visit can be told of so long afterwards
 
 
@@ -68,7 +71,7 @@ class VisitError(Exception):
 @dataclass(frozen=True, slots=True)
 class Report:
     """What is told of a visit. `at` = when it was; `answers` = how the person is, what changed, a note, by key;
-    `worrying` = something is for safeguarding; `why` = why somebody tells it for another."""
+    `worrying` = something is for safeguarding; `why` = why somebody tells it for another, one of WHYS or words."""
 
     stint_id: str
     at: datetime
@@ -372,10 +375,9 @@ def report(session: Session, by: str, told: Report) -> VisitReport:
         worrying=told.worrying,
         told_by=by,
         told_at=now_of(session),
-        why=told.why,
+        why=_code(told.why),
     )
-    words = json.dumps(told.answers, ensure_ascii=False) if told.answers else None
-    row.answers_sealed = seal(session, "visit_report.answers_sealed", row.id, words)
+    _seal_answers(session, row, told.answers, told.why)
     session.add(row)
     session.flush()
     if booking is not None:
@@ -384,6 +386,17 @@ def report(session: Session, by: str, told: Report) -> VisitReport:
         _close(session, lead, visit, row)
     audit.note(session, by, "visit.reported", row.id, closes=visit is not None, for_another=not own)
     return row
+
+
+def _code(why: str) -> str:
+    """What of a reason may stand open in a row."""
+    return why if why in ("", *WHYS) else TOLD
+
+
+def _seal_answers(session: Session, row: VisitReport, answers: dict[str, str], why: str) -> None:
+    told = answers | ({"why": why} if _code(why) == TOLD else {})
+    words = json.dumps(told, ensure_ascii=False) if told else None
+    row.answers_sealed = seal(session, "visit_report.answers_sealed", row.id, words)
 
 
 def report_kept(session: Session, by: str, visit_id: str, at: datetime, form: str, why: str) -> VisitReport:
@@ -409,8 +422,9 @@ def report_kept(session: Session, by: str, visit_id: str, at: datetime, form: st
         form=form,
         told_by=by,
         told_at=now_of(session),
-        why=why,
+        why=_code(why),
     )
+    _seal_answers(session, row, {}, why)
     session.add(row)
     session.flush()
     _close(session, None, visit, row)
@@ -484,8 +498,8 @@ def _form_flags(session: Session, visit: Visit) -> set[str]:
 
 
 def excuse(session: Session, by: str, visit_id: str, why: str) -> None:
-    """Whoever answers for it, and does not owe it themselves, says that it need not be made, and why. Raises
-    VisitError."""
+    """Whoever answers for it, and does not owe it themselves, says that it need not be made, and why: one of WHYS, or
+    in words, which are kept sealed. Raises VisitError."""
     visit = _locked_visit(session, visit_id)
     lead = session.get(Stint, visit.stint_id) if visit.stint_id else None
     if not answers_for(session, by, visit) or (lead is not None and may_go(session, lead, by)):
@@ -494,7 +508,11 @@ def excuse(session: Session, by: str, visit_id: str, why: str) -> None:
         raise VisitError("closed")
     if not why.strip():
         raise VisitError("why")
-    visit.state, visit.closed_at, visit.closed_by, visit.why = EXCUSED, now_of(session), by, why
+    visit.state, visit.closed_at, visit.closed_by, visit.why = EXCUSED, now_of(session), by, _code(why)
+    if visit.why == TOLD:
+        note = VisitNote(visit_id=visit.id, kind="why", by=by, at=now_of(session))
+        note.said_sealed = seal(session, "visit_note.said_sealed", note.id, why)
+        session.add(note)
     visit.next_on = None
     session.add(visit)
     booking = _standing_for(session, visit.id)

@@ -122,6 +122,7 @@ ELSEWHERE = {
     "agreement",
     "alert_phone",
     "alert_take",
+    "book_visit",
     "call",
     "call_undo",
     "calls",
@@ -168,6 +169,12 @@ ELSEWHERE = {
     "unpaired",
     "unvisited",
     "visit_act",
+    "visit_answer",
+    "visit_behalf",
+    "visit_hold",
+    "visit_off",
+    "visit_report",
+    "visit_vain",
 }
 
 

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from models import looking, visiting
 from models.database import Database
 from models.pairing import SUBSTITUTE, Stint
-from models.visit import Booking, Visit, VisitReport
+from models.visit import Booking, Visit, VisitNote, VisitReport
 from models.visiting import Report, VisitError
 from scheduler import jobs
 from tests.conftest import StoppedClock
@@ -186,7 +186,8 @@ def test_somebody_who_answers_for_it_tells_it_for_the_volunteer_and_says_why(pai
     assert refused(lambda: paired.said("2026-08-05", by=paired.by)) == "why"
     assert refused(lambda: paired.said("2026-08-05", by=paired.world.specialist(YUEXIU), why="电话里说的")) == "scope"
     told = paired.said("2026-08-05", by=paired.by, why="电话里说的")
-    assert (told.person_id, told.told_by, told.why) == (paired.person, paired.by, "电话里说的")
+    assert (told.person_id, told.told_by, told.why) == (paired.person, paired.by, "told")
+    assert paired.world.do(visiting.answers_of, told) == {"why": "电话里说的"}
     assert (paired.visit.state, paired.visit.closed_by) == ("made", paired.by)
 
 
@@ -232,7 +233,10 @@ def test_only_somebody_who_does_not_owe_it_excuses_it_and_says_why(paired: Paire
     assert refused(lambda: paired.world.do(visiting.excuse, paired.person, visit, "忙")) == "scope"
     assert refused(lambda: paired.world.do(visiting.excuse, paired.by, visit, " ")) == "why"
     paired.world.do(visiting.excuse, paired.by, visit, "住院，家里不方便")
-    assert (paired.visit.state, paired.visit.closed_by) == ("excused", paired.by)
+    assert (paired.visit.state, paired.visit.closed_by, paired.visit.why) == ("excused", paired.by, "told")
+    with paired.world.database.read() as session:
+        note = session.exec(select(VisitNote)).one()
+    assert note.said_sealed is not None and "住院".encode() not in note.said_sealed
     assert paired.booking(row).state == "cancelled"
     assert refused(lambda: paired.world.do(visiting.excuse, paired.by, visit, "再来一次")) == "closed"
 

@@ -352,7 +352,7 @@ def upgrade() -> None:
     sa.Column('by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('said_sealed', sa.LargeBinary(), nullable=True),
-    sa.CheckConstraint("kind IN ('call', 'nudge')", name=op.f('ck_visit_note_kind')),
+    sa.CheckConstraint("kind IN ('call', 'nudge', 'why')", name=op.f('ck_visit_note_kind')),
     sa.ForeignKeyConstraint(['visit_id'], ['visit.id'], name=op.f('fk_visit_note_visit_id_visit')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_visit_note'))
     )
