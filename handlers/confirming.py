@@ -99,7 +99,7 @@ def _list(session: Session, person: Person, seen: Show, said: str = "") -> Reply
     else:
         lines.append(_("现在没有等你确认的时长。"))
     lines += where(begin, len(keys))
-    labels = [(f"r:{row.id}", f"{_whose(session, row)}：{hours_words.short(person, row)}") for row in shown]
+    labels = [(f"r:{row.id}", f"{_whose(session, row)}：{hours_words.brief(person, row)}") for row in shown]
     labels += onward(begin, len(keys), _("后面的"))
     plain = [row for row in shown if not row.over_cap]
     if len(plain) > 1:
@@ -239,7 +239,7 @@ def _case(session: Session, person: Person, case_id: str) -> Reply:
         lines.append(_("{record}；{state}").format(record=hours_words.short(person, record), state=state))
     elif case.month:
         lines.append(hours_words.month(case.month))
-    lines.append(_("最晚 {day} 答复。").format(day=with_weekday(case.due_on)))
+    lines.append(_("最晚 {day}答复。").format(day=with_weekday(case.due_on)))
     changeable = record is not None and record.state in (WAITING, CONFIRMED, REFUSED)
     facts = CaseFacts(case=case.id, record=record.id if record is not None and changeable else "")
     options = (*case_options(session, person.id, facts), _back())

@@ -70,7 +70,7 @@ def _asked(session: Session, person: Person, params: dict[str, Any]) -> Reply | 
         return None
     day = with_weekday(row.starts_at.astimezone(ZoneInfo(person.zone)).date())
     labels = [(choice.value, choice.label) for choice in _choices()]
-    text = _("{day} 志愿者来过。这次怎么样？点一下就行，不想说也可以；只有专员看得到。").format(day=day)
+    text = _("{day}志愿者来过。这次怎么样？点一下就行，不想说也可以；只有专员看得到。").format(day=day)
     return Reply(text, asked(session, person.id, NAME, "how", VisitFacts(record=row.id), labels))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,7 @@ from models.service import ASKED, ServiceRecord
 from models.serving import ServiceError
 
 NAME = "check_out_asked"
+_LEFT = re.compile(r"(就)?(结束|結束|走|离开|離開)(的|了|咗)?$")
 LONGER = timedelta(hours=1)  # what is not over yet is asked about again after so long
 
 
@@ -82,7 +84,7 @@ def _end(facts: AskedFacts) -> Callable[[str], datetime]:
 
     def check(words: str) -> datetime:
         local = starts.astimezone(zone)
-        plain = words.strip().removesuffix(_("结束")).removesuffix(_("走的")) or words
+        plain = _LEFT.sub("", words.strip())
         try:
             said = hours(f"{local:%H:%M} - {plain}").end
         except Invalid as refusal:

@@ -43,9 +43,9 @@ def _talk(facts: CaseFacts) -> Talk:
         return Do(facts.case, facts.record)
     text = _("写给对方的答复：查到什么、改了什么，或者为什么不改。")
     words = yield Ask("words", text, check=free_words(LONGEST), told=True, sensitive=True)
-    said = _("请核对，会发给对方：{words}").format(words=words)
+    # Not said again here: this platform may be one that must not carry it.
     again = Choice("again", _("重写"), drops=("words",))
-    sure = yield Ask("sure", said, (Choice("yes", _("发出")), again, Choice("no", _("先不答复"))))
+    sure = yield Ask("sure", _("写好了。发给对方吗？"), (Choice("yes", _("发出")), again, Choice("no", _("先不答复"))))
     return Do(facts.case, facts.record, words) if sure == "yes" else None
 
 

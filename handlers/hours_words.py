@@ -50,12 +50,12 @@ def span(zone: str, starts: datetime, ends: datetime | None) -> str:
     begun = starts.astimezone(at)
     day = with_weekday(begun.date())
     if ends is None:
-        return _("{day} {start} 开始").format(day=day, start=clock(begun))
+        return _("{day}{start} 开始").format(day=day, start=clock(begun))
     over = ends.astimezone(at)
     end = clock(over)
     if over.date() != begun.date():
         end = _("{day} {time}").format(day=over.date().isoformat(), time=end)
-    return _("{day} {start}–{end}").format(day=day, start=clock(begun), end=end)
+    return _("{day}{start}–{end}").format(day=day, start=clock(begun), end=end)
 
 
 def clock(at: datetime) -> str:
@@ -69,6 +69,24 @@ def short(person: Person, row: ServiceRecord) -> str:
         span=span(person.zone, row.starts_at, row.ends_at), content=content(row.content), hours=hours(row.minutes)
     )
     return _("，").join([said, *marks(row)])
+
+
+def brief(person: Person, row: ServiceRecord) -> str:
+    """The same on a button, where there is little room: what is to be looked at first, no weekday."""
+    zone = ZoneInfo(person.zone)
+    begun = row.starts_at.astimezone(zone)
+    ends = clock(row.ends_at.astimezone(zone)) if row.ends_at is not None else "…"
+    said = _("{day} {start}–{end} {content} {hours}").format(
+        day=begun.date().isoformat(),
+        start=clock(begun),
+        end=ends,
+        content=content(row.content),
+        hours=hours(row.minutes),
+    )
+    over = _("超上限：") if row.over_cap and row.state == WAITING else ""
+    told = [way(row)] if row.way in (TOLD, UNPROVEN) else []
+    told += [_("没有签退")] if row.end_assumed else []
+    return over + _("，").join([said, *told])
 
 
 def marks(row: ServiceRecord) -> list[str]:
@@ -147,13 +165,15 @@ def month(key: str) -> str:
     return _("{year} 年 {month} 月").format(year=year, month=int(number))
 
 
-def month_ahead(day: date, today: date) -> str:
-    """A month of this year, of the next one, or with its year."""
+def star_ahead(day: date, today: date, stars: int) -> str:
+    """When the next star comes, at the pace of late: by a month of this year, of the next one, or with its year."""
+    if (day.year, day.month) == (today.year, today.month):
+        return _("照这样这个月就够 {stars} 星。").format(stars=stars)
     if day.year == today.year:
-        return _("今年 {month} 月").format(month=day.month)
+        return _("照这样到今年 {month} 月够 {stars} 星。").format(month=day.month, stars=stars)
     if day.year == today.year + 1:
-        return _("明年 {month} 月").format(month=day.month)
-    return month(f"{day:%Y-%m}")
+        return _("照这样到明年 {month} 月够 {stars} 星。").format(month=day.month, stars=stars)
+    return _("照这样到 {year} 年 {month} 月够 {stars} 星。").format(year=day.year, month=day.month, stars=stars)
 
 
 def cannot(reason: str) -> str:

@@ -87,10 +87,10 @@ def _talk(facts: WrongFacts) -> Talk:
         told=True,
         sensitive=True,
     )
-    said = _("请核对，会交给专员：{words}").format(words=words)
+    # Not said again here: this platform may be one that must not carry it.
     sure = yield Ask(
         "sure",
-        said,
+        _("写好了。交给专员吗？"),
         (Choice("yes", _("提交")), Choice("again", _("重写"), drops=("words",)), Choice("no", _("先不提"))),
     )
     return Open(about, words) if sure == "yes" else None
@@ -120,7 +120,7 @@ def _open(session: Session, person: Person, command: Open) -> Reply:
         if error.reason == "why":
             raise Refused("words", _("这条消息里没有文字，请写一两句。")) from error
         return Reply(_("这一条已经不在了。"), (_back(),))
-    text = _("交给专员了，最晚 {day} 答复（{count} 个工作日）。").format(
+    text = _("交给专员了，最晚 {day}答复（{count} 个工作日）。").format(
         day=with_weekday(case.due_on), count=rules().hours.answer_days
     )
     return Reply(text + _provisional(case.due_on), (_back(),))

@@ -122,15 +122,14 @@ def _next_star(session: Session, person: Person, total: int) -> list[str]:
     if following.next_hours is None:
         return [_("五星已经到了，谢谢你！")]
     lacking = _("再 {hours}到 {stars} 星。").format(
-        hours=hours_words.hours(following.next_hours * 60 - total) + " ", stars=following.stars + 1
+        hours=hours_words.hours(following.next_hours * 60 - total), stars=following.stars + 1
     )
     today = local_now(session, person).date()
     lately = minutes_of(session, person.id, today - timedelta(days=PACE - 1), today)
     day = forecast(total, lately, PACE, today)
     if day is None:
         return [lacking]
-    when = hours_words.month_ahead(day, today)
-    return [lacking + _("照这样到{month}够 {stars} 星。").format(month=when, stars=following.stars + 1)]
+    return [lacking + hours_words.star_ahead(day, today, following.stars + 1)]
 
 
 def _contents(told: dict[str, int]) -> str:
@@ -165,7 +164,7 @@ def _listed(session: Session, person: Person, view: str, seen: Show) -> Reply:
         lines = [words.format(count=len(chosen), hours=total)]
     keys = [f"r:{row.id}" for row in chosen]
     begin = next_begin(keys, seen)
-    labels = [(f"r:{row.id}", hours_words.short(person, row)) for row in chosen[begin : begin + PAGE]]
+    labels = [(f"r:{row.id}", hours_words.brief(person, row)) for row in chosen[begin : begin + PAGE]]
     labels += onward(begin, len(keys), _("后面的"))
     text = "\n".join([*lines, *where(begin, len(keys))])
     facts = HoursFacts(view=view)
@@ -260,11 +259,11 @@ def _cases(session: Session, person: Person) -> Reply:
 def _case_lines(session: Session, person: Person, case: HoursCase) -> list[str]:
     day = case.opened_at.astimezone(ZoneInfo(person.zone)).date()
     if case.state == "open":
-        return [_("{day} 提出的：最晚 {due} 答复。").format(day=day, due=with_weekday(case.due_on))]
+        return [_("{day} 提出的：最晚 {due}答复。").format(day=day, due=with_weekday(case.due_on))]
     if case.state == "withdrawn":
         return [_("{day} 提出的：你撤回了。").format(day=day)]
     words = hours_cases.answer_of(session, case) if here(session).sensitive_in_chat else ""
-    return [_("{day} 提出的：已答复。").format(day=day) + words]
+    return [_("{day} 提出的：已答复。{words}").format(day=day, words=words)]
 
 
 MY_HOURS = Dialogue(NAME, HoursFacts, _facts, _talk, _look, repeats=True)

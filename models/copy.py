@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from config.services import labels
 from config.texts import N_
-from models import alert, consent, contact
+from models import alert, confirming, consent, contact, hours_cases, hours_ledger, hours_told, serving
 from models.alert import Alert
 from models.guardianship import Guardianship
 from models.person import Door, Person, address_form, doors
@@ -70,6 +70,14 @@ STATUSES = {
 }
 MEMBERSHIPS = {"none": N_("都不是"), "league": N_("团员"), "party": N_("党员"), "untold": N_("不说")}
 SEXES = {"female": N_("女"), "male": N_("男")}
+RECORDS = {
+    "running": N_("正在进行的服务"),
+    "asked": N_("没有签退的服务"),
+    "waiting": N_("等确认的服务"),
+    "confirmed": N_("已确认的服务"),
+    "refused": N_("没有通过的服务"),
+    "void": N_("撤回的服务"),
+}
 ROLES = {"specialist": N_("项目专员"), "organiser": N_("管理员")}
 
 
@@ -88,6 +96,8 @@ def copy_of(session: Session, person_id: str) -> list[Section]:
         Section(N_("求助记录"), tuple(_alerts(session, person))),
         Section(N_("职责"), tuple(_roles(session, person))),
         Section(N_("团队"), tuple(_teams(session, person))),
+        Section(N_("服务时长"), tuple(_hours(session, person))),
+        Section(N_("提过的“时长有误”"), tuple(_hours_cases(session, person))),
     )
     return [section for section in sections if section.rows]
 
@@ -226,4 +236,28 @@ def _teams(session: Session, person: Person) -> list[Row]:
         rows.append(Row(N_("加入的时间"), _when(person, held.joined_at)))
         if held.left_at is not None:
             rows.append(Row(N_("离开的时间"), _when(person, held.left_at)))
+    return rows
+
+
+def _hours(session: Session, person: Person) -> list[Row]:
+    """Every service record, and every line of the hours ledger about the person, by its number there."""
+    rows = []
+    for record in hours_told.records_of(session, person.id):
+        until = _when(person, record.ends_at) if record.ends_at is not None else "…"
+        kept = (_when(person, record.starts_at), until, *labels("service", [record.content]))
+        rows.append(Row(RECORDS[record.state], (*kept, f"{record.minutes / 60:g} h")))
+        note, why = serving.note_of(session, record), confirming.reason_of(session, record)
+        rows += [Row(label, words) for label, words in ((N_("备注"), note), (N_("原因"), why)) if words]
+    for line in hours_ledger.entries_of(session, person.id):
+        kept = (f"{line.county}-{line.seq}", line.day.isoformat(), *labels("service", [line.content]))
+        rows.append(Row(N_("时长台账"), (*kept, f"{line.minutes / 60:+g} h", line.hash)))
+    return rows
+
+
+def _hours_cases(session: Session, person: Person) -> list[Row]:
+    rows = []
+    for case in hours_cases.cases_of(session, person.id):
+        rows.append(Row(N_("提出的时间"), _when(person, case.opened_at)))
+        said, answer = hours_cases.said(session, case), hours_cases.answer_of(session, case)
+        rows += [Row(label, words) for label, words in ((N_("你写的"), said), (N_("专员的回复"), answer)) if words]
     return rows

@@ -16,14 +16,21 @@ _JOIN = table("person_join", column("gone"), column("stays"))
 def accounts_of(session: Session, person_id: str) -> set[str]:
     """Every id under which this human being is or was here: joined accounts, also those that were parted since, and
     whoever registered with the same phone number and birth date. Nobody speaks for oneself by a second account."""
-    known = _ever_one_with(session, person_id)
-    for one in sorted(known):
-        row = volunteer_of(session, one)
-        phone = phone_of(session, row) if row is not None else ""
-        if row is None or not phone:
-            continue
-        known |= {other for other in find_by_phone(session, phone) if _born(session, other) == row.birth_date}
+    known: set[str] = set()
+    new = {person_id}
+    while new:
+        joined = {other for one in new for other in _ever_one_with(session, one)} - known
+        known |= joined
+        new = {other for one in sorted(joined) for other in _registered_alike(session, one)} - known
     return known
+
+
+def _registered_alike(session: Session, person_id: str) -> set[str]:
+    row = volunteer_of(session, person_id)
+    phone = phone_of(session, row) if row is not None else ""
+    if row is None or not phone:
+        return set()
+    return {other for other in find_by_phone(session, phone) if _born(session, other) == row.birth_date}
 
 
 def _born(session: Session, person_id: str) -> date | None:

@@ -137,7 +137,7 @@ def _apart(session: Session, row: ServiceRecord, owner: Person) -> None:
         check_free(session, owner.id, row.starts_at, row.ends_at, but=row.id)
     except ServiceError:
         return
-    row.decided_by, row.decided_at, row.decided_why, row.told_at = "", None, "", None
+    row.state, row.decided_by, row.decided_at, row.decided_why, row.told_at = WAITING, "", None, "", None
     row.person_no = number_of(owner.id)
     wait(session, row, owner)
     audit.note(session, "programme", "service.waits_again", row.id)

@@ -38,6 +38,10 @@ class Hours(World):
         told = {"content": "study", "starts_at": starts, "ends_at": starts + hours * HOUR} | more
         return self.do(serving.tell, person, Told(**told)).id
 
+    def told_kinds(self, person: str) -> list[str]:
+        """The kinds of messages that wait for somebody and tell of hours, or of what the family says."""
+        return [kind for kind in World.told(self, person) if kind.startswith(("notice.hours", "notice.family_"))]
+
     def record(self, key: str) -> ServiceRecord:
         return self.one(ServiceRecord, key)
 
