@@ -27,6 +27,7 @@ from models.qualifying import LONGEST, MOST_NUMBER, OLDEST, TOLD_ORGANISER, Note
 from models.volunteer import by_number, volunteer_of
 
 MOST_LISTED = 10  # of a message to an organiser
+LISTED_DAYS = 30  # before something lapses it stands in the organiser's talk
 
 
 class Facts(BaseModel):
@@ -66,7 +67,7 @@ def prepare(session: Session, person: Person) -> Facts:
     held = role.grants(session, person.id)
     notes = any((each.role, each.scope_kind) == ("organiser", "region") for each in held)
     today = home_day(session)
-    soon = qualifying.lapsing(session, person.id, 30)[:MOST_LISTED] if notes else []
+    soon = qualifying.lapsing(session, person.id, LISTED_DAYS)[:MOST_LISTED] if notes else []
     return Facts(
         notes=notes,
         is_own=any(each.role == "specialist" for each in held),
@@ -105,7 +106,7 @@ def talk(facts: Facts) -> Talk:
     """One's own is shown; whoever notes for others is asked for whom, what and until when."""
     if not facts.notes:
         return Find(facts)
-    lines = [*facts.own, *([_("30 天内到期或已经过期的：")] if facts.lapsing else []), *facts.lapsing]
+    lines = [*facts.own, *([_("{days} 天内到期或已经过期的：").format(days=LISTED_DAYS)] if facts.lapsing else []), *facts.lapsing]
     ask = _("要给哪位专员登记？请写志愿者编号（10 位数字）。")
     number = yield Ask("number", "\n".join([*lines, ask]), check=volunteer_number, again=ask)
     if number != facts.number:
@@ -247,7 +248,7 @@ def _gathered(session: Session, person: Person, params: dict[str, Any]) -> Reply
     if not rows:
         return None
     today = home_day(session)
-    lines = [_("专员的培训和证书，7 天内到期或已经过期的有 {count} 项：").format(count=len(rows))]
+    lines = [_("专员的培训和证书，{days} 天内到期或已经过期的有 {count} 项：").format(days=TOLD_ORGANISER, count=len(rows))]
     lines += [f"{who(session, row.person_id)}，{line(row, today)}" for row in rows[:MOST_LISTED]]
     if len(rows) > MOST_LISTED:
         lines.append(_("只列出前 {count} 项。").format(count=MOST_LISTED))

@@ -59,7 +59,7 @@ def note(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="training | certificate | insurance")],
     since: Annotated[str, typer.Option(metavar=_DAY, help=_("培训的那一天；证书、保险从哪一天起"))] = "",
     until: Annotated[str, typer.Option(metavar=_DAY, help=_("有效期至；培训不用写"))] = "",
-    paper: Annotated[str, typer.Option("--number", metavar="TEXT", help=_("证书或保单的编号，会留在本机"))] = "",
+    paper: Annotated[str, typer.Option("--number", metavar="TEXT", help=_("证书或保单的编号"))] = "",
     by: Annotated[str, typer.Option(metavar="NUMBER", help=_("谁来登记：管理员的编号；不写就是本机操作者"))] = "",
 ) -> None:
     """Keep one."""
