@@ -106,7 +106,11 @@ def talk(facts: Facts) -> Talk:
     """One's own is shown; whoever notes for others is asked for whom, what and until when."""
     if not facts.notes:
         return Find(facts)
-    lines = [*facts.own, *([_("{days} 天内到期或已经过期的：").format(days=LISTED_DAYS)] if facts.lapsing else []), *facts.lapsing]
+    lines = [
+        *facts.own,
+        *([_("{days} 天内到期或已经过期的：").format(days=LISTED_DAYS)] if facts.lapsing else []),
+        *facts.lapsing,
+    ]
     ask = _("要给哪位专员登记？请写志愿者编号（10 位数字）。")
     number = yield Ask("number", "\n".join([*lines, ask]), check=volunteer_number, again=ask)
     if number != facts.number:
@@ -248,7 +252,9 @@ def _gathered(session: Session, person: Person, params: dict[str, Any]) -> Reply
     if not rows:
         return None
     today = home_day(session)
-    lines = [_("专员的培训和证书，{days} 天内到期或已经过期的有 {count} 项：").format(days=TOLD_ORGANISER, count=len(rows))]
+    lines = [
+        _("专员的培训和证书，{days} 天内到期或已经过期的有 {count} 项：").format(days=TOLD_ORGANISER, count=len(rows))
+    ]
     lines += [f"{who(session, row.person_id)}，{line(row, today)}" for row in rows[:MOST_LISTED]]
     if len(rows) > MOST_LISTED:
         lines.append(_("只列出前 {count} 项。").format(count=MOST_LISTED))

@@ -44,7 +44,8 @@ KINDS = (
     "own_papers",
     "papers",
 )
-UNHURRIED = ("climbed", "offers")  # nobody is told of these alone in the morning
+# Nobody is told of these alone in the morning: they wait for somebody else, or have reminders of their own.
+UNHURRIED = ("climbed", "offers", "own_papers", "papers")
 PAPER_DAYS = 30  # one's own that lapse within so many days
 _T = SQLModel.metadata.tables
 _A: Any = _T["alert"]
