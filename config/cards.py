@@ -13,7 +13,7 @@ from typing import Any
 
 from config.texts import _
 
-CARDS = ("message", "answer", "recognition", "role", "alert", "unreachable", "pairing")
+CARDS = ("message", "answer", "recognition", "role", "alert", "unreachable", "pairing", "visit")
 # What a field of a card may be in WeChat's categories: the name of a template's field begins with its kind.
 FIELDS = {
     "state": ("thing", "phrase", "const", "short_thing"),

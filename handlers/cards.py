@@ -35,6 +35,13 @@ OF_KIND = {
     "notice.relay_begun": "pairing",
     "notice.hand_over": "pairing",
     "notice.stand_in": "pairing",
+    # A visit is owed, booked or overdue.
+    "notice.visit": "visit",
+    "notice.visit_eve": "visit",
+    "notice.visit_how": "visit",
+    "notice.visits_overdue": "visit",
+    "notice.visit_cannot": "visit",
+    "notice.visit_turn": "visit",
 }
 # State words are approved as templates where reminders are refused (platforms.md).
 STATES = {
@@ -45,6 +52,7 @@ STATES = {
     "alert": N_("求助待处理"),
     "unreachable": N_("有人待联系"),
     "pairing": N_("结对待处理"),
+    "visit": N_("探访待处理"),
 }
 
 

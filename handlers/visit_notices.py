@@ -57,7 +57,7 @@ def _reminder(session: Session, person: Person, params: dict[str, Any]) -> Reply
     if form:
         lines.append(form)
     lines.append(_("能去吗？选一项，或者直接写时间，例如“周六下午三点”。"))
-    return Reply("\n".join(lines), answer_options(session, person, visit, stint))
+    return Reply("\n".join(lines), answer_options(session, person, visit, stint, who))
 
 
 def _when(session: Session, visit: Visit, who: str, due: str) -> str:
@@ -215,7 +215,7 @@ def _turn(session: Session, person: Person, params: dict[str, Any]) -> Reply | N
     who = served(session, person, served_of(session, stint))
     text = _("和你一起的志愿者这次去不了{who}的探访，{day}以前要有人去看一次。你能去吗？不方便也没关系。")
     said = text.format(who=who, day=with_weekday(visit.due_on))
-    return Reply(said, answer_options(session, person, visit, stint))
+    return Reply(said, answer_options(session, person, visit, stint, who))
 
 
 NOTICES = {

@@ -148,9 +148,8 @@ def answer_choices() -> tuple[Choice, ...]:
     )
 
 
-def answer_options(session: Session, person: Person, visit: Visit, stint: Stint) -> tuple[Option, ...]:
-    """The answers to a reminder as buttons; they may be pressed late, and more than once."""
-    who = served(session, person, served_of(session, stint))
+def answer_options(session: Session, person: Person, visit: Visit, stint: Stint, who: str) -> tuple[Option, ...]:
+    """The answers to a reminder as buttons; they may be pressed late, and more than once. `who` = whom it is about."""
     facts = VisitFacts(
         now=now_at(session, person), visit=visit.id, stint=stint.id, who=who, due=visit.due_on.isoformat()
     )

@@ -60,8 +60,8 @@ log = structlog.get_logger(__name__)
 
 Job = Callable[[Database], int]
 _ROWS = 500  # of a statement that goes through them all
-_PLANNED = 4_000  # pairings looked at when a half is planned, in one statement
-_REMINDED = 2_000  # visits whose reminders are written at once
+_PLANNED = 2_000  # pairings looked at when a half is planned, in one statement
+_REMINDED = 500  # visits whose reminders are written at once
 _LOOKED_AT = 10  # in one transaction, where each is looked at by itself and others are written for it
 _PAUSE = 0.02  # seconds between two slices: whoever waits for the lock gets it
 
