@@ -28,7 +28,7 @@ from models.person import Person, survivor
 from models.service import CONFIRMED, REFUSED, WAITING, HoursCase, ServiceRecord
 
 NAME = "hours_to_confirm"
-AT_ONCE = 50  # confirmed in one message: what keeps others from writing for long is done in parts
+AT_ONCE = 20  # confirmed in one message: what keeps others from writing for long is done in parts
 SEEN = 500  # records that the list goes through
 ALL = "all"
 

@@ -69,13 +69,20 @@ def _leads(session: Session, by: str, activity_id: str | None) -> str | None:
 def confirm(session: Session, by: str, record_id: str, *, over: bool = False) -> ServiceRecord:
     """It counts. `over` = also where it brings a day or a week above the most, which whoever merely leads the activity
     cannot say. Raises ServiceError: "gone", "self", "scope", "state", "over"."""
-    row, owner = _to_decide(session, by, record_id, (WAITING,))
+    row, owner, days = _confirm(session, by, record_id, accounts_of(session, by), over=over)
+    reckon_caps(session, owner, days)
+    return row
+
+
+def _confirm(
+    session: Session, by: str, record_id: str, own: set[str], *, over: bool = False
+) -> tuple[ServiceRecord, Person, dict[date, int]]:
+    row, owner = _to_decide(session, by, record_id, (WAITING,), own)
     days = days_of(row, owner)
     row.over_cap = _approved(session, by, row, owner, days, over=over)
     _count(session, by, row, days, CONFIRM)
-    reckon_caps(session, owner, days)
     audit.note(session, by, "service.confirmed", row.id, minutes=row.minutes, over=row.over_cap)
-    return row
+    return row, owner, days
 
 
 def confirm_many(session: Session, by: str, records: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -87,11 +94,18 @@ def confirm_many(session: Session, by: str, records: Sequence[str]) -> tuple[lis
     hours_ledger.hold(session, {county for _person, county in rows})
     done: list[str] = []
     left: dict[str, str] = {}
+    own = accounts_of(session, by)
+    changed: dict[str, tuple[Person, set[date]]] = {}
     for record_id in dict.fromkeys(records):
         try:
-            done.append(confirm(session, by, record_id).id)
+            row, owner, days = _confirm(session, by, record_id, own)
         except ServiceError as error:
             left[record_id] = error.reason
+            continue
+        done.append(row.id)
+        changed.setdefault(owner.id, (owner, set()))[1].update(days)
+    for owner, touched in changed.values():
+        reckon_caps(session, owner, touched)
     return done, left
 
 
@@ -152,9 +166,11 @@ def reason_of(session: Session, record: ServiceRecord) -> str:
     return unseal(session, "service_record.why_sealed", record.id, record.why_sealed) or ""
 
 
-def _to_decide(session: Session, by: str, record_id: str, states: tuple[str, ...]) -> tuple[ServiceRecord, Person]:
+def _to_decide(
+    session: Session, by: str, record_id: str, states: tuple[str, ...], own: set[str] | None = None
+) -> tuple[ServiceRecord, Person]:
     row, owner = locked(session, record_id)
-    if _is_own(session, by, row):
+    if not (own or accounts_of(session, by)).isdisjoint({row.person_id, owner.id}):
         raise ServiceError("self")
     if _answers(session, by, row) is None:
         raise ServiceError("scope")
