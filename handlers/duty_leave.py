@@ -32,12 +32,14 @@ NOBODY = "~nobody"
 
 
 class Facts(BaseModel):
-    """`leaves` and `helps` = ids with what is said of each; `people` = who can stand in on the days `found`, with what
+    """`asks` = leaves for which they are asked to stand in, `leaves` and `helps` = their own and those for
+    which they said yes, as ids with what is said of each; `people` = who can stand in on the days `found`, with what
     they are called; `today` is the day of whoever asks, `longest` in days."""
 
     allowed: bool = False
     today: str = "2026-01-01"
     longest: int = 92
+    asks: tuple[tuple[str, str], ...] = ()
     leaves: tuple[tuple[str, str], ...] = ()
     helps: tuple[tuple[str, str], ...] = ()
     found: str = ""
@@ -73,11 +75,14 @@ class End:
 def prepare(session: Session, person: Person) -> Facts:
     """Whether they answer for anybody, and what stands."""
     own = duty_leaves.leaves_of(session, person.id)
-    helping = [row for row in duty_leaves.standing_in_for(session, person.id) if row.taken_at is not None]
+    others = duty_leaves.standing_in_for(session, person.id)
+    helping = [row for row in others if row.taken_at is not None]
+    asking = [row for row in others if row.taken_at is None]
     return Facts(
         allowed=bool(role.grants(session, person.id)),
         today=local_now(session, person).date().isoformat(),
         longest=rules().duty.leave_most_days,
+        asks=tuple((row.id, _helping_line(session, row)) for row in asking),
         leaves=tuple((row.id, _line(session, row)) for row in own),
         helps=tuple((row.id, _helping_line(session, row)) for row in helping),
     )
@@ -105,6 +110,12 @@ def talk(facts: Facts) -> Talk:
     """What stands; else days, deputy and a last look."""
     if not facts.allowed:
         return Find(facts)
+    if facts.asks:
+        leave, said = facts.asks[0]
+        text = _("有人请你代班：{what}。要代班吗？").format(what=said)
+        answer = yield Ask("asked", text, (*_answers(), Choice("later", _("先不答"))))
+        if answer != "later":
+            return Answer(leave, answer == "take")
     if facts.leaves or facts.helps:
         what = yield Ask("what", _standing(facts), _actions(facts))
         if what == "no":
@@ -187,8 +198,10 @@ def _right() -> tuple[Choice, ...]:
     )
 
 
-def perform(session: Session, person: Person, command: Find | Away | End) -> Reply | Further:
-    """Look who can stand in, keep the leave, or end one; everything is checked again."""
+def perform(session: Session, person: Person, command: Find | Away | End | Answer) -> Reply | Further:
+    """Look who can stand in, keep the leave, end one, or answer; everything is checked again."""
+    if isinstance(command, Answer):
+        return _answer(session, person, command)
     if isinstance(command, Find):
         return _find(session, person, command)
     if isinstance(command, End):
