@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from config.services import labels
 from config.texts import N_
-from models import alert, confirming, consent, contact, hours_cases, hours_ledger, hours_told, serving
+from models import alert, confirming, consent, contact, hours_cases, hours_ledger, hours_told, qualifying, serving
 from models.alert import Alert
 from models.duty_leave import DutyLeave
 from models.guardianship import Guardianship
@@ -244,7 +244,10 @@ def _qualifications(session: Session, person: Person) -> list[Row]:
     query = select(Qualification).where(Qualification.person_id == person.id)
     rows = session.exec(query.order_by(col(Qualification.noted_at), col(Qualification.id))).all()
     return [
-        Row(QUALIFICATIONS[row.kind], " ".join(str(one) for one in (row.number, row.since, row.until) if one))
+        Row(
+            QUALIFICATIONS[row.kind],
+            " ".join(str(one) for one in (qualifying.number_of(session, row), row.since, row.until) if one),
+        )
         for row in rows
     ]
 

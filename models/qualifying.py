@@ -29,6 +29,7 @@ from models.outbox import REMINDER, enqueue
 from models.person import Person
 from models.qualification import CERTIFICATE, FIRST_TRAINING, INSURANCE, KINDS, TRAINING, Qualification
 from models.role import RoleGrant
+from models.sealed import seal, unseal
 from models.team import by_team_number
 from models.volunteer import ACTIVE, Volunteer, volunteer_of
 
@@ -96,9 +97,10 @@ def note(session: Session, by: str, person_id: str, noted: Noted) -> Qualificati
     if not is_specialist(session, person_id):
         raise QualifyingError("role")
     since, until = _checked(session, noted)
+    number = noted.number.strip()
     ends = (TRAINING, FIRST_TRAINING) if noted.kind == TRAINING else (noted.kind,)
     for old in _standing(session, person_id, ends):
-        if (old.kind, old.since, old.until, old.number) == (noted.kind, since, until, noted.number.strip()):
+        if (old.kind, old.since, old.until, number_of(session, old)) == (noted.kind, since, until, number):
             return old
         old.ended_at = now_of(session)
         session.add(old)
@@ -106,12 +108,12 @@ def note(session: Session, by: str, person_id: str, noted: Noted) -> Qualificati
     row = Qualification(
         person_id=person_id,
         kind=noted.kind,
-        number=noted.number.strip(),
         since=since,
         until=until,
         noted_by=by,
         noted_at=now_of(session),
     )
+    row.number_sealed = seal(session, "qualification.number_sealed", row.id, number or None)
     row.steps, row.next_on = first_step(until, home_day(session))
     session.add(row)
     session.flush()
@@ -120,6 +122,11 @@ def note(session: Session, by: str, person_id: str, noted: Noted) -> Qualificati
     params = {"qualification": row.id, "what": "noted"}
     enqueue(session, person_id, "notice.qualification", params, unique_key=key)
     return row
+
+
+def number_of(session: Session, row: Qualification) -> str:
+    """The number of a certificate or policy; empty without one."""
+    return unseal(session, "qualification.number_sealed", row.id, row.number_sealed) or ""
 
 
 def _checked(session: Session, noted: Noted) -> tuple[date | None, date | None]:
@@ -276,7 +283,6 @@ def plan(session: Session, people: Sequence[str]) -> int:
                 id=row,
                 person_id=person,
                 kind=kind,
-                number="",
                 since=begun,
                 until=until,
                 steps=passed,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from models import agreement, qualifying
 from models.account import join
 from models.agreement import Terms
 from models.beneficiary import MACHINE
+from models.copy import copy_of
 from models.database import Database
 from models.erasure import delete_person
 from models.outbox import OutboxMessage
@@ -215,3 +217,14 @@ def test_numbers_go_with_a_deletion(database: Database) -> None:
         qualifying.note(session, MACHINE, ann.person().id, Noted(INSURANCE, None, TODAY, "保单 1"))
         delete_person(session, session.get_one(Person, ann.person().id))
         assert session.exec(select(Qualification)).all() == []
+
+
+def test_numbers_are_sealed_and_stand_in_the_copy_of_ones_data(database: Database) -> None:
+    ann = specialist(database)
+    with database.write() as session:
+        qualifying.note(session, MACHINE, ann.person().id, Noted(CERTIFICATE, None, TODAY, "粤助 001"))
+    with database.read() as session:
+        stored = [tuple(row) for row in session.execute(text("SELECT * FROM qualification"))]
+        assert "粤助" not in str(stored)
+        values = [str(row.value) for section in copy_of(session, ann.person().id) for row in section.rows]
+        assert f"粤助 001 {TODAY}" in values
