@@ -132,6 +132,15 @@ class Qualifications(_Part):
     remind_before_days: Annotated[list[Count], Field(min_length=1)]
 
 
+class Duty(_Part):
+    """The day of specialists and organisers (programme §6): local times of what is gathered for them, and leave."""
+
+    morning: time
+    digest: time
+    leave_most_days: Annotated[int, Field(ge=1)]
+    soon_days: Count
+
+
 class Channels(_Part):
     """What a platform's channels allow: WeChat's windows and quotas, and how long its keys are good for."""
 
@@ -175,6 +184,7 @@ class Rules(_Part):
     visits: Visits
     hours: Hours
     qualifications: Qualifications
+    duty: Duty
     channels: Channels
     safety: Safety
 

@@ -34,10 +34,17 @@ def still(session: Session, person_id: str) -> tuple[str, tuple[Option, ...]]:
     if not held:
         return "", ()
     lines = [_("你仍是{role}，负责：{scope}。").format(role=role(row), scope=scope(session, row)) for row in held]
+    more, options = waits(session, person_id)
+    return "\n".join([*lines, *more]), options
+
+
+def waits(session: Session, person_id: str) -> tuple[list[str], tuple[Option, ...]]:
+    """How many messages and cries for help wait for somebody."""
+    lines: list[str] = []
     options: tuple[Option, ...] = ()
     if waiting := len(waiting_for(session, person_id)):
         lines.append(_("有 {count} 条留言等你答复，回复“留言”就能看到。").format(count=waiting))
         options = (Option("m:messages", _("留言")),)
     if cries := len(open_for(session, person_id)):
         lines.append(_("有 {count} 条求助还没有办结，回复“求助”就能看到。").format(count=cries))
-    return "\n".join(lines), options
+    return lines, options

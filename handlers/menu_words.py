@@ -69,6 +69,25 @@ INTENTS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
         ),
         (r"^(登记|登記|新建|加)(一个|一個)?(助残|助殘)?(机构|機構)$|^new institution$", "institution_new", False),
         (r"^设(一个)?(区县|县)?专员$|^設(一個)?(區縣|縣)?專員$", "county_specialist", False),
+        (
+            r"^(我)?(想|要)?(值班|[当當]值)(请假|請假|放假)$|^(请假|請假)?[找搵](个|個)?(人|同事)?代班$"
+            r"|^duty leave$|^deputy$",
+            "duty_leave",
+            False,
+        ),
+        (
+            r"^(我的|看|查看)?(培训|培訓|资格证|資格證|证书|證書)(和|与|與)?(证书|證書)?$"
+            r"|^(my )?certificates?$|^qualifications$",
+            "qualifications",
+            False,
+        ),
+        (
+            r"(还有|仲有|還有)?(哪|边|邊)(几|幾)?(家|户|戶|个|個)(人)?.{0,4}(没|沒|冇|未)(人)?(跑|去|探访|探訪)|(谁|誰|边个|邊個).{0,2}(还|還|仲)?(没|沒|冇|未)(去|探访|探訪)"
+            r"|^who (has not|hasn.t) been( visited)?\??$",
+            "unvisited",
+            False,
+        ),
+        (r"^(今天|今日)?(有|要)?(什么|咩|啥|乜)?(要办|要辦|待办|待辦)(的|嘅)?(事)?$|^to-?do( list)?$", "todo", False),
         (r"^登记(培训|证明)$|^登記(培訓|證明)$", "volunteer_dates", False),
         (
             r"^(开通|開通|打开|打開|订阅|訂閱|允许|允許)(一次)?(提醒|通知)$"

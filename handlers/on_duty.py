@@ -84,6 +84,9 @@ def _perform(session: Session, person: Person, command: Take) -> Reply:
     except CannotTake as cannot:
         if cannot.reason == "taken":
             return Reply(_("你已经接下这条求助。") if cannot.by == person.id else holder_line(session, cannot.by))
+        if cannot.reason == "away":
+            said = _("你正在值班请假，这条求助已经交给别的同事，没有改动。要自己接手，先回复“值班请假”结束请假。")
+            return Reply(said, (Option("m:duty_leave", _("值班请假")),))
         if cannot.reason == "not_yours":
             return Reply(_("这位求助人现在不归你负责，没有改动。"))
         return Reply(_("这条求助已经结束了，不用再处理。"))

@@ -21,7 +21,7 @@ from handlers.band_words import often_words, service_words
 from handlers.checks import between, form_of_address, team_number, volunteer_number
 from handlers.days import meant
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
-from handlers.message import Reply
+from handlers.message import Option, Reply
 from handlers.served_facts import STEP, StepFacts, step_options, steps
 from handlers.step_words import back, family_words, invited, offer_words, stint_words, team_words
 from models import agreement, family, family_doors, offering, waiting
@@ -221,7 +221,8 @@ def _perform(session: Session, person: Person, command: Step) -> Reply:
     except BeneficiaryError as error:
         return Reply(offer_words(error.reason), (back(),))
     except StintError as error:
-        return Reply(stint_words(error.reason), (back(),))
+        mend = (Option("m:qualifications", _("培训与证书")),) if error.reason == "lapsed" else ()
+        return Reply(stint_words(error.reason), (*mend, back()))
 
 
 def _agreed(session: Session, person: Person, command: Step) -> Reply:

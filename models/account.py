@@ -21,12 +21,14 @@ from models.consent import Consent, give, standing, stands, withdraw
 from models.contact import ContactMessage
 from models.conversation import Conversation, Prompt, leave_off
 from models.database import now_of
+from models.duty_leave import DutyLeave
 from models.ids import new_id
 from models.one_human import ever_one as ever_one
 from models.one_human import same_human as same_human
 from models.outbox import readdress, release_held
 from models.page import close_pages
 from models.person import Door, Person, doors, local_now, survivor
+from models.qualification import Qualification
 from models.role import RoleGrant, grants
 from models.volunteer import volunteer_of
 
@@ -36,6 +38,8 @@ HOW = ("bind", "recognition", "specialist")
 _REFERENCES: tuple[tuple[Any, str], ...] = (
     (Door, "person_id"),
     (RoleGrant, "person_id"),
+    (DutyLeave, "person_id"),
+    (Qualification, "person_id"),
     (Consent, "person_id"),
     (Prompt, "person_id"),
     (ContactMessage, "asker_id"),
@@ -172,6 +176,14 @@ def _stands_twice(session: Session, row: Any, stays: Person) -> bool:
         if same in {(held.role, held.scope_kind, held.scope) for held in grants(session, stays.id)}:
             row.ended_at = now_of(session)
             session.add(row)
+    if isinstance(row, Qualification) and row.ended_at is None:
+        same_kind = select(Qualification.id).where(Qualification.person_id == stays.id, Qualification.kind == row.kind)
+        if session.exec(same_kind.where(col(Qualification.ended_at).is_(None))).first() is not None:
+            row.ended_at = now_of(session)
+            session.add(row)
+    if isinstance(row, DutyLeave) and row.deputy_id == stays.id:
+        row.deputy_id = row.taken_at = row.begun_at = None  # nobody stands in for oneself
+        session.add(row)
     return False
 
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
-from models import audit, offering, relaying
+from models import audit, offering, qualifying, relaying
 from models.about import unsay
-from models.beneficiary import Beneficiary
+from models.beneficiary import Beneficiary, is_minor
 from models.database import now_of
 from models.family_told import phones_of, tell_family
 from models.obstacles import Candidate, leads, unfit
@@ -86,11 +86,13 @@ def set_meeting(session: Session, stint_id: str, at: datetime, by: str) -> Stint
 
 def write(session: Session, stint_id: str, terms: Terms, by: str) -> Stint:
     """The agreement after the first meeting, with the family's word; whoever serves is asked to accept it. It may be
-    written anew until then, and then only the newest one can be accepted. Raises StintError."""
-    stint, _served = _theirs(session, stint_id, by)
+    written anew until then, and then only the newest one can be accepted. Raises StintError, with "lapsed" where it
+    carries a risk and something of the specialist's has lapsed (`qualifying.keeps_from_risk`)."""
+    stint, served = _theirs(session, stint_id, by)
     terms.check()
     if stint.accepted_at is not None:
         raise StintError("accepted")
+    _check_risk(session, stint, served, by)
     now = now_of(session)
     stint.services, stint.activities = list(terms.services), terms.activities
     stint.relay_months = terms.months
@@ -101,6 +103,14 @@ def write(session: Session, stint_id: str, terms: Terms, by: str) -> Stint:
     audit.note(session, by, "pairing.agreement", stint.id, activities=terms.activities, months=terms.months)
     ask_to_accept(session, stint)
     return stint
+
+
+def _check_risk(session: Session, stint: Stint, served: Served, by: str) -> None:
+    """Somebody goes alone, or to a minor: not under a specialist whose training, certificate or insurance has lapsed
+    (programme §8). Raises StintError."""
+    minor = isinstance(served, Beneficiary) and is_minor(served, today_in(session, stint))
+    if (minor or stint.team_id is None) and qualifying.keeps_from_risk(session, by):
+        raise StintError("lapsed")
 
 
 def ask_to_accept(session: Session, stint: Stint) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from config.catalogue import rules
 from models import audit
 from models.audit import AuditEntry
-from models.contact import answers_for, may_deal
+from models.contact import answers_for, county_of, everybody, may_deal, reachable_grants
 from models.database import now_of
 from models.guardianship import Guardianship
 from models.ids import new_id
@@ -23,6 +23,7 @@ from models.outbox import EMERGENCY, OutboxMessage, enqueue, is_waiting
 from models.person import Person, doors, survivor
 from models.role import grants
 from models.sealed import seal, sealed_columns, unseal
+from models.standing_in import is_away
 from models.volunteer import phone_of, volunteer_of
 
 WORDS, SOS, WORRIED, SILENT, LONE = SOURCES = ("words", "sos", "worried", "silent", "lone")
@@ -79,7 +80,7 @@ class CannotAdd(Exception):
 
 class CannotTake(Exception):
     """`reason`: "gone" = no open record of this id; "not_yours" = not this person's to deal with; "taken" = `by` has
-    it, who may be the very person."""
+    it, who may be the very person; "away" = whoever wants to take it is on leave, and others answer in their place."""
 
     def __init__(self, reason: str, by: str = "") -> None:
         super().__init__(reason)
@@ -182,7 +183,17 @@ def is_deleted(session: Session, person_id: str) -> bool:
 
 
 def _deals(session: Session, alert: Alert, person_id: str) -> bool:
-    return deals_with(session, alert, person_id) and bool(doors(session, person_id))
+    if not deals_with(session, alert, person_id) or not doors(session, person_id):
+        return False
+    return not _stands_back(session, alert, person_id)
+
+
+def _stands_back(session: Session, alert: Alert, person_id: str) -> bool:
+    """Whether somebody is on leave and others answer in their place."""
+    if not is_away(session, person_id):
+        return False
+    county = county_of(session, alert.person_id)
+    return person_id not in everybody(reachable_grants(session), county, but=alert.person_id)
 
 
 def take(session: Session, alert_id: str, by: str) -> Alert:
@@ -197,6 +208,8 @@ def take(session: Session, alert_id: str, by: str) -> Alert:
     has_it = holder(session, row)
     if has_it is not None:
         raise CannotTake("taken", has_it)
+    if _stands_back(session, row, by):
+        raise CannotTake("away")
     audit.note(session, by, TAKEN, row.id)
     for receiver in hear_more(session, row):
         # A notice that waits to be sent will say who has it.

@@ -9,12 +9,13 @@ from sqlalchemy import JSON, CheckConstraint, Column, Date, Index, and_, func, o
 from sqlmodel import Field, Session, SQLModel
 from sqlmodel.sql.sqltypes import UTCDateTime
 
-from models import audit, family_consent, offer, pairing, proposal, role, visits_owed
+from models import audit, family_consent, offer, pairing, proposal, visits_owed
 from models.beneficiary import DIED, LISTED, MACHINE, Beneficiary, may_see, name_in
 from models.database import machine_now_of, now_of, vault_of
 from models.ids import new_id
 from models.ledger_batch import ALIKE, ELSEWHERE, HERE, LedgerQuestion
 from models.outbox import enqueue
+from models.served import answering
 
 ASKED, MERGED, UNDONE, DECLINED = STATES = ("asked", "merged", "undone", "declined")
 
@@ -101,7 +102,7 @@ def ask(session: Session, one: str, other: str, by: str, *, keep: str = "") -> B
     if len(mine) == len(rows):
         return _merge(session, merge, kept, gone, by)
     theirs = next(row.county for row in rows if row not in mine)
-    people = [person for person in role.responsible(session, theirs) if person != by]
+    people = [person for person in answering(session, theirs) if person != by]
     if not people:
         raise MergeError("nobody")
     audit.note(session, by, "ledger.merge_asked", merge.id, kept=kept.county, gone=gone.county)

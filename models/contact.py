@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
@@ -17,6 +18,7 @@ from models.outbox import enqueue, journeys, withdraw_unsent
 from models.person import Door, doors
 from models.role import RoleGrant, covers_county, grants, reaches
 from models.sealed import seal, sealed_columns, unseal
+from models.standing_in import Duty, away_today, duties
 from models.volunteer import volunteer_of
 from models.wards import first_ward
 
@@ -100,34 +102,40 @@ def may_deal(session: Session, person_id: str, by: str) -> bool:
 
 def reachable(session: Session, county: str | None, *, but: str) -> list[str]:
     """Who answers for a county and can be reached now: its specialists, else the organisers nearest to it; without a
-    county the organisers with the widest scope. Whoever has left every door is passed over, and so is `but`."""
+    county the organisers with the widest scope. Whoever has left every door is passed over, and so is `but`; whoever is
+    on leave is stood in for (models/standing_in.py)."""
     return next(iter(steps(reachable_grants(session), county, but=but)), [])
 
 
-def steps(held: list[RoleGrant], county: str | None, *, but: str) -> list[list[str]]:
+def steps(held: Sequence[Duty], county: str | None, *, but: str) -> list[list[str]]:
     """Who is told of what comes from a county: first who answers for it (`reachable`), then, where that reaches nobody,
-    each wider scope in turn. Nobody stands in two steps. Without a county it begins with the widest scope."""
-    found = [grant for grant in held if grant.person_id != but and reaches(grant, county)]
-    lengths = sorted({len(grant.scope) for grant in found}, reverse=county is not None)
-    groups = [{grant.person_id for grant in found if len(grant.scope) == length} for length in lengths]
-    specialists = [grant for grant in found if grant.role == "specialist"]
+    each wider scope in turn. Nobody stands in two steps. Without a county it begins with the widest scope. Where all
+    who answer for it are on leave and nobody stands in for them, they are told all the same: never nobody."""
+    reaching = [duty for duty in held if reaches(duty, county)]
+    found = [duty for duty in reaching if duty.person_id not in ("", but)]
+    if not found:
+        found = [replace(duty, person_id=duty.held_by) for duty in reaching if duty.held_by != but]
+    lengths = sorted({len(duty.scope) for duty in found}, reverse=county is not None)
+    groups = [{duty.person_id for duty in found if len(duty.scope) == length} for length in lengths]
+    specialists = [duty for duty in found if duty.role == "specialist"]
     if specialists:
-        nearest = max(len(grant.scope) for grant in specialists)
-        groups.insert(0, {grant.person_id for grant in specialists if len(grant.scope) == nearest})
+        nearest = max(len(duty.scope) for duty in specialists)
+        groups.insert(0, {duty.person_id for duty in specialists if len(duty.scope) == nearest})
     made: list[list[str]] = []
     for group in groups:
         made.append(sorted(group.difference(*made)))
     return [step for step in made if step]
 
 
-def reachable_grants(session: Session) -> list[RoleGrant]:
-    """The roles for regions in force of all who have an open door."""
+def reachable_grants(session: Session, kinds: Sequence[str] = ("region",)) -> list[Duty]:
+    """The roles for regions (or scopes of these kinds) in force of all who have an open door, each with who answers by
+    it today."""
     query = select(RoleGrant).where(
-        RoleGrant.scope_kind == "region",
+        col(RoleGrant.scope_kind).in_(kinds),
         col(RoleGrant.ended_at).is_(None),
         col(RoleGrant.person_id).in_(select(Door.person_id).where(col(Door.blocked_at).is_(None))),
     )
-    return list(session.exec(query))
+    return duties(session, list(session.exec(query)))
 
 
 def write(session: Session, asker_id: str, words: str, thread: str = "", about: str = "") -> tuple[ContactMessage, int]:
@@ -240,7 +248,15 @@ def _answered_by(session: Session, row: ContactMessage) -> list[str]:
         ContactMessage.thread == row.thread, col(ContactMessage.by_asker).is_(False)
     )
     authors = sorted(set(session.exec(query)))
-    return [each for each in authors if may_answer(session, row, each) and doors(session, each)]
+    if not authors:
+        return []
+    away = away_today(session)
+    return [each for each in authors if each not in away and may_answer(session, row, each) and doors(session, each)]
+
+
+def everybody(held: Sequence[Duty], county: str | None, *, but: str = "") -> frozenset[str]:
+    """Whoever answers for a county today in any scope: everybody in its `steps`."""
+    return frozenset(one for step in steps(held, county, but=but) for one in step)
 
 
 def answer(session: Session, message_id: str, by: str, words: str, *, for_nobody: bool = False) -> ContactMessage:

@@ -19,6 +19,7 @@ from models.pairing import LEAD, OPEN, Keeping, Stint
 from models.person import Door
 from models.relay import STANDING, Relay
 from models.role import RoleGrant, reaches
+from models.standing_in import Duty, duties
 from models.team import Team, TeamMember
 
 TEAM, SERVED = "team:", "served:"
@@ -63,7 +64,7 @@ class Firsts:
     """Who hears first of each of these messages, given by (asker, about): read at once for however many there are.
     `held` = the roles for regions of all who can be reached (models/contact.py, reachable_grants)."""
 
-    def __init__(self, session: Session, messages: Iterable[tuple[str, str | None]], held: Sequence[RoleGrant]) -> None:
+    def __init__(self, session: Session, messages: Iterable[tuple[str, str | None]], held: Sequence[Duty]) -> None:
         wanted = {about for _asker, about in messages if about}
         self._found: dict[tuple[str, str], set[str]] = {}
         teams = sorted(about.removeprefix(TEAM) for about in wanted if about.startswith(TEAM))
@@ -79,18 +80,25 @@ class Firsts:
 
     def _read_teams(self, session: Session, ids: Collection[str]) -> None:
         reached = select(Door.person_id).where(col(Door.blocked_at).is_(None))
-        query = (
-            select(TeamMember.team_id, TeamMember.person_id, RoleGrant.person_id)
-            .join(Team, col(Team.id) == TeamMember.team_id)
-            .join(RoleGrant, col(RoleGrant.scope) == Team.number)
-            .where(col(TeamMember.team_id).in_(ids), col(TeamMember.left_at).is_(None), col(Team.ended_at).is_(None))
-            .where(RoleGrant.scope_kind == "team", RoleGrant.role == "specialist", col(RoleGrant.ended_at).is_(None))
-            .where(col(RoleGrant.person_id).in_(reached))
+        held = select(RoleGrant).where(
+            col(RoleGrant.scope_kind).in_(("region", "team")),
+            col(RoleGrant.ended_at).is_(None),
+            col(RoleGrant.person_id).in_(reached),
         )
-        for team, member, specialist in session.exec(query):
-            self._found.setdefault((member, TEAM + team), set()).add(specialist)
+        specialists: dict[str, set[str]] = {}
+        for each in duties(session, list(session.exec(held))):  # during a leave the deputy is the one
+            if (each.scope_kind, each.role) == ("team", "specialist") and each.person_id:
+                specialists.setdefault(each.scope, set()).add(each.person_id)
+        query = (
+            select(TeamMember.team_id, TeamMember.person_id, Team.number)
+            .join(Team, col(Team.id) == TeamMember.team_id)
+            .where(col(TeamMember.team_id).in_(ids), col(TeamMember.left_at).is_(None), col(Team.ended_at).is_(None))
+        )
+        for team, member, number in session.exec(query):
+            if found := specialists.get(number):
+                self._found.setdefault((member, TEAM + team), set()).update(found)
 
-    def _read_served(self, session: Session, ids: Collection[str], held: Sequence[RoleGrant]) -> None:
+    def _read_served(self, session: Session, ids: Collection[str], held: Sequence[Duty]) -> None:
         """Whoever keeps them, else who is responsible for the relay, else who made the agreement with them; as long as
         they answer for the county."""
         kept = select(Keeping.beneficiary_id, Keeping.person_id)

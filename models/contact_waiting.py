@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, select
 
-from models.contact import ContactMessage, is_late, reachable_grants, steps, unanswered
+from models.contact import ContactMessage, everybody, is_late, reachable_grants, steps, unanswered
 from models.contact_routes import Firsts, receivers
-from models.role import RoleGrant, grants, reaches
+from models.role import grants, reaches
+from models.standing_in import Duty
 from models.volunteer import counting
 from models.wards import Ward, first_wards
 
@@ -55,15 +56,15 @@ def _of(ward: Ward | None) -> str | None:
 class _Responsible:
     """Who answers for a county, found once for each."""
 
-    def __init__(self, held: list[RoleGrant]) -> None:
+    def __init__(self, held: list[Duty]) -> None:
         self._held = held
         self._holders: dict[str | None, frozenset[str]] = {}
         self._steps: dict[tuple[str | None, str], list[list[str]]] = {}
 
     def holders(self, county: str | None) -> frozenset[str]:
-        """Whoever holds a role that covers the county and can be reached."""
+        """Whoever answers for the county today and can be reached."""
         if county not in self._holders:
-            self._holders[county] = frozenset(held.person_id for held in self._held if reaches(held, county))
+            self._holders[county] = everybody(self._held, county)
         return self._holders[county]
 
     def steps(self, county: str | None, asker: str) -> list[list[str]]:

@@ -10,10 +10,12 @@ from sqlmodel import Session, col, select
 
 from config.services import labels
 from config.texts import N_
-from models import alert, confirming, consent, contact, hours_cases, hours_ledger, hours_told, serving
+from models import alert, confirming, consent, contact, hours_cases, hours_ledger, hours_told, qualifying, serving
 from models.alert import Alert
+from models.duty_leave import DutyLeave
 from models.guardianship import Guardianship
 from models.person import Door, Person, address_form, doors
+from models.qualification import Qualification
 from models.role import grants
 from models.team import Team, by_team_number
 from models.team_member import team_rows
@@ -79,6 +81,12 @@ RECORDS = {
     "refused": N_("没有通过的服务"),
     "void": N_("撤回的服务"),
 }
+QUALIFICATIONS = {
+    "first_training": N_("上岗培训"),
+    "training": N_("系统培训"),
+    "certificate": N_("资格证"),
+    "insurance": N_("保险"),
+}
 ROLES = {"specialist": N_("项目专员"), "organiser": N_("管理员")}
 
 
@@ -96,6 +104,8 @@ def copy_of(session: Session, person_id: str) -> list[Section]:
         Section(N_("写给专员的话"), tuple(_contacts(session, person))),
         Section(N_("求助记录"), tuple(_alerts(session, person))),
         Section(N_("职责"), tuple(_roles(session, person))),
+        Section(N_("培训与证书"), tuple(_qualifications(session, person))),
+        Section(N_("值班请假"), tuple(_duty_leaves(session, person))),
         Section(N_("团队"), tuple(_teams(session, person))),
         Section(N_("服务时长"), tuple(_hours(session, person))),
         Section(N_("提过的“时长有误”"), tuple(_hours_cases(session, person))),
@@ -228,6 +238,25 @@ def _roles(session: Session, person: Person) -> list[Row]:
         scope = team.name if team is not None else grant.scope
         rows.append(Row(ROLES[grant.role], scope, is_place=grant.scope_kind == "region"))
     return rows
+
+
+def _qualifications(session: Session, person: Person) -> list[Row]:
+    """Also what was renewed since."""
+    query = select(Qualification).where(Qualification.person_id == person.id)
+    rows = session.exec(query.order_by(col(Qualification.noted_at), col(Qualification.id))).all()
+    return [
+        Row(
+            QUALIFICATIONS[row.kind],
+            " ".join(str(one) for one in (qualifying.number_of(session, row), row.since, row.until) if one),
+        )
+        for row in rows
+    ]
+
+
+def _duty_leaves(session: Session, person: Person) -> list[Row]:
+    query = select(DutyLeave).where(DutyLeave.person_id == person.id)
+    rows = session.exec(query.order_by(col(DutyLeave.first_day), col(DutyLeave.id))).all()
+    return [Row(N_("值班请假"), f"{row.first_day} – {row.last_day}") for row in rows]
 
 
 def _teams(session: Session, person: Person) -> list[Row]:

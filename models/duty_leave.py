@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from models.ids import new_id
@@ -20,6 +20,12 @@ class DutyLeave(SQLModel, table=True):
         CheckConstraint("person_id <> deputy_id", name="somebody_else"),
         Index("ix_duty_leave_person_id", "person_id", "first_day"),
         Index("ix_duty_leave_deputy_id", "deputy_id", "first_day"),
+        Index(
+            "ix_duty_leave_standing",
+            "first_day",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     person_id: str = Field(foreign_key="person.id")
@@ -29,4 +35,5 @@ class DutyLeave(SQLModel, table=True):
     made_by: str
     made_at: datetime
     taken_at: datetime | None = None
+    begun_at: datetime | None = None
     ended_at: datetime | None = None

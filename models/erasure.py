@@ -12,9 +12,11 @@ from models import (
     audit,
     consent,
     contact,
+    duty_leaves,
     family_doors,
     guardian,
     keepings,
+    qualifying,
     recognition,
     sealed,
     serving_moves,
@@ -115,6 +117,8 @@ def _forget(session: Session, person_id: str) -> None:
         consent.withdraw(session, person_id, kind)
     volunteer.erase(session, person_id)
     forget_member(session, person_id)
+    duty_leaves.forget(session, person_id)
+    qualifying.forget(session, person_id)
     contact.forget_words(session, person_id)
     recognition.forget_requests(session, person_id)
     family_doors.leave(session, person_id)

@@ -20,12 +20,11 @@ from sqlmodel import Session, and_, col, or_, select
 from config.catalogue import rules
 from models import audit
 from models.alert import Alert, heard, takers
-from models.contact import ContactMessage, is_late, reachable_grants, steps
+from models.contact import ContactMessage, everybody, is_late, reachable_grants, steps
 from models.contact_routes import Firsts, passed_on
 from models.database import Database, now_of
 from models.outbox import EMERGENCY, REPLY, OutboxMessage, enqueue
 from models.person import Person, doors, family
-from models.role import reaches
 from models.volunteer import DELETED, Volunteer
 from models.wards import first_wards
 
@@ -143,7 +142,7 @@ class _Responsible:
 
     def everybody(self) -> frozenset[str]:
         """Whoever can be reached and holds a role for any region."""
-        return frozenset(held.person_id for held in self._grants)
+        return frozenset(held.person_id or held.held_by for held in self._grants)
 
     def anybody(self) -> bool:
         """Whether there is anybody at all who can be told."""
@@ -159,9 +158,10 @@ class _Responsible:
         return self._steps[county]
 
     def holders(self, county: str | None) -> frozenset[str]:
-        """Whoever can be reached and holds a role that covers the county: what one of them has is in good hands."""
+        """Whoever can be reached and answers for the county today by a role that covers it: what one of them has is in
+        good hands. What somebody has who is on leave passes on."""
         if county not in self._holders:
-            self._holders[county] = frozenset(held.person_id for held in self._grants if reaches(held, county))
+            self._holders[county] = everybody(self._grants, county)
         return self._holders[county]
 
 

@@ -12,6 +12,7 @@ from models.beneficiary import LISTED, Beneficiary, is_minor, locked, may_see, n
 from models.database import now_of, vault_of
 from models.outbox import REMINDER, enqueue
 from models.person import Person, family, local_now
+from models.standing_in import in_place_of
 from models.stints import Responsible, answering, keep, keeping_of, lead_of, responsible_today
 
 BEEN, PLANS, TROUBLE = ANSWERS = ("been", "plans", "trouble")
@@ -82,7 +83,8 @@ def answer(session: Session, beneficiary_id: str, volunteer: str, to: str, said:
     somebody = session.get(Beneficiary, beneficiary_id)
     if somebody is None or serves(session, somebody, volunteer) is None:
         raise HouseholdError("gone")
-    people = [to] if may_see(session, to, somebody.county) else answering(session, somebody.county)
+    asked = in_place_of(session, to, lambda one: may_see(session, one, somebody.county))
+    people = [asked] if asked is not None else answering(session, somebody.county)
     day = local_now(session, session.get_one(Person, volunteer)).date().isoformat()
     audit.note(session, volunteer, "household.nudge_answered", somebody.id, answer=said)
     for person in people:

@@ -28,6 +28,7 @@ from models.ids import new_id
 from models.ledger_batch import ABSENT, ANSWERS, DOUBTFUL, ELSEWHERE, HERE, REFUSED, LedgerBatch, LedgerQuestion
 from models.ledger_cells import Record
 from models.outbox import REMINDER, OutboxMessage, enqueue, withdraw
+from models.served import answering
 
 SLICE = 400  # questions in one transaction
 
@@ -155,7 +156,7 @@ def tell(session: Session, batch: LedgerBatch) -> int:
     people = {
         person
         for county in session.execute(about.where(_Q.c.closed_at.is_(None)).distinct()).scalars()
-        for person in role.responsible(session, county)
+        for person in answering(session, county)
     }
     for person in sorted(people):
         key = f"ledger:{batch.id}:{person}"

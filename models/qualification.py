@@ -8,6 +8,7 @@ from sqlalchemy import CheckConstraint, Index, text
 from sqlmodel import Field, SQLModel
 
 from models.ids import new_id
+from models.sealed import sealed_columns
 
 FIRST_TRAINING, TRAINING, CERTIFICATE, INSURANCE = KINDS = ("first_training", "training", "certificate", "insurance")
 
@@ -15,7 +16,8 @@ FIRST_TRAINING, TRAINING, CERTIFICATE, INSURANCE = KINDS = ("first_training", "t
 class Qualification(SQLModel, table=True):
     """What somebody has, or owes: good from `since` until `until` (days, both included; `until` empty = for good; of
     a first training that is owed still: `since` empty and `until` its deadline). A renewal is a new row that ends the
-    one before. `number` = of a certificate or a policy; `steps` = reminders taken (60, 30, 7 and 0 days before)."""
+    one before. `number_sealed` = of a certificate or a policy; `steps` = reminders taken (60, 30, 7 and 0 days
+    before)."""
 
     __tablename__ = "qualification"
     __table_args__ = (
@@ -39,7 +41,7 @@ class Qualification(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     person_id: str = Field(foreign_key="person.id")
     kind: str
-    number: str = ""
+    number_sealed: bytes | None = None
     since: date | None = None
     until: date | None = None
     steps: int = 0
@@ -47,3 +49,6 @@ class Qualification(SQLModel, table=True):
     noted_by: str
     noted_at: datetime
     ended_at: datetime | None = None
+
+
+sealed_columns("qualification", "id", "number_sealed")

@@ -22,6 +22,7 @@ from models.pairing import AGREEING, LEAD, OPEN, Keeping, Stint
 from models.person import family
 from models.relay import DONE, SEEKING, STANDING, TERM, Relay
 from models.served import Served, is_gone, served_by, served_of, servers, tell_responsible
+from models.standing_in import in_place_of
 from models.stints import StintError, answering, lead_of, lead_of_institution
 
 AGAIN_DAYS = 14  # 晚点说: so much later the question about another term comes again
@@ -209,10 +210,11 @@ def of_region(session: Session, viewer: str) -> tuple[list[Handing], list[Leave]
 
 
 def responsible_for(session: Session, found: Handing) -> str | None:
-    """Who is responsible for a relay today: who was named, as long as they answer for the county, else whoever does."""
-    if role.covers_county(session, found.relay.specialist_id, found.somebody.county):
-        return found.relay.specialist_id
-    return next(iter(answering(session, found.somebody.county)), None)
+    """Who is responsible for a relay today: who was named, or their deputy during a leave, as long as they answer for
+    the county, else whoever does."""
+    county = found.somebody.county
+    named = in_place_of(session, found.relay.specialist_id, lambda one: role.covers_county(session, one, county))
+    return named or next(iter(answering(session, found.somebody.county)), None)
 
 
 def keeping(session: Session, key: str) -> tuple[Keeping, Beneficiary] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import CheckConstraint, Index, column, table, text
 from sqlalchemy import select as sql_select
@@ -53,6 +54,17 @@ class RoleGrant(SQLModel, table=True):
     ended_at: datetime | None = None
 
 
+class Scoped(Protocol):
+    """A role for a scope, whoever answers by it."""
+
+    @property
+    def role(self) -> str: ...
+    @property
+    def scope_kind(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+
+
 def grants(session: Session, person_id: str) -> list[RoleGrant]:
     """The roles a person holds now."""
     query = select(RoleGrant).where(RoleGrant.person_id == person_id, col(RoleGrant.ended_at).is_(None))
@@ -74,7 +86,7 @@ def holds(session: Session, person_id: str, role: str, county: str | None = None
     )
 
 
-def reaches(held: RoleGrant, county: str | None) -> bool:
+def reaches(held: Scoped, county: str | None) -> bool:
     """Whether a role takes in the people of a county; for those without a county every organiser of a region counts.
     A system or a team has no people who write to it."""
     if held.scope_kind != "region":

@@ -14,6 +14,7 @@ from models.institution import Institution
 from models.outbox import REPLY, enqueue
 from models.pairing import Stint
 from models.person import doors, family
+from models.standing_in import in_place_of
 from models.team import LEADER, Team, TeamMember
 
 Served = Beneficiary | Institution
@@ -130,13 +131,17 @@ def tell_responsible(
     team: str | None = None,
     priority: int = REPLY,
 ) -> int:
-    """Tell who asked (`first`), if they still answer and can be reached, else everybody who does; returns how many. Of
+    """Tell who asked (`first`), or their deputy during a leave, if they still answer and can be reached, else everybody
+    who does; returns how many. Of
     an institution the specialists of the `team` that serves it answer, too. What time brings, and not somebody's act,
     waits for the morning (`priority` REMINDER)."""
-    still = role.covers_county(session, first, somebody.county) if first else False
-    if first and isinstance(somebody, Institution):
-        still = still or _of_team(session, first, team)
-    people = [first] if still and doors(session, first) else answering(session, somebody.county)
+
+    def answers(one: str) -> bool:
+        of_team = isinstance(somebody, Institution) and _of_team(session, one, team)
+        return (role.covers_county(session, one, somebody.county) or of_team) and bool(doors(session, one))
+
+    asked = in_place_of(session, first, answers)
+    people = [asked] if asked is not None else answering(session, somebody.county)
     for one in people:
         enqueue(session, one, kind, params, unique_key=f"{key}:{one}", priority=priority)
     return len(people)

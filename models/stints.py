@@ -39,8 +39,9 @@ FARTHEST_ZONE = timedelta(hours=14)  # where the day begins first, ahead of UTC
 class StintError(Exception):
     """`reason`: "gone" — the stint has ended, or is not what it was; "scope" — not theirs to decide; "paired" —
     somebody else has the lead; "day" — a day that cannot be; "changed", "accepted", "terms" — of an agreement;
-    "waits" — the successor has not accepted yet; "keeper" — does not answer for the county; "nobody" — the deployment
-    has nobody for the county; "consent" — the family does not agree; or an obstacle (models/obstacles.py)."""
+    "waits" — the successor has not accepted yet; "keeper" — does not answer for the county; "lapsed" — a training,
+    certificate or insurance of whoever agrees; "nobody" — the deployment has nobody for the county; "consent" — the
+    family does not agree; or an obstacle (models/obstacles.py)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -166,6 +166,11 @@ def _write(session: Session, ids: Sequence[str], step: str, today: date) -> None
     _insert(session.get_bind().dialect.name).run(session, ids, **told)
 
 
+def ask_again(session: Session, ids: Sequence[str], when: str) -> None:
+    """Ask whoever owes these once more because somebody wishes it; once for each `when`."""
+    _write(session, ids, f"again-{when}", visit_days.day_in_china(now_of(session)))
+
+
 # --- whoever is told of the overdue ---
 
 
@@ -177,27 +182,23 @@ def climbing(session: Session) -> list[str]:
 
 
 def climb(session: Session, among: Sequence[str]) -> int:
-    """Tell of these, each person once for all of them that stand on the same step; returns how many visits."""
+    """Tell of these, each person once a day for all that stand on their steps; returns how many visits."""
     today = visit_days.day_in_china(now_of(session))
     query = select(Visit).where(col(Visit.id).in_(among), Visit.state == OWED).with_for_update()
-    told: dict[tuple[str, int], list[str]] = {}
+    told: set[tuple[str, int]] = set()
     done = 0
     for row in session.exec(query.order_by(col(Visit.id)).execution_options(populate_existing=True)):
         number = row.steps
         if row.next_on is None or row.next_on > today or number <= visit_days.overdue_step():
             continue
         step = number - visit_days.overdue_step()
-        for person in visit_ladder.told_at(session, row, step):
-            told.setdefault((person, step), []).append(row.id)
+        told.update((person, step) for person in visit_ladder.told_at(session, row, step))
         after = visit_days.following(row.due_on, number, today)
         row.steps, row.next_on = number + 1, after.on if after is not None else None
         row.held_until, row.held_by = None, ""
         session.add(row)
         done += 1
-    for (person, step), visits in told.items():
-        params = {"visits": visits, "step": step}
-        key_of = f"overdue:{step}:{visits[0]}:{today.isoformat()}:{person}"
-        enqueue(session, person, "notice.visits_overdue", params, unique_key=key_of, priority=REMINDER)
+    visit_ladder.gather(session, told)
     session.flush()
     return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,17 +49,19 @@ def _state() -> Any:
     return case((agreeing, "agreeing"), (asked, "asked"), (seeking, "relay"), (agreed, "nobody"), else_="consent")
 
 
-def _unpaired(session: Session, viewer: str) -> Any:
-    """Of the viewer's people, those without an open pairing that goes on."""
+def _unpaired(session: Session, viewer: str, places: Sequence[str] | None = None) -> Any:
+    """Of the viewer's people (of these counties alone), those without an open pairing that goes on."""
     standing = exists().where(_R.c.stint_id == _S.c.id, _R.c.state.in_(STANDING))
     settled = exists().where(_lead(OPEN), ~standing)
-    within = or_(false(), *(_B.c.county.startswith(scope, autoescape=True) for scope in scopes(session, viewer)))
+    places = scopes(session, viewer) if places is None else places
+    within = or_(false(), *(_B.c.county.startswith(scope, autoescape=True) for scope in places))
     return and_(_B.c.status == LISTED, _B.c.merged_into.is_(None), within, ~settled)
 
 
-def counts(session: Session, viewer: str) -> dict[str, int]:
-    """How many are in each state."""
-    found = select(_state().label("state")).where(_unpaired(session, viewer)).subquery()
+def counts(session: Session, viewer: str, places: Sequence[str] | None = None) -> dict[str, int]:
+    """How many are in each state; of `places`, beginnings of county codes, alone where they are given, which the caller
+    knows to be the viewer's."""
+    found = select(_state().label("state")).where(_unpaired(session, viewer, places)).subquery()
     rows = session.execute(select(found.c.state, func.count().label("people")).group_by(found.c.state))
     return {row.state: row.people for row in rows}
 

@@ -21,6 +21,10 @@ from models import (
     claiming,
     code,
     conversation,
+    duty_days,
+    duty_leaves,
+    duty_list,
+    duty_mail,
     erasure,
     family_doors,
     forgotten,
@@ -39,6 +43,7 @@ from models import (
     outbox,
     page,
     proposing,
+    qualifying,
     recognition,
     relay_days,
     relaying_asked,
@@ -169,6 +174,51 @@ def hand_over(database: Database) -> int:
     somebody came back."""
     passed = handover.hand_over(database, places=_handover_places.setdefault(database, handover.Places()))
     return passed.contacts + passed.alerts
+
+
+def change_duty_leaves(database: Database) -> int:
+    """Leaves of those who answer for others that begin for a deputy, or are over."""
+    return _one_by_one(database, duty_leaves.changing, duty_leaves.change)
+
+
+def remind_of_qualifications(database: Database) -> int:
+    """What specialists owe and what lapses (rules.toml, qualifications), and volunteers' clearances."""
+    planned = _one_by_one(database, qualifying.owing, qualifying.plan)
+    reminded = _one_by_one(database, qualifying.reminding, qualifying.remind)
+    return planned + reminded + _in_slices(database, _LOOKED_AT, qualifying.remind_volunteers)
+
+
+# Whom the morning's look found with nothing to do, by the day: they are not looked at again.
+_looked: WeakKeyDictionary[Database, dict[str, str]] = WeakKeyDictionary()
+
+
+def tell_mornings(database: Database) -> int:
+    """What waits for those who answer for others, on the mornings of working days (rules.toml, duty.morning); nobody is
+    told that nothing waits."""
+    looked = _looked.setdefault(database, {})
+
+    def find(session: Session) -> list[str]:
+        found = []
+        today = duty_days.home_day(session).isoformat()
+        for person in duty_mail.awaited(session, duty_mail.MORNING):
+            if looked.get(person) == today:
+                continue
+            if duty_list.urgent(session, person):
+                found.append(person)
+            else:
+                looked[person] = today
+        return found
+
+    return _one_by_one(database, find, lambda session, ids: duty_mail.put_all(session, duty_mail.MORNING, ids))
+
+
+def tell_weeks(database: Database) -> int:
+    """The week behind and ahead, once a week (rules.toml, duty.digest)."""
+    return _one_by_one(
+        database,
+        lambda session: duty_mail.awaited(session, duty_mail.WEEK),
+        lambda session, ids: duty_mail.put_all(session, duty_mail.WEEK, ids),
+    )
 
 
 def expire_searches(database: Database) -> int:
@@ -397,6 +447,8 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("forget_ended", 3_600, forget_ended),
     ("mend_due_times", 3_600, mend_due_times),  # and whenever the clock was set
     ("hand_over", 60, hand_over),
+    ("change_duty_leaves", 300, change_duty_leaves),
+    ("remind_of_qualifications", 3_600, remind_of_qualifications),
     ("leave_blocked_doors", 3_600, leave_blocked_doors),
     ("expire_searches", 3_600, expire_searches),
     ("come_of_age", 3_600, come_of_age),
@@ -420,6 +472,8 @@ JOBS: tuple[tuple[str, int, Job], ...] = (
     ("plan_visits", 600, plan_visits),
     ("remind_of_visits", 300, remind_of_visits),
     ("remind_of_bookings", 300, remind_of_bookings),
+    ("tell_mornings", 300, tell_mornings),  # behind remind_of_visits, whose steps it tells
+    ("tell_weeks", 300, tell_weeks),
     ("mend_visits", 21_600, mend_visits),
 )
 

@@ -194,7 +194,7 @@ def test_a_page_takes_few_statements_however_many_people_stand_on_it(database: D
         assert not any("record_sealed" in sql for sql in seen), "no sealed record is read for a list"
         return len(seen)
 
-    assert statements(5) == statements(40) <= 15
+    assert statements(5) == statements(40) <= 16  # one of them: who is on leave today
 
 
 def test_names_are_noted_for_minors_alone_and_all_at_once(database: Database, specialist: Chat) -> None:

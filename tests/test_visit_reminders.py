@@ -66,7 +66,7 @@ def test_a_volunteer_is_reminded_four_times_and_once_more_when_it_is_overdue(wor
         assert row.unique_key == f"visit:{visit_of(world, served).id}:{told_by(row.unique_key)[1]}:{person}"
         assert row.line == "wechat:test"
         assert row.due_at.astimezone(visit_days.ZONE).hour >= 9
-    found = told(world, by, "notice.visits_overdue")
+    found = told(world, by, "notice.todo")
     days = [visit_days.day_in_china(row.created_at).isoformat() for row in found]
     assert days == ["2027-01-07", "2027-01-14", "2027-01-21", "2027-01-28"]
     assert visit_of(world, served).next_on is None
@@ -164,7 +164,7 @@ def test_asking_later_about_what_is_overdue_keeps_nobody_else_from_being_told(
     world.do(visiting.ask_later, person, visit_of(world, served).id, date(2027, 1, 9))
     assert (steps(world, person)[-1], told(world, person)[-1].due_at) == ("again", at("2027-01-09", 9))
     live(world, clock, "2027-01-07")
-    assert len(told(world, by, "notice.visits_overdue")) == 1
+    assert len(told(world, by, "notice.todo")) == 1
 
 
 def test_one_message_a_person_for_all_that_climb_on_one_day(world: World, clock: StoppedClock) -> None:
@@ -172,7 +172,7 @@ def test_one_message_a_person_for_all_that_climb_on_one_day(world: World, clock:
     for _ in range(3):
         world.paired(world.beneficiary(), world.volunteer(), by)
     live(world, clock, "2027-01-07")
-    assert len(told(world, by, "notice.visits_overdue")) == 1
+    assert len(told(world, by, "notice.todo")) == 1
 
 
 def test_the_evening_before_one_reminder_and_afterwards_the_question(world: World, clock: StoppedClock) -> None:

@@ -119,6 +119,7 @@ def upgrade() -> None:
     sa.Column('made_by', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('made_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('taken_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('begun_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.CheckConstraint('first_day <= last_day', name=op.f('ck_duty_leave_in_order')),
     sa.CheckConstraint('person_id <> deputy_id', name=op.f('ck_duty_leave_somebody_else')),
@@ -129,12 +130,13 @@ def upgrade() -> None:
     with op.batch_alter_table('duty_leave', schema=None) as batch_op:
         batch_op.create_index('ix_duty_leave_deputy_id', ['deputy_id', 'first_day'], unique=False)
         batch_op.create_index('ix_duty_leave_person_id', ['person_id', 'first_day'], unique=False)
+        batch_op.create_index('ix_duty_leave_standing', ['first_day'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
 
     op.create_table('qualification',
     sa.Column('id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('person_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('number', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('number_sealed', sa.LargeBinary(), nullable=True),
     sa.Column('since', sa.Date(), nullable=True),
     sa.Column('until', sa.Date(), nullable=True),
     sa.Column('steps', sa.Integer(), nullable=False),
