@@ -212,7 +212,7 @@ def greeting(session: Session, person: Person) -> Reply:
         return Reply(text, options("profile", "contact"), menu=role)
     text = _(
         "你好，这里是暖阳——青年志愿者助残“阳光行动”的小助手。\n"
-        "现在可以在这里报名当志愿者、管理自己的资料、接受结对、给负责的同事留言；探访和服务时长还在准备。\n"
+        "现在可以在这里报名当志愿者、接受结对、约探访、签到和记时长、给负责的同事留言；活动通知还在准备。\n"
         "想加入，回复“报名”；随时可以回复“菜单”“帮助”或“联系专员”。"
     )
     return Reply(text, options("register", "recognise", "language"), menu=role)

@@ -63,7 +63,7 @@ def test_something_is_added_by_words_to_what_was_written_last(alin: Chat, specia
     assert waiting(database) == ["第一句"]
 
 
-@pytest.mark.parametrize(("typed", "opened"), [("我的时长", "正在准备"), ("我的资料", "王小明"), ("绑定", "绑定后")])
+@pytest.mark.parametrize(("typed", "opened"), [("月报", "正在准备"), ("我的资料", "王小明"), ("绑定", "绑定后")])
 def test_the_name_of_an_entry_that_a_question_refuses_opens_it_and_the_question_waits(
     alin: Chat, database: Database, typed: str, opened: str
 ) -> None:
