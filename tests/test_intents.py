@@ -52,6 +52,11 @@ def test_danger_beats_everything(words: str) -> None:
     assert intent(words) in ("emergency", "safeguarding")
 
 
+@pytest.mark.parametrize("words", ["迁走了", "他走了", "小雨走了", "妈妈走了"])
+def test_who_is_said_to_have_gone_may_have_died(words: str) -> None:
+    assert intent(words) == "none"
+
+
 @pytest.mark.parametrize("words", ["收到", "收到[OK]", "好的", "👌", "嗯嗯收到", "OK", "明白，谢谢"])
 def test_a_bare_nod_opens_nothing(words: str, alin: Chat) -> None:
     assert intent(words) == "acknowledge"
@@ -78,4 +83,4 @@ def test_hours_that_name_being_a_volunteer_are_no_registration(alin: Chat) -> No
 
 
 def test_an_intent_whose_talk_is_not_there_yet_is_answered_as_before(alin: Chat) -> None:
-    assert "没看懂" in alin.say("取消明天下午那个")
+    assert "没看懂" in alin.say("活动通知别再发了")
