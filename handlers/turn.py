@@ -105,6 +105,7 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     if begun is not None and menu.always(begun) and (not pressed or pressed.startswith("m:")):
         return talk.open_found(session, person, state, begun)
     named = begun is not None and menu.is_named(words)
+    own = named and standing.keeps_as_own(state, words)
     anything = state.carded and not _is_meant(state, words)
     if begun is not None and named and (standing.takes_told_words(state) or (anything and state.current is not None)):
         return _opened_instead(session, person, state, begun)
@@ -114,7 +115,7 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         state.missed_now = True
     else:
         heard = None if anything else talk.hear(session, person, state, words)
-    if state.current is not None and state.missed_now and begun is not None and named:
+    if state.current is not None and state.missed_now and begun is not None and named and not own:
         state.current.misses -= 1
         return _opened_instead(session, person, state, begun)
     if heard is not None:
