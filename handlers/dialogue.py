@@ -256,7 +256,7 @@ def part_of(choices: Sequence[Choice], words: str) -> Choice | None:
 
 def is_part(plain: str) -> bool:
     """Whether folded words say enough to be looked for in a label."""
-    return len(plain) >= (3 if plain.isascii() else 2) and not plain.isdecimal()
+    return len(plain) >= (4 if plain.isdecimal() else 3 if plain.isascii() else 2)
 
 
 def stands_in(plain: str, label: str) -> bool:

@@ -51,7 +51,7 @@ def _several(run: Run, asked: Ask, words: str) -> list[str]:
     def one(part: str) -> str | None:
         if part.isdecimal() and len(part) <= 3 and 1 <= int(part) <= len(listed):
             return listed[int(part) - 1]
-        choice = _chosen(asked.choices, part) or part_of(asked.choices, part)
+        choice = _chosen(asked.choices, part)
         return choice.value if choice else None
 
     whole = one(words)

@@ -53,12 +53,6 @@ def test_a_question_that_takes_words_of_its_own_keeps_them() -> None:
     assert typed(Run("x", {}), asked, "当面") == {"t": "当面"}
 
 
-def test_several_are_chosen_by_parts_too() -> None:
-    asked = Ask("q", "?", WAYS, many=True)
-    run = Run("x", {}, values=["paper", "spoken", "phone"])
-    assert typed(run, asked, "当面、电话") == {"m": ["spoken", "phone"]}
-
-
 def test_the_name_of_an_entry_is_no_part() -> None:
     with pytest.raises(Invalid):
         typed(Run("x", {}), Ask("q", "?", (Choice("a", "看团队的成员"), Choice("b", "先不"))), "团队")
