@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handlers import menu
-from handlers.dialogue import Ask, Dialogue, Finished, Waiting, replay
+from handlers.dialogue import Ask, Dialogue, Finished, Waiting, folded, replay
 from models.conversation import Run, State
 
 
@@ -22,6 +22,12 @@ def takes_told_words(state: State) -> bool:
     """Whether the waiting question takes words that go to a person as they are."""
     asked = _asked(state)
     return asked is not None and asked.told
+
+
+def keeps_as_own(state: State, words: str) -> bool:
+    """Whether the waiting question's talk has a meaning of its own for these words."""
+    asked = _asked(state)
+    return asked is not None and folded(words) in map(folded, asked.own)
 
 
 def _asked(state: State) -> Ask | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, menu, offer, safeguarding, standing, talk
+from handlers import asking, codes, cries, fallback, granted, listing, menu, offer, safeguarding, standing, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
@@ -105,6 +105,7 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     if begun is not None and menu.always(begun) and (not pressed or pressed.startswith("m:")):
         return talk.open_found(session, person, state, begun)
     named = begun is not None and menu.is_named(words)
+    own = named and standing.keeps_as_own(state, words)
     anything = state.carded and not _is_meant(state, words)
     if begun is not None and named and (standing.takes_told_words(state) or (anything and state.current is not None)):
         return _opened_instead(session, person, state, begun)
@@ -114,7 +115,7 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         state.missed_now = True
     else:
         heard = None if anything else talk.hear(session, person, state, words)
-    if state.current is not None and state.missed_now and begun is not None and named:
+    if state.current is not None and state.missed_now and begun is not None and named and not own:
         state.current.misses -= 1
         return _opened_instead(session, person, state, begun)
     if heard is not None:
@@ -131,14 +132,16 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     if belongs is not None:
         return talk.open_found(session, person, state, belongs)
     if code:
-        return fallback.no_such_code(state)
+        return listing.heard(session, person, state, words) or fallback.no_such_code(state)
     if anything:
         return fallback.answers_a_card(session, person, state)
     invited = len(offering.offers_of(session, person.id))
     answers = offer.meant(words, invited) if invited else None
     if answers is not None:
         return talk.begin(session, person, state, offer.OFFER, answers)
-    return fallback.unknown(session, person, state, words)
+    nothing = menu.acknowledged(words) or menu.greets(words) or state.ended_now
+    listed = None if nothing else listing.heard(session, person, state, words)
+    return listed or fallback.unknown(session, person, state, words)
 
 
 def _is_meant(state: State, words: str) -> bool:
