@@ -20,7 +20,7 @@ from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
 from models import offering
-from models.offer import ANSWERABLE, OVERDUE, Offer
+from models.offer import ANSWERABLE, LATER, OVERDUE, Offer
 from models.person import Person, family
 
 # A sentence that means one of the answers. A bare 收到, 好的 or ok is none (programme §13).
@@ -208,7 +208,7 @@ def _offer_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     if row is None or row.state not in ANSWERABLE or row.state == OVERDUE or row.person_id not in _me(session, person):
         return None
     until = row.holds_until.astimezone(ZoneInfo(person.zone))
-    lines = [_("之前请你考虑的邀请：")] if params.get("again") else []
+    lines = [_("之前请你考虑的邀请：")] if row.state == LATER else []
     lines += [_invited(row.bands), _("这是邀请，不是任务：不方便可以直接说。请在 {until} 前回答。")]
     text = "\n".join(lines).format(
         until=_("{month}月{day}日 {time}").format(month=until.month, day=until.day, time=f"{until:%H:%M}")

@@ -17,20 +17,24 @@ from config import regions
 from config.texts import _
 from handlers.band_words import often_words, service_words
 from handlers.checks import written_number
+from handlers.days import with_weekday
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
+from handlers.relay_ways import go_on_option
 from handlers.served_facts import when
 from handlers.served_words import served
 from handlers.turn_words import as_member, lines_of, to_turns
-from models import agreement, looking, offering
+from models import agreement, looking, offering, relaying, relaying_lists
 from models.beneficiary import GONE, Beneficiary, record_of
 from models.database import vault_of
 from models.institution import Institution
+from models.offer import OVERDUE, Offer
 from models.page import issue_page
 from models.pairing import AGREEING, ENDED, OPEN, Stint
 from models.person import Person
+from models.relay import SEEKING
 from models.served import served_of, serves_now
 from models.stints import StintError, standing_of
 
@@ -42,7 +46,7 @@ def overview(session: Session, person: Person) -> Reply:
     options: list[Option] = []
     lines = []
     if waiting:
-        lines.append(_("有 {count} 个邀请等你回答。").format(count=len(waiting)))
+        lines += _invited(waiting)
         options.append(Option("m:offer", _("看邀请")))
     also, turns = as_member(session, person, stints)
     if not stints and not also:
@@ -64,6 +68,18 @@ def overview(session: Session, person: Person) -> Reply:
     return Reply("\n".join(lines), (*options, *turns, *_further(stints)))
 
 
+def _invited(waiting: list[Offer]) -> list[str]:
+    """How many invitations wait; those whose hold is over are not said to be in time."""
+    lapsed = sum(row.state == OVERDUE for row in waiting)
+    lines = []
+    if lapsed < len(waiting):
+        lines.append(_("有 {count} 个邀请等你回答。").format(count=len(waiting) - lapsed))
+    if lapsed:
+        text = _("有 {count} 个邀请已经过了回答的时间。晚了也可以答应，只要还没有人接上。")
+        lines.append(text.format(count=lapsed))
+    return lines
+
+
 def _further(stints: list[Stint]) -> tuple[Option, ...]:
     leads = any(stint.team_id is not None and stint.state == OPEN for stint in stints)
     own = (Option("m:hand_over", _("请假交接")),) if stints else ()
@@ -72,7 +88,15 @@ def _further(stints: list[Stint]) -> tuple[Option, ...]:
 
 def _line(session: Session, person: Person, stint: Stint) -> str:
     parts = [_called(session, person, stint), service_words(stint.services), often_words(stint.activities)]
-    if stint.state == OPEN and stint.ends_on is not None:
+    found = relaying_lists.of_stint(session, stint)
+    if found is not None and not found.relay.undecided:
+        said = _("正在交接，还没有人接，最后一天 {day}")
+        if found.relay.state != SEEKING:
+            said = _("正在交接，已经有人答应接，最后一天 {day}")
+        parts.append(said.format(day=with_weekday(found.relay.last_day)))
+    elif found is not None:
+        parts.append(_("专员在看怎么办，结对没有结束"))
+    elif stint.state == OPEN and stint.ends_on is not None:
         parts.append(_("约定到 {day}").format(day=stint.ends_on.isoformat()))
     elif stint.confirmed_at is not None and stint.accepted_at is None:
         parts.append(_("协议等你确认"))
@@ -103,6 +127,9 @@ def _actions(session: Session, person: Person, stint: Stint, *, several: bool) -
     found: list[Option] = []
     if stint.state == AGREEING and stint.confirmed_at is not None and stint.accepted_at is None:
         found += _agreement_options(session, person, stint, whose + _("看协议"))
+    handing = relaying_lists.of_stint(session, stint)
+    if handing is not None and relaying.may_cancel(session, handing.relay, stint, person.id):
+        found += go_on_option(session, person.id, handing.relay.id, whose)
     if looking.may_look(session, stint):
         label = [("look", whose + _("看地址和电话"))]
         found += asked(session, person.id, LOOK.name, "look", LookFacts(stint=stint.id), label)
