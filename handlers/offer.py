@@ -41,6 +41,32 @@ _YES = re.compile(
     re.IGNORECASE,
 )
 _ASKS = re.compile("[吗嗎?？]|怎么|怎麼")  # a question is no answer
+# What a whole sentence of somebody who is being asked says without the word no.
+_HINDERED = re.compile(
+    r"(因为|因為)?(最近|这段时间|這段時間)?我?(家里|家裡|家裏|屋企)(最近)?有(点|點|些|啲)?(事|急事|事情)[了呀啊。.！!]*"
+)
+# Why not, in the order in which it is looked for.
+_WHYS = tuple(
+    (re.compile(pattern, re.IGNORECASE), why)
+    for pattern, why in (
+        ("远|遠|路程|too far|far away", "far"),
+        ("(已经|已經|已)(有|结对|結對)|有(结对|結對|配對)|already", "full"),
+        (
+            "怕|不敢|不会|不會|唔識|没经验|沒經驗|没有经验|沒有經驗|没把握|沒把握|做不好|做唔好|胜任|勝任|not sure",
+            "unsure",
+        ),
+        (
+            "没空|沒空|没时间|沒時間|不得闲|唔得閒|唔得闲|忙|来不及|來不及|考试|考試|考研|期末|上课|上課|上班|加班|出差|实习|實習|生病|住院"
+            "|(家里|家裡|家裏|屋企).{0,4}事|有(点|點|些|啲)?事|busy|no time|exam",
+            "busy",
+        ),
+    )
+)
+
+
+def why_not(words: str) -> str:
+    """The reason that a typed sentence gives, one of models.offer.DECLINES; empty where it gives none."""
+    return next((why for pattern, why in _WHYS if pattern.search(words)), "")
 
 
 class OfferFacts(BaseModel):
@@ -52,12 +78,12 @@ class OfferFacts(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """`what`: "accepted", "declined" with a reason of models.offer.DECLINES, or "later". Without an offer there is
-    nothing to say."""
+    """`what`: "accepted", "declined" with a reason of models.offer.DECLINES where one was given, or "later". Without an
+    offer there is nothing to say."""
 
     offer: str = ""
     what: str = ""
-    reason: str = "other"
+    reason: str = ""
 
 
 def _facts(session: Session, person: Person) -> OfferFacts:
@@ -70,7 +96,7 @@ def _choices() -> tuple[Choice, ...]:
         Choice(
             "accepted", _("接受"), words=("我接受", "愿意", "我愿意", "願意", "我願意", "我来", "我來", "yes i will")
         ),
-        Choice("declined", _("不方便"), words=("没空", "沒空", "去不了", "唔得閒", "不接受", "no thanks")),
+        Choice("declined", _("不方便"), words=("去不了", "不接受", "no thanks")),
         Choice("later", _("晚点问我"), words=("晚点", "過幾日再問", "过几天再问我", "ask me later", "later")),
     )
 
@@ -78,28 +104,21 @@ def _choices() -> tuple[Choice, ...]:
 def _talk(facts: OfferFacts) -> Talk:
     if not facts.offer:
         return Say()
-    what = yield Ask("answer", _invited(facts.bands), choices=_choices(), check=_sentence)
-    if what != "declined":
-        return Say(facts.offer, what)
-    text = _("没关系，谢谢你告诉我们。方便说说原因吗？这样下次邀请更合适。")
-    reasons = (
-        Choice("busy", _("最近没时间")),
-        Choice("far", _("太远了")),
-        Choice("unsure", _("怕做不好")),
-        Choice("full", _("已经有结对了")),
-        Choice("other", _("不想说")),
-    )
-    return Say(facts.offer, what, (yield Ask("reason", text, choices=reasons)))
+    said = yield Ask("answer", _invited(facts.bands), choices=_choices(), check=_sentence)
+    what, _colon, reason = said.partition(":")
+    return Say(facts.offer, what, reason)
 
 
 def _sentence(words: str) -> str:
-    """A typed sentence as one of the answers."""
+    """A typed sentence as one of the answers; a no with the reason that it gives ("declined:busy")."""
     plain = words.strip()
     if _YES.fullmatch(plain):
         return "accepted"
     for pattern, said in ((_LATER, "later"), (_NO, "declined")):
         if pattern.search(plain) and not _ASKS.search(plain):
-            return said
+            return f"{said}:{why_not(plain)}" if said == "declined" else said
+    if _HINDERED.fullmatch(plain):
+        return "declined:busy"
     raise Invalid(_("没看懂是接受还是不方便。请选下面的一项，或者直接说“接受”“不方便”“晚点问我”。"))
 
 
@@ -118,9 +137,14 @@ def _invited(bands: dict[str, Any]) -> str:
 def _perform(session: Session, person: Person, command: Say) -> Reply:
     if not command.offer:
         return Reply(_("现在没有等你回答的邀请。有合适的会告诉你。"), (Option("m:pairings", _("我的结对")),))
-    done = offering.answer(session, command.offer, person.id, command.what, command.reason)
+    done = offering.answer(session, command.offer, person.id, command.what, command.reason or None)
     if done is None:
         return Reply(_("这个邀请不是发给这个账号的，没有改动。"))
+    if done.what == "declined" and not command.reason:
+        # The no stands already: whoever says nothing more has said it all the same.
+        text = _("没关系，已经记下，谢谢你告诉我们。方便说说原因吗？这样下次邀请更合适；不说也可以。")
+        labels = [(choice.value, choice.label) for choice in _reasons()]
+        return Reply(text, asked(session, person.id, WHY.name, "reason", WhyFacts(offer=done.offer.id), labels))
     if done.what == "accepted" and done.stint is not None:
         lines = [
             _("谢谢你！专员会联系你，约第一次见面；见过面、定好协议以后才算正式结对。"),
@@ -148,6 +172,51 @@ def _answered(what: str) -> str:
 
 
 OFFER = Dialogue("offer", OfferFacts, _facts, _talk, _perform)
+
+
+# --- why not, once the no is stored ---
+
+
+class WhyFacts(BaseModel):
+    """Which invitation was declined."""
+
+    offer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """The reason, one of models.offer.DECLINES."""
+
+    offer: str
+    reason: str
+
+
+def _reasons() -> tuple[Choice, ...]:
+    return (
+        Choice("busy", _("最近没时间")),
+        Choice("far", _("太远了")),
+        Choice("unsure", _("怕做不好")),
+        Choice("full", _("已经有结对了")),
+        Choice("other", _("不想说")),
+    )
+
+
+def _why_facts(session: Session, person: Person) -> WhyFacts:
+    return WhyFacts()
+
+
+def _why_talk(facts: WhyFacts) -> Talk:
+    if not facts.offer:
+        return None
+    return Because(facts.offer, (yield Ask("reason", _("方便说说原因吗？"), choices=_reasons())))
+
+
+def _because(session: Session, person: Person, command: Because) -> Reply:
+    offering.give_reason(session, command.offer, person.id, command.reason)
+    return Reply(_answered("declined"))
+
+
+WHY = Dialogue("offer_why", WhyFacts, _why_facts, _why_talk, _because)
 
 
 class UndoFacts(BaseModel):
@@ -194,9 +263,8 @@ def meant(words: str, count: int) -> dict[str, Any] | None:
     plain = words.strip()
     if _ASKS.search(plain):
         return None
-    found = "later" if _LATER.search(plain) else "declined" if _NO.search(plain) else ""
-    if found:
-        return {"answer": {"c": found}} if count == 1 else {}
+    if _LATER.search(plain) or _NO.search(plain):
+        return {"answer": {"t": plain}} if count == 1 else {}
     return {} if _YES.fullmatch(plain) else None
 
 

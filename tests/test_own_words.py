@@ -62,3 +62,39 @@ def test_a_handover_under_way_shows_with_its_last_day_and_the_way_back(paired: C
     assert "正在交接，还没有人接，最后一天 2026-12-22" in said
     assert "交接取消了" in paired.press("我又能继续了")
     assert "正在交接" not in paired.say("我的结对")
+
+
+# --- a no stands at once ---
+
+
+def test_a_no_stands_whether_or_not_a_reason_follows(world: World, alin: Chat) -> None:
+    offer = invited(world, alin)
+    assert "已经记下" in alin.press("不方便")
+    assert (state(world, offer), world.one(Offer, offer).reason) == ("declined", "other")
+    alin.say("取消")
+    assert state(world, offer) == "declined"
+
+
+def test_a_reason_given_afterwards_joins_it(world: World, alin: Chat) -> None:
+    offer = invited(world, alin)
+    alin.press("不方便")
+    assert "记下了" in alin.say("太远了")
+    assert world.one(Offer, offer).reason == "far"
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_the_reason_in_the_sentence_is_not_asked_for_again(world: World, alin: Chat, shown: bool) -> None:
+    offer = invited(world, alin)
+    if shown:
+        alin.say("看邀请")
+    said = alin.say("没时间")
+    assert said.startswith("记下了，谢谢你")
+    assert (state(world, offer), world.one(Offer, offer).reason) == ("declined", "busy")
+
+
+def test_a_reason_that_is_somebody_elses_changes_nothing(world: World, alin: Chat) -> None:
+    offer = invited(world, alin)
+    assert world.do(offering.give_reason, offer, alin.person().id, "far") is False, "they have not said no"
+    alin.say("没时间")
+    assert world.do(offering.give_reason, offer, world.volunteer(), "far") is False
+    assert world.one(Offer, offer).reason == "busy"
