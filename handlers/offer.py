@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from config.catalogue import rules
 from config.texts import _
-from handlers.band_words import invitation_words
+from handlers.band_words import invitation_words, short_words
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
@@ -36,7 +36,8 @@ _LATER = re.compile(
 )
 # A yes is taken from a whole sentence that can mean nothing else; of anything beside it the buttons are shown again.
 _YES = re.compile(
-    "(好的?[，,]?)?(我?(很|十分|非常)?(愿意|願意)(去|来|來|参加|參加)?|我?(可以)?接受|我(可以)?(来|來|去|接)|算我一个|算我一個|可以的?[，,]?我(去|来|來|接))"
+    "(好的?[，,]?)?(我?(很|十分|非常)?(愿意|願意)(去|来|來|参加|參加)?|我?们?們?(可以)?(接受|同意)|我(可以)?(来|來|去|接)"
+    "|我[们們]接|算我一个|算我一個|可以的?[，,]?我(去|来|來|接)|我?可以|行|没问题|沒問題|冇問題|係|是)"
     "[吧呀哦啊的了。.！!～~ ]*|yes,? i (will|do|would)[.! ]*|i('d| would) (love|like|be glad) to[.! ]*",
     re.IGNORECASE,
 )
@@ -93,9 +94,7 @@ def _facts(session: Session, person: Person) -> OfferFacts:
 
 def _choices() -> tuple[Choice, ...]:
     return (
-        Choice(
-            "accepted", _("接受"), words=("我接受", "愿意", "我愿意", "願意", "我願意", "我来", "我來", "yes i will")
-        ),
+        Choice("accepted", _("接受"), words=("我接受", "愿意", "我愿意", "願意", "我願意", "yes i will")),
         Choice("declined", _("不方便"), words=("去不了", "不接受", "no thanks")),
         Choice("later", _("晚点问我"), words=("晚点", "過幾日再問", "过几天再问我", "ask me later", "later")),
     )
@@ -143,16 +142,24 @@ def _perform(session: Session, person: Person, command: Say) -> Reply:
     if done.what == "declined" and not command.reason:
         # The no stands already: whoever says nothing more has said it all the same.
         text = _("没关系，已经记下，谢谢你告诉我们。方便说说原因吗？这样下次邀请更合适；不说也可以。")
-        labels = [(choice.value, choice.label) for choice in _reasons()]
+        labels = [(choice.value, choice.label) for choice in reasons()]
         return Reply(text, asked(session, person.id, WHY.name, "reason", WhyFacts(offer=done.offer.id), labels))
     if done.what == "accepted" and done.stint is not None:
         lines = [
+            _accepted_words(done.offer.bands),
             _("谢谢你！专员会联系你，约第一次见面；见过面、定好协议以后才算正式结对。"),
             _("按错了？{hours} 小时内可以撤回。").format(hours=rules().pairing.take_back_hours),
         ]
         undo = asked(session, person.id, UNDO.name, "undo", UndoFacts(stint=done.stint.id), [("undo", _undo().label)])
         return Reply("\n".join(lines), (*undo, Option("m:pairings", _("我的结对"))))
     return Reply(_answered(done.what))
+
+
+def _accepted_words(bands: dict[str, Any]) -> str:
+    if bands.get("team"):
+        text = _("你替团队“{team}”接受的是：{words}。")
+        return text.format(team=bands["team"], words=invitation_words(bands))
+    return _("你接受的是：{words}。").format(words=invitation_words(bands))
 
 
 def _answered(what: str) -> str:
@@ -191,7 +198,8 @@ class Because:
     reason: str
 
 
-def _reasons() -> tuple[Choice, ...]:
+def reasons() -> tuple[Choice, ...]:
+    """Why not, in the order in which it is shown."""
     return (
         Choice("busy", _("最近没时间")),
         Choice("far", _("太远了")),
@@ -208,7 +216,7 @@ def _why_facts(session: Session, person: Person) -> WhyFacts:
 def _why_talk(facts: WhyFacts) -> Talk:
     if not facts.offer:
         return None
-    return Because(facts.offer, (yield Ask("reason", _("方便说说原因吗？"), choices=_reasons())))
+    return Because(facts.offer, (yield Ask("reason", _("方便说说原因吗？"), choices=reasons())))
 
 
 def _because(session: Session, person: Person, command: Because) -> Reply:
@@ -268,6 +276,17 @@ def meant(words: str, count: int) -> dict[str, Any] | None:
     return {} if _YES.fullmatch(plain) else None
 
 
+def hindered(words: str) -> bool:
+    """家里有事 and its like, which is a no from somebody who has just been asked, and nothing from anybody else."""
+    return _HINDERED.fullmatch(words.strip()) is not None
+
+
+def said_of(words: str) -> str:
+    """ "later", "declined" or "yes", of words that `meant` takes for an answer."""
+    plain = words.strip()
+    return "later" if _LATER.search(plain) else "declined" if _NO.search(plain) else "yes"
+
+
 # --- what goes out ---
 
 
@@ -275,15 +294,38 @@ def _offer_notice(session: Session, person: Person, params: dict[str, Any]) -> R
     row = session.get(Offer, str(params["offer"]))
     if row is None or row.state not in ANSWERABLE or row.state == OVERDUE or row.person_id not in _me(session, person):
         return None
+    return invitation(session, person, row)
+
+
+def invitation(session: Session, person: Person, row: Offer) -> Reply:
+    """An invitation that may be answered, until when, and its answers."""
     until = row.holds_until.astimezone(ZoneInfo(person.zone))
     lines = [_("之前请你考虑的邀请：")] if row.state == LATER else []
-    lines += [_invited(row.bands), _("这是邀请，不是任务：不方便可以直接说。请在 {until} 前回答。")]
+    lines.append(_invited(row.bands))
+    if row.state == OVERDUE:
+        lines.append(_("请你回答的时间已经过了。晚了也可以答应，只要还没有人接上。"))
+    else:
+        lines.append(_("这是邀请，不是任务：不方便可以直接说。请在 {until} 前回答。"))
     text = "\n".join(lines).format(
         until=_("{month}月{day}日 {time}").format(month=until.month, day=until.day, time=f"{until:%H:%M}")
     )
+    return Reply(text, tuple(option for _value, option in options(session, person, row)))
+
+
+def options(session: Session, person: Person, row: Offer) -> list[tuple[str, Option]]:
+    """The buttons of an invitation, each with what it says."""
     facts = OfferFacts(offer=row.id, bands=row.bands)
     labels = [(choice.value, choice.label) for choice in _choices()]
-    return Reply(text, asked(session, person.id, OFFER.name, "answer", facts, labels))
+    made = asked(session, person.id, OFFER.name, "answer", facts, labels)
+    return [(value, option) for (value, _label), option in zip(labels, made, strict=True)]
+
+
+def in_short(person: Person, row: Offer) -> str:
+    """Which invitation it is, in a few words: the first of its bands, the team, and when it came."""
+    came = row.made_at.astimezone(ZoneInfo(person.zone))
+    parts = [_("团队“{team}”").format(team=row.bands["team"])] if row.bands.get("team") else []
+    parts += [*short_words(row.bands), _("{month}月{day}日的邀请").format(month=came.month, day=came.day)]
+    return _("，").join(parts)
 
 
 def _me(session: Session, person: Person) -> list[str]:
