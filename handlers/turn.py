@@ -12,14 +12,14 @@ from dataclasses import replace
 from sqlmodel import Session
 
 from config.texts import _, speaking
-from handlers import asking, codes, cries, fallback, granted, listing, menu, offer, safeguarding, standing, talk
+from handlers import asking, codes, cries, fallback, granted, listing, menu, own_words, safeguarding, standing, talk
 from handlers.emergency import is_danger
 from handlers.here import Here
 from handlers.idle import end_idle
 from handlers.message import Inbound, Reply
 from handlers.ordinary import is_ordinary
 from handlers.typed import bare_number, came, shown
-from models import carded, erasure, inbox, offering
+from models import carded, erasure, inbox
 from models.arrival import Met
 from models.conversation import State, lock, save
 from models.person import Door, Person, door_of, open_door
@@ -109,6 +109,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     anything = state.carded and not _is_meant(state, words)
     if begun is not None and named and (standing.takes_told_words(state) or (anything and state.current is not None)):
         return _opened_instead(session, person, state, begun)
+    own = None if anything else own_words.heard(session, person, state, words)
+    if own is not None:
+        return own
     asked = state.current.dialogue if state.current else ""
     if anything and asked:
         heard: Reply | None = fallback.answers_a_card(session, person, state)
@@ -135,10 +138,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return listing.heard(session, person, state, words) or fallback.no_such_code(state)
     if anything:
         return fallback.answers_a_card(session, person, state)
-    invited = len(offering.offers_of(session, person.id))
-    answers = offer.meant(words, invited) if invited else None
-    if answers is not None:
-        return talk.begin(session, person, state, offer.OFFER, answers)
+    meant = own_words.sentence(session, person, state, words)
+    if meant is not None:
+        return meant
     nothing = menu.acknowledged(words) or menu.greets(words) or state.ended_now
     listed = None if nothing else listing.heard(session, person, state, words)
     return listed or fallback.unknown(session, person, state, words)

@@ -188,6 +188,18 @@ def _declined(session: Session, somebody: Beneficiary, row: Offer, reason: str) 
     return Answered("declined", row)
 
 
+def give_reason(session: Session, offer_id: str, person_id: str, reason: str) -> bool:
+    """Why somebody said no (one of DECLINES), once they have; False where it is not theirs, or they did not."""
+    row = session.exec(select(Offer).where(Offer.id == offer_id).with_for_update()).first()
+    if row is None or row.state != DECLINED or row.person_id not in family(session, person_id):
+        return False
+    row.reason = reason
+    session.add(row)
+    session.flush()
+    audit.note(session, row.person_id, "offer.reason", row.id, reason=reason)
+    return True
+
+
 def _accepted(session: Session, somebody: Beneficiary, row: Offer, person_id: str) -> Answered:
     candidate = Candidate(person_id, row.team_id)
     against = may_ask(session, somebody)
