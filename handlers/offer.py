@@ -19,6 +19,8 @@ from handlers.band_words import invitation_words, short_words
 from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Talk
 from handlers.late import asked
 from handlers.message import Option, Reply
+from handlers.taking_back import UNDO as UNDO_NAME
+from handlers.taking_back import UndoFacts
 from models import offering
 from models.offer import ANSWERABLE, LATER, OVERDUE, Offer
 from models.person import Person, family
@@ -227,12 +229,6 @@ def _because(session: Session, person: Person, command: Because) -> Reply:
 WHY = Dialogue("offer_why", WhyFacts, _why_facts, _why_talk, _because)
 
 
-class UndoFacts(BaseModel):
-    """Which yes."""
-
-    stint: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Undo:
     """It was pressed by mistake."""
@@ -251,8 +247,14 @@ def _undo_facts(session: Session, person: Person) -> UndoFacts:
 def _undo_talk(facts: UndoFacts) -> Talk:
     if not facts.stint:
         return None
-    yield Ask("undo", _("要撤回刚才的接受吗？"), choices=(_undo(),))
-    return Undo(facts.stint)
+    if facts.confirm:
+        yield Ask("want", _("要撤回刚才的接受吗？"), choices=(Choice("want", _("撤回接受")),))
+    text = _("要撤回刚才的接受吗？")
+    if facts.bands:
+        text += "\n" + _accepted_words(facts.bands)
+    keep = (Choice("keep", _("不撤回")),) if facts.confirm else ()
+    said = yield Ask("undo", text, choices=(_undo(), *keep))
+    return Undo(facts.stint) if said == "undo" else None
 
 
 def _undone(session: Session, person: Person, command: Undo) -> Reply:
@@ -261,7 +263,7 @@ def _undone(session: Session, person: Person, command: Undo) -> Reply:
     return Reply(_("已经过了可以撤回的时间，或者已经定了协议。不能继续的话，请回复“请假交接”或“联系专员”。"))
 
 
-UNDO = Dialogue("offer_undo", UndoFacts, _undo_facts, _undo_talk, _undone, repeats=True)
+UNDO = Dialogue(UNDO_NAME, UndoFacts, _undo_facts, _undo_talk, _undone, repeats=True)
 
 
 def meant(words: str, count: int) -> dict[str, Any] | None:

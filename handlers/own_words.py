@@ -10,7 +10,7 @@ import re
 from sqlmodel import Session
 
 from config.texts import _
-from handlers import cries, late, menu, offer, open_questions, silence, standing, talk
+from handlers import cries, late, menu, offer, open_questions, silence, standing, taking_back, talk
 from handlers.asking import show
 from handlers.message import Reply
 from handlers.open_questions import AGREEMENT, INVITATION, TURN, WELL, Waits
@@ -43,6 +43,10 @@ _HARD = _whole("我?(有点|有點|有些|有啲)(难|難|累|吃力|辛苦)|唔
 # 收到, 好的, OK and their like, and a bare 好, which is no more.
 _NOD = re.compile(rf"(好的?|好滴|嗯+|ok|收到了?|知道了|明白){_END}", re.IGNORECASE)
 _LABEL = _whole("不方便|晚点问我|遲些再問我|i cannot|ask me later")
+_TAKES_BACK = _whole(
+    "(我?(按|点|點|选|選)错了|(按|點|选|選)錯了)([，,、 ]?撤回)?|撤回(刚才的|剛才的)?(接受|邀请|邀請)?"
+    "|我?(反悔|后悔|後悔)了?|我?(不想|唔想)(去|接)了?|我不(去|接)了|take (it )?back"
+)
 _OURS = frozenset((offer.OFFER.name, "agreement", "turn", "silence"))
 
 
@@ -52,10 +56,13 @@ def heard(session: Session, person: Person, state: State, words: str) -> Reply |
     yes = any(pattern.fullmatch(words) for pattern, _kinds in _YES)
     nod = state.current is None and (_NOD.fullmatch(words) is not None or menu.acknowledged(words))
     label = _LABEL.fullmatch(words) is not None
-    if not (yes or nod or label) or _belongs_elsewhere(session, person, state, words):
+    back = _TAKES_BACK.fullmatch(words) is not None
+    if not (yes or nod or label or back) or _belongs_elsewhere(session, person, state, words):
         return None
     if recent_alert(session, person.id) is not None and not is_ordinary(words):
         return None
+    if back:
+        return _take_back(session, person, state)
     waiting = open_questions.waiting(session, person)
     if yes:
         return _yes(session, person, state, words, waiting)
@@ -136,6 +143,17 @@ def _nod(session: Session, person: Person, state: State, waiting: list[Waits]) -
         return show(state, open_questions.once_more(session, person, among[0], before))
     text = _("收到。还有 {count} 件事等你回答，只回“收到”“好的”不算答应。愿意的请选：").format(count=len(among))
     return show(state, open_questions.which(session, person, among, "yes", text))
+
+
+def _take_back(session: Session, person: Person, state: State) -> Reply | None:
+    """A yes that can still be taken back: it is asked once more, with what it was about; of several which one."""
+    options = taking_back.options(session, person)
+    # What is on the screen with these words is pressed, and of something else they are an answer.
+    if not options or state.current is not None or shown(state, "按错了，撤回") is not None:
+        return None
+    if len(options) == 1:
+        return talk.press(session, person, state, options[0].id, "")
+    return show(state, Reply(_("要撤回哪一个？请选一个。"), options, numbered=True))
 
 
 def _hard(session: Session, person: Person, state: State, waiting: list[Waits]) -> Reply | None:

@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from config import regions
 from config.texts import _
+from handlers import taking_back
 from handlers.band_words import often_words, service_words
 from handlers.checks import written_number
 from handlers.days import with_weekday
@@ -65,7 +66,8 @@ def overview(session: Session, person: Person) -> Reply:
         head = _("另外和团队轮流去的结对 {count} 个：") if stints else _("你和团队轮流去的结对 {count} 个：")
         lines += [head.format(count=len(also)), *also]
     lines.append(_must_mind())
-    return Reply("\n".join(lines), (*options, *turns, *_further(stints)))
+    back = taking_back.options(session, person)
+    return Reply("\n".join(lines), (*options, *turns, *back, *_further(stints)))
 
 
 def _invited(waiting: list[Offer]) -> list[str]:

@@ -295,6 +295,15 @@ def take_back(session: Session, stint_id: str, person_id: str) -> bool:
     return True
 
 
+def to_take_back(session: Session, person_id: str) -> list[Stint]:
+    """What this person said yes to and may take back now, as `take_back` decides; the newest first."""
+    after = now_of(session) - timedelta(hours=rules().pairing.take_back_hours)
+    query = select(Stint).where(col(Stint.person_id).in_(family(session, person_id)), col(Stint.made_at) >= after)
+    query = query.where(Stint.state == AGREEING, Stint.part == LEAD, col(Stint.accepted_at).is_(None))
+    query = query.where(col(Stint.beneficiary_id).is_not(None))
+    return list(session.exec(query.order_by(col(Stint.made_at).desc(), col(Stint.id))))
+
+
 def undone(session: Session, stint: Stint, by: str) -> None:
     """An agreement that does not come about ends, and a relay that had found its successor seeks again. Raises
     StintError."""

@@ -301,3 +301,39 @@ def test_of_several_pairings_the_wish_is_kept_while_it_is_asked_which(
         assert "是哪一位？" in paired.say(words)
     paired.press("全部")
     assert "请假到哪一天" in paired.said.text
+
+
+# --- a yes is taken back ---
+
+
+@pytest.mark.parametrize("words", ["按错了，撤回", "撤回", "撤回接受", "按错了", "反悔", "我不想去了"])
+def test_a_yes_is_taken_back_by_words_once_it_is_confirmed(world: World, alin: Chat, words: str) -> None:
+    invited(world, alin)
+    alin.say("接受", "菜单")
+    said = alin.say(words)
+    assert "要撤回刚才的接受吗？" in said and "支教助学" in said
+    assert alin.labels() == ["按错了，撤回", "不撤回"]
+    assert "已撤回" in alin.press("按错了，撤回")
+    with world.database.read() as session:
+        assert standing_of(session, alin.person().id) == []
+
+
+@pytest.mark.parametrize("words", ["我的结对", "要毕业了", "我做不下去了"])
+def test_the_way_to_take_it_back_is_offered(world: World, alin: Chat, words: str) -> None:
+    invited(world, alin)
+    alin.say("接受")
+    alin.say(words)
+    assert "要撤回刚才的接受吗？" in alin.press("撤回接受")
+    assert "没有做任何改动" in alin.press("不撤回")
+    with world.database.read() as session:
+        assert len(standing_of(session, alin.person().id)) == 1
+
+
+def test_afterwards_the_words_mean_what_they_meant(world: World, alin: Chat, clock: StoppedClock) -> None:
+    invited(world, alin)
+    alin.say("接受")
+    clock.pass_time(2 * DAY)
+    assert "已经过了可以撤回的时间" in alin.say("撤回"), "the button on the screen"
+    assert "撤回同意" in alin.say("我的", "撤回")
+    alin.say("我的结对")
+    assert "撤回接受" not in alin.labels()
