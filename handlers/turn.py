@@ -109,9 +109,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     anything = state.carded and not _is_meant(state, words)
     if begun is not None and named and (standing.takes_told_words(state) or (anything and state.current is not None)):
         return _opened_instead(session, person, state, begun)
-    own = None if anything else own_words.heard(session, person, state, words)
-    if own is not None:
-        return own
+    told = None if anything else own_words.heard(session, person, state, words)
+    if told is not None:
+        return told
     asked = state.current.dialogue if state.current else ""
     if anything and asked:
         heard: Reply | None = fallback.answers_a_card(session, person, state)
@@ -138,9 +138,9 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
         return listing.heard(session, person, state, words) or fallback.no_such_code(state)
     if anything:
         return fallback.answers_a_card(session, person, state)
-    meant = own_words.sentence(session, person, state, words)
-    if meant is not None:
-        return meant
+    spoken = own_words.sentence(session, person, state, words)
+    if spoken is not None:
+        return spoken
     nothing = menu.acknowledged(words) or menu.greets(words) or state.ended_now
     listed = None if nothing else listing.heard(session, person, state, words)
     return listed or fallback.unknown(session, person, state, words)
