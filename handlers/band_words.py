@@ -10,10 +10,18 @@ from config.texts import _
 
 def invitation_words(bands: dict[str, Any]) -> str:
     """One sentence of everything that may be said, e.g. “小学高年级，想要支教助学，步行 20 分钟内，大约每月一次”."""
-    parts = [_age(str(bands.get("age", ""))), _needs(list(bands.get("needs", []))), near_words(str(bands["near"]))]
-    parts.append(often_words(int(bands["activities"])))
-    parts.append(_("先约定 {months} 个月").format(months=bands["months"]))
+    parts = [_age(str(bands.get("age", ""))), _needs(list(bands.get("needs", [])))]
+    parts.append(near_words(str(bands.get("near", ""))))
+    if "activities" in bands:
+        parts.append(often_words(int(bands["activities"])))
+    if "months" in bands:
+        parts.append(_("先约定 {months} 个月").format(months=bands["months"]))
     return _("，").join(part for part in parts if part)
+
+
+def short_words(bands: dict[str, Any]) -> list[str]:
+    """The first of it: how old, and what is needed; as far as the bands have it."""
+    return [part for part in (_age(str(bands.get("age", ""))), _needs(list(bands.get("needs", [])))) if part]
 
 
 def _age(band: str) -> str:

@@ -214,6 +214,16 @@ def _month_end(found: re.Match[str], today: date) -> date:
     return _last(months_on(today.replace(day=1), _months_to(found["which"] or "")))
 
 
+def _end_of(found: re.Match[str], today: date) -> date:
+    """5月底: of the month that is named, the next one that lies ahead."""
+    said = found["month"]
+    month = _MONTHS.index(said[:3]) + 1 if said[:3] in _MONTHS else number(said)
+    if found["year"]:
+        return _last(date(int(found["year"]), month, 1))
+    end = _last(date(today.year, month, 1))
+    return end if end > today else _last(date(today.year + 1, month, 1))
+
+
 def _months_to(which: str) -> int:
     return 1 if which.startswith(("下", "next")) else 0
 
@@ -260,6 +270,8 @@ _FORMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], date], date]], ...
         (rf"(?:(?P<which>[下本这這]个?個?)月)?{_CN_DAY}\s*[日号號]", _of_month),
         (r"(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)(?: of (?P<which>next|this) month)?", _of_month),
         (r"(?P<which>下个?個?|[本这這]个?個?)?月[底末]", _month_end),
+        (rf"(?:(?P<year>\d{{4}})\s*年\s*)?(?P<month>\d{{1,2}}|{NUMERAL})\s*月[底末]", _end_of),
+        (rf"(?:the )?end of (?P<month>{_MONTH})(?:,? ?(?P<year>\d{{4}}))?", _end_of),
         (r"(?:the )?end of (?:the )?(?P<which>next |this )?month", _month_end),
         (r"年底|年末|今年底|(?:the )?end of (?:the |this )?year", _year_end),
         (rf"(?:过|過)?{_COUNT}\s*(?P<unit>[天日])(?:以?之?[后後])?", _later),

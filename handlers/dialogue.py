@@ -7,6 +7,7 @@ half-done talk is lost. No I/O, no clock and no platform belong in here or in a 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ Talk = Generator["Ask", Any, Any]
 
 # What agrees to a notice when it is typed; a bare 收到, 好的 or ok never does (programme §13).
 AGREE = ("同意", "同意吧", "同意的", "我同意", "是", "是的", "yes", "agree", "i agree", "yes i agree")
+_DENIED = re.compile(r"[不没沒別别无無未勿唔冇]|\b(no|not|never|nobody|without)\b|n['’]t\b")
 
 
 class Invalid(Exception):
@@ -72,6 +74,7 @@ class Ask:
     `numbered` says that the words speak of the numbers of the choices, so that buttons carry them too.
     `told` says that the words go to a person as they are: the bare name of a menu entry is not taken for them.
     `stoppable` offers 先到这里: the talk ends here, and what earlier talks kept stays.
+    `own` are words that mean something in this talk itself: typed here, they do not open the entry of that name.
     `sensitive` moves the question to a one-time page on platforms where it must not be asked in chat; what is typed
     there all the same is turned away, unless `keeps_typed` (a cry for help is never turned away).
     """
@@ -87,6 +90,7 @@ class Ask:
     numeric: bool = False
     numbered: bool = False
     told: bool = False
+    own: tuple[str, ...] = ()
     sensitive: bool = False
     keeps_typed: bool = False
     again: str = ""
@@ -238,6 +242,29 @@ def chosen(choices: Sequence[Choice], words: str) -> Choice | None:
         if plain in map(folded, (choice.label, choice.value, *choice.words)):
             return choice
     return None
+
+
+def part_of(choices: Sequence[Choice], words: str) -> Choice | None:
+    """The one choice whose label has these words in it; None where there are several, or none. Never what agrees to a
+    notice, and not what a label denies: 同意 does not choose 不同意."""
+    plain = folded(words)
+    if not is_part(plain):
+        return None
+    found = [choice for choice in choices if stands_in(plain, folded(choice.label))]
+    return found[0] if len(found) == 1 and not set(found[0].words) & set(AGREE) else None
+
+
+def is_part(plain: str) -> bool:
+    """Whether folded words say enough to be looked for in a label."""
+    return len(plain) >= (4 if plain.isdecimal() else 3 if plain.isascii() else 2)
+
+
+def stands_in(plain: str, label: str) -> bool:
+    """Whether the folded words stand in the label, from the beginning of one of its words, and undenied."""
+    at = label.find(plain)
+    if at < 0 or (plain.isascii() and at and label[at - 1].isalnum()):
+        return False
+    return not _DENIED.search(label[:at])
 
 
 def folded(words: str) -> str:

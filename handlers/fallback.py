@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlmodel import Session
 
 from config.texts import _
-from handlers import asking, cries, menu, talk
+from handlers import asking, cries, listing, menu, talk
 from handlers.message import Reply
 from models.conversation import State
 from models.person import Person
@@ -73,4 +73,7 @@ def unknown_code(state: State) -> Reply:
 def _gently(session: Session, person: Person, state: State, said: str) -> Reply:
     if state.current is not None:
         return talk.ask_again(session, person, state, said)
+    listed = listing.kept(session, person, state, said)
+    if listed is not None:
+        return listed
     return asking.show(state, Reply(said + _("想做什么，回复“菜单”。"), menu.options("my", "contact")))

@@ -20,7 +20,7 @@ from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply
-from handlers.paging import MORE, PAGE, Show, next_begin, onward, where
+from handlers.paging import BACK, MORE, PAGE, Show, before, next_begin, onward, turning, where
 from models import household, households, ledger_questions
 from models.household import Household
 from models.households import STATES, Wanted
@@ -59,7 +59,7 @@ def _facts(session: Session, person: Person) -> ListFacts:
 def _talk(facts: ListFacts) -> Talk:
     if not facts.ids:
         return Look(facts)
-    choices = (*(Choice(key, key) for key in facts.ids), Choice(MORE, _("后面的"), words=(_("从头看"),)))
+    choices = (*(Choice(key, key) for key in facts.ids), *turning(_("后面的")))
     picked = yield Ask("pick", _("想看哪一类，或者哪一位？"), choices)
     return Look(facts, picked)
 
@@ -76,6 +76,8 @@ def _look(session: Session, person: Person, command: Look) -> Reply:
         return _page(session, person, facts)
     if kind == MORE:
         return _shown(session, person, facts, Show(seen=facts.ids, first=facts.first))
+    if kind == BACK:
+        return _shown(session, person, facts, before(facts.first))
     return _shown(session, person, _narrowed(session, person, facts, kind, value), Show())
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from sqlmodel import Session
 
 from config.catalogue import rules
+from config.regions import place_name
 from config.texts import _
 from handlers.contact_words import age_of
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
@@ -89,11 +91,15 @@ IMPORTS = Dialogue("ledger_imports", ListFacts, _list_facts, _list_talk, _list, 
 
 
 class OneFacts(BaseModel):
-    """Which import, of which table, and whether so many are missing from its file that it must be said."""
+    """Which import, of which table and region, of how many rows, when it was checked (local to whoever is asked), and
+    whether so many are missing from its file that it must be said."""
 
     batch: str = ""
     many: int = 0
     sheet: str = LEDGER
+    region: str = ""
+    rows: int = 0
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +129,24 @@ def _one_talk(facts: OneFacts) -> Talk:
             return None
         many = True
     if what == UNDO:
-        text = _("确定撤回吗？这次新加的人会删去，改过的改回去；之后又有变化的留着不动。")
+        text = _("新加的人会删去，改过的改回去；之后又有变化的留着不动。")
         if facts.sheet != LEDGER:
-            text = _("确定撤回吗？这次新登记的会结束，改过的改回去，并告诉有关的人；之后又有变化的留着不动。")
-        sure = yield Ask("sure", text, (Choice("yes", _("撤回")), Choice("no", _("先不撤"))))
+            text = _("新登记的会结束，改过的改回去，并告诉有关的人；之后又有变化的留着不动。")
+        sure = yield Ask("sure", _which(facts) + text, (Choice("yes", _("撤回")), Choice("no", _("先不撤"))))
         if sure == "no":
             return None
     return Do(facts.batch, what, many)
+
+
+def _which(facts: OneFacts) -> str:
+    """Which import is to be taken back, so that it is not taken for another one."""
+    if not facts.made:
+        return _("确定撤回这次导入吗？")
+    what = _("台账") if facts.sheet == LEDGER else sheet_name(facts.sheet)
+    place = place_name(facts.region) if facts.region else _("各个地区")
+    return _("确定撤回 {when} 导入的{what}（{place}，{rows} 行）吗？").format(
+        when=facts.made, what=what, place=place, rows=facts.rows
+    )
 
 
 def _whole() -> tuple[Choice, ...]:
@@ -199,13 +216,18 @@ def _told(session: Session, person: Person, batch: LedgerBatch) -> Reply:
             lines.append(_("存疑的行要看过结果，在网页上写下行号才收；这里点“收下”不收它们。"))
         lines.append(_("还没有收下，什么都没有变。"))
         wanted = [SEE, TAKE, DROP]
+        if not ledger_import.takes_any(batch):
+            lines.append(_("没有一行能收下，请看结果，把有问题的行改好再导入。"))
+            wanted = [SEE, DROP]
     elif batch.state == TAKEN and batch.forgotten_at is None:
         wanted = [SEE, UNDO]
     elif batch.state == UNDONE:
         lines += _kept(session, batch)
     many = batch.counts.get("gone", 0) if is_open and ledger_import.is_many_gone(session, batch) else 0
     labels = [(choice.value, choice.label) for choice in _choices() if choice.value in wanted]
-    options = asked(session, person.id, ONE.name, "do", OneFacts(batch=batch.id, many=many, sheet=batch.sheet), labels)
+    made = batch.made_at.astimezone(ZoneInfo(person.zone)).strftime("%Y-%m-%d %H:%M")
+    facts = OneFacts(batch=batch.id, many=many, sheet=batch.sheet, region=batch.region, rows=batch.total, made=made)
+    options = asked(session, person.id, ONE.name, "do", facts, labels)
     return Reply("\n".join(filter(None, lines)), (*options, _ledger()))
 
 

@@ -28,7 +28,7 @@ from models.ledger_batch import (
     LedgerBatch,
 )
 from models.ledger_cells import LedgerRow, Problem
-from models.ledger_columns import SheetError
+from models.ledger_columns import SheetError, unused
 from models.ledger_import import BatchError
 from models.ledger_sheet import MOST_BYTES
 from models.ledger_upload import Upload
@@ -133,13 +133,14 @@ def result(session: Session, batch: LedgerBatch, upload: Upload) -> dict[str, An
         "more": bad - len(rows),
         "has_file": bool(rows),
         "open": is_open,
+        "takes": ledger_import.takes_any(batch),
         "doubtful": batch.counts.get(DOUBTFUL, 0) if is_open else 0,
         "many": is_open and is_ledger and ledger_import.is_many_gone(session, batch),
         "nothing": is_open and not (batch.counts.get(NEW, 0) + batch.counts.get(CHANGED, 0)),
         "undo": batch.state == TAKEN and batch.forgotten_at is None,
         "gone": batch.state == TAKEN and batch.counts.get("gone", 0),
         "kept": kept_words(batch, len(kept)) if kept else "",
-        "unknown": _("、").join(upload.unknown),
+        "unknown": _("、").join(unused(batch.headings, batch.sheet)),
         "sheets": _("、").join(upload.sheets),
     }
 

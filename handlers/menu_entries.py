@@ -124,6 +124,7 @@ DIALOGUES: dict[str, Dialogue] = {
         family.SAY,
         offer.OFFER,
         offer.UNDO,
+        offer.WHY,
         pairings.AGREEMENT,
         pairings.LOOK,
         unpaired.UNPAIRED,

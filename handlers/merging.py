@@ -76,7 +76,7 @@ def _undo_talk(facts: MergeFacts) -> Talk:
     yield Ask("undo", _("要撤回合并吗？"), choices=(Choice("yes", _("撤回合并")),))
     sure = yield Ask(
         "sure",
-        _("确定撤回吗？两份档案会分开，合并时转过去的都转回来。"),
+        _("确定撤回这次合并吗？两份档案会分开，合并时转过去的都转回来。"),
         choices=(Choice("yes", _("撤回")), Choice("no", _("先不撤"))),
     )
     return Undo(facts.merge) if sure == "yes" else None

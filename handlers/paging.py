@@ -14,7 +14,8 @@ from config.texts import _
 from handlers.dialogue import Ask, Choice, Talk
 
 PAGE = 5  # entries of a page
-MORE = "~more"
+MORE, BACK = "~more", "~page-back"
+PICK = "pick"  # the key of the question that a list asks
 
 
 class ListFacts(BaseModel):
@@ -38,9 +39,20 @@ def pick(facts: ListFacts, question: str, more: str) -> Talk:
     """The talk of a list: one of those on the screen, or the next page. Returns a Show."""
     if not facts.ids:
         return Show()
-    choices = (*(Choice(key, key) for key in facts.ids), Choice(MORE, more, words=(_("从头看"),)))
-    picked = yield Ask("pick", question, choices)
+    picked = yield Ask(PICK, question, (*(Choice(key, key) for key in facts.ids), *turning(more)))
+    if picked == BACK:
+        return before(facts.first)
     return Show(seen=facts.ids, first=facts.first) if picked == MORE else Show(picked)
+
+
+def turning(more: str) -> tuple[Choice, ...]:
+    """The choices that turn the page; the way back stands on no button, it is typed (handlers/listing.py)."""
+    return (Choice(MORE, more, words=(_("从头看"),)), Choice(BACK, BACK))
+
+
+def before(first: int) -> Show:
+    """The page before the one that begins at this place."""
+    return Show(first=max(first - PAGE, 0))
 
 
 def next_begin(keys: Sequence[str], command: Show) -> int:

@@ -15,22 +15,27 @@ from sqlmodel import Session
 
 from config import regions
 from config.texts import _
+from handlers import taking_back
 from handlers.band_words import often_words, service_words
 from handlers.checks import written_number
+from handlers.days import with_weekday
 from handlers.dialogue import Ask, Choice, Dialogue, Talk
 from handlers.here import here
 from handlers.late import asked
 from handlers.message import Link, Option, Reply, Written
+from handlers.relay_ways import go_on_option
 from handlers.served_facts import when
 from handlers.served_words import served
 from handlers.turn_words import as_member, lines_of, to_turns
-from models import agreement, looking, offering
+from models import agreement, looking, offering, relaying, relaying_lists
 from models.beneficiary import GONE, Beneficiary, record_of
 from models.database import vault_of
 from models.institution import Institution
+from models.offer import OVERDUE, Offer
 from models.page import issue_page
 from models.pairing import AGREEING, ENDED, OPEN, Stint
 from models.person import Person
+from models.relay import SEEKING
 from models.served import served_of, serves_now
 from models.stints import StintError, standing_of
 
@@ -42,7 +47,7 @@ def overview(session: Session, person: Person) -> Reply:
     options: list[Option] = []
     lines = []
     if waiting:
-        lines.append(_("有 {count} 个邀请等你回答。").format(count=len(waiting)))
+        lines += _invited(waiting)
         options.append(Option("m:offer", _("看邀请")))
     also, turns = as_member(session, person, stints)
     if not stints and not also:
@@ -61,7 +66,20 @@ def overview(session: Session, person: Person) -> Reply:
         head = _("另外和团队轮流去的结对 {count} 个：") if stints else _("你和团队轮流去的结对 {count} 个：")
         lines += [head.format(count=len(also)), *also]
     lines.append(_must_mind())
-    return Reply("\n".join(lines), (*options, *turns, *_further(stints)))
+    back = taking_back.options(session, person)
+    return Reply("\n".join(lines), (*options, *turns, *back, *_further(stints)))
+
+
+def _invited(waiting: list[Offer]) -> list[str]:
+    """How many invitations wait; those whose hold is over are not said to be in time."""
+    lapsed = sum(row.state == OVERDUE for row in waiting)
+    lines = []
+    if lapsed < len(waiting):
+        lines.append(_("有 {count} 个邀请等你回答。").format(count=len(waiting) - lapsed))
+    if lapsed:
+        text = _("有 {count} 个邀请已经过了回答的时间。晚了也可以答应，只要还没有人接上。")
+        lines.append(text.format(count=lapsed))
+    return lines
 
 
 def _further(stints: list[Stint]) -> tuple[Option, ...]:
@@ -71,8 +89,16 @@ def _further(stints: list[Stint]) -> tuple[Option, ...]:
 
 
 def _line(session: Session, person: Person, stint: Stint) -> str:
-    parts = [_called(session, person, stint), service_words(stint.services), often_words(stint.activities)]
-    if stint.state == OPEN and stint.ends_on is not None:
+    parts = [called(session, person, stint), service_words(stint.services), often_words(stint.activities)]
+    found = relaying_lists.of_stint(session, stint)
+    if found is not None and not found.relay.undecided:
+        said = _("正在交接，还没有人接，最后一天 {day}")
+        if found.relay.state != SEEKING:
+            said = _("正在交接，已经有人答应接，最后一天 {day}")
+        parts.append(said.format(day=with_weekday(found.relay.last_day)))
+    elif found is not None:
+        parts.append(_("专员在看怎么办，结对没有结束"))
+    elif stint.state == OPEN and stint.ends_on is not None:
         parts.append(_("约定到 {day}").format(day=stint.ends_on.isoformat()))
     elif stint.confirmed_at is not None and stint.accepted_at is None:
         parts.append(_("协议等你确认"))
@@ -87,7 +113,7 @@ def _line(session: Session, person: Person, stint: Stint) -> str:
     return _("{item}：{value}").format(item=parts[0], value=_("，").join(parts[1:]))
 
 
-def _called(session: Session, person: Person, stint: Stint) -> str:
+def called(session: Session, person: Person, stint: Stint) -> str:
     """Whom it is about: a form of address, or the institution's name."""
     about = served_of(session, stint)
     return about.name if isinstance(about, Institution) else served(session, person, about)
@@ -99,10 +125,13 @@ def _is_gone(session: Session, stint: Stint) -> bool:
 
 
 def _actions(session: Session, person: Person, stint: Stint, *, several: bool) -> list[Option]:
-    whose = _called(session, person, stint) + " " if several else ""
+    whose = called(session, person, stint) + " " if several else ""
     found: list[Option] = []
     if stint.state == AGREEING and stint.confirmed_at is not None and stint.accepted_at is None:
-        found += _agreement_options(session, person, stint, whose + _("看协议"))
+        found += agreement_options(session, person, stint, whose + _("看协议"))
+    handing = relaying_lists.of_stint(session, stint)
+    if handing is not None and relaying.may_cancel(session, handing.relay, stint, person.id):
+        found += go_on_option(session, person.id, handing.relay.id, whose)
     if looking.may_look(session, stint, person.id):
         label = [("look", whose + _("看地址和电话"))]
         found += asked(session, person.id, LOOK.name, "look", LookFacts(stint=stint.id), label)
@@ -133,6 +162,23 @@ class Accept:
     yes: bool
 
 
+_ACCEPTS = (
+    "接受",
+    "我接受",
+    "我们接受",
+    "同意",
+    "我同意",
+    "我们同意",
+    "愿意",
+    "我愿意",
+    "可以",
+    "我可以",
+    "行",
+    "係",
+    "agree",
+)
+
+
 def _agreement_facts(session: Session, person: Person) -> AgreementFacts:
     return AgreementFacts()
 
@@ -143,14 +189,15 @@ def _agreement_talk(facts: AgreementFacts) -> Talk:
     if (yield Ask("look", _("要看协议吗？"), choices=(Choice("look", _("看协议")),))) != "look":
         return None
     choices = (
-        Choice("yes", _("接受协议和行为守则"), words=("接受", "同意", "我同意", "agree")),
+        Choice("yes", _("接受协议和行为守则"), words=_ACCEPTS),
         Choice("talk", _("想先和专员谈谈")),
     )
     answer = yield Ask("accept", facts.card, choices=choices)
     return Accept(facts.stint, facts.version, answer == "yes")
 
 
-def _agreement_options(session: Session, person: Person, stint: Stint, label: str) -> tuple[Option, ...]:
+def agreement_options(session: Session, person: Person, stint: Stint, label: str) -> tuple[Option, ...]:
+    """The button that shows an agreement as it stands, and asks whether it is accepted."""
     facts = AgreementFacts(stint=stint.id, version=_version(stint), card=card(session, stint))
     return asked(session, person.id, AGREEMENT.name, "look", facts, [("look", label)])
 
@@ -298,7 +345,7 @@ def _meeting(session: Session, person: Person, params: dict[str, Any]) -> Reply 
     if found is None or found.meets_at is None or found.meets_at.isoformat() != params["at"]:
         return None
     text = _("第一次见面约在 {time}，专员会陪你去，见的是{called}。见面前后 24 小时内，“我的结对”里可以看地址。")
-    said = text.format(time=when(person, found.meets_at), called=_called(session, person, found))
+    said = text.format(time=when(person, found.meets_at), called=called(session, person, found))
     lines = [said, _("去不了请尽早回复“联系专员”。")]
     return Reply("\n".join(lines), (Option("m:pairings", _("我的结对")), Option("m:contact", _("联系专员"))))
 
@@ -307,15 +354,15 @@ def _agreement_notice(session: Session, person: Person, params: dict[str, Any]) 
     found = _mine(session, person, params, AGREEING)
     if found is None or _version(found) != params["at"] or found.accepted_at is not None:
         return None
-    text = _("专员写好了你和{called}的结对协议，请看一看，合适就接受。").format(called=_called(session, person, found))
-    return Reply(text, _agreement_options(session, person, found, _("看协议")))
+    text = _("专员写好了你和{called}的结对协议，请看一看，合适就接受。").format(called=called(session, person, found))
+    return Reply(text, agreement_options(session, person, found, _("看协议")))
 
 
 def _opened_for_you(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     found = _mine(session, person, params, OPEN)
     if found is None:
         return None
-    text = _("已经交接给你：从现在起由你和{called}结对，谢谢你接上！").format(called=_called(session, person, found))
+    text = _("已经交接给你：从现在起由你和{called}结对，谢谢你接上！").format(called=called(session, person, found))
     return Reply(text, (Option("m:pairings", _("我的结对")),))
 
 
@@ -324,7 +371,7 @@ def _called_off(session: Session, person: Person, params: dict[str, Any]) -> Rep
     if found is None or _is_gone(session, found):
         return None
     text = _("和{called}的结对这次没有定下来，不是你的错。谢谢你，有合适的会再邀请你。")
-    return Reply(text.format(called=_called(session, person, found)))
+    return Reply(text.format(called=called(session, person, found)))
 
 
 def _served_left(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -333,7 +380,7 @@ def _served_left(session: Session, person: Person, params: dict[str, Any]) -> Re
         return None
     # No word of what happened: a family tells that itself.
     text = _("你的一个结对已经结束（{called}），不用再去探访了。谢谢你一直以来的陪伴；想聊聊，回复“联系专员”。")
-    return Reply(text.format(called=_called(session, person, found)), (Option("m:contact", _("联系专员")),))
+    return Reply(text.format(called=called(session, person, found)), (Option("m:contact", _("联系专员")),))
 
 
 def _objected(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
@@ -341,7 +388,7 @@ def _objected(session: Session, person: Person, params: dict[str, Any]) -> Reply
     if found is None:
         return None
     text = _("家里决定先不结对了（{called}），不是你的错，谢谢你做过的一切。想聊聊，回复“联系专员”。")
-    return Reply(text.format(called=_called(session, person, found)), (Option("m:contact", _("联系专员")),))
+    return Reply(text.format(called=called(session, person, found)), (Option("m:contact", _("联系专员")),))
 
 
 NOTICES = {

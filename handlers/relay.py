@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from config.texts import _
+from handlers import taking_back
 from handlers.days import with_weekday
 from handlers.dialogue import Answer, Ask, Choice, Dialogue, Further, Refused, Talk
 from handlers.here import here
@@ -148,7 +149,11 @@ def _contact() -> Option:
     return Option("m:contact", _("联系专员"))
 
 
-def _nothing() -> Reply:
+def _nothing(session: Session, person: Person) -> Reply:
+    back = taking_back.options(session, person)
+    if back:
+        text = _("你刚答应的结对还没有开始，现在还可以撤回；不方便继续也没关系。")
+        return Reply(text, (*back, _contact()))
     text = _("你现在没有已经开始的结对，不用请假或交接。刚答应还没开始的，想改主意请告诉专员。")
     return Reply(text, (_contact(),))
 
@@ -158,7 +163,7 @@ def _list(session: Session, person: Person, what: str) -> Reply:
     begun = {each.stint.id for each in relaying_lists.begun_of(session, person.id)}
     found = [each for each in relaying_lists.mine(session, person.id) if what != "go_on" or each.id in begun]
     if not what or not found:
-        return _nothing()
+        return _nothing(session, person)
     shown = found[:SHOWN]
     labels = [(stint.id, _label(session, person, stint)) for stint in shown]
     facts = RelayFacts(
@@ -179,7 +184,7 @@ def _picked(session: Session, person: Person, what: str, ids: tuple[str, ...]) -
     """Whom it is about is said once more, at this door; from now on no question names them."""
     stints = _stints(session, person, ids)
     if not stints:
-        return _nothing()
+        return _nothing(session, person)
     house = all(stint.institution_id is not None for stint in stints)
     told: dict[str, object] = {"what": what, "stints": tuple(stint.id for stint in stints), "house": house}
     facts = _prepare(session, person).model_copy(update=told)
@@ -205,7 +210,7 @@ def _leave(session: Session, person: Person, command: Leave) -> Reply:
             if error.reason == "day":
                 raise Refused("until", _("这一天已经过了，或者太远，请再写一次。")) from None
     if not stints:
-        return _nothing()
+        return _nothing(session, person)
     if all(stint.institution_id is not None for stint in stints) and told:
         said = _("记下了，请假到 {day}。已经告诉专员，会和{who}商量这段时间怎么安排。")
         words = said.format(day=with_weekday(command.until), who=_names(session, person, stints))
@@ -238,7 +243,7 @@ def _go(session: Session, person: Person, command: Go) -> Reply:
     if why == "day":
         raise Refused("last_day", _("这一天已经过了，或者太远，请再写一次。"))
     if not begun:
-        return _nobody() if why == "nobody" else _nothing()
+        return _nobody() if why == "nobody" else _nothing(session, person)
     found = relaying_lists.standing(session, begun[0][1].id)
     specialist = responsible(session, person, found) if found else _("当地的专员")
     names = _names(session, person, [stint for stint, _row in begun])

@@ -321,8 +321,11 @@ def _thanks(session: Session, person: Person, params: dict[str, Any]) -> Reply |
     if isinstance(somebody, Beneficiary):
         if somebody.status in GONE:
             return None
-        if responsible_today(session, somebody).people:
-            text = _("你和{who}的结对结束了。谢谢你陪过的每一天！{who}现在有人照看，你可以放心。")
+        now = responsible_today(session, somebody)
+        if now.kind in ("keeper", "specialist") and now.people:
+            text = _("你和{who}的结对结束了。谢谢你陪过的每一天！在找到接替的人以前，{who}由专员负责。")
+        elif now.people:
+            text = _("你和{who}的结对结束了。谢谢你陪过的每一天！{who}现在有人接着照看，你可以放心。")
     return Reply(text.format(who=served(session, person, somebody)))
 
 

@@ -38,9 +38,9 @@ def note_option(session: Session, person_id: str, relay: str) -> tuple[Option, .
     return asked(session, person_id, NOTE, "what", RelayFacts(relay=relay), [("read", _("看交接留言"))])
 
 
-def go_on_option(session: Session, person_id: str, relay: str) -> tuple[Option, ...]:
-    """The button with which the one who goes takes it back."""
-    return asked(session, person_id, GO_ON, "sure", RelayFacts(relay=relay), [("yes", going_on().label)])
+def go_on_option(session: Session, person_id: str, relay: str, whose: str = "") -> tuple[Option, ...]:
+    """The button with which the one who goes takes it back; `whose` before it where several are on the screen."""
+    return asked(session, person_id, GO_ON, "sure", RelayFacts(relay=relay), [("yes", whose + going_on().label)])
 
 
 def going_on() -> Choice:

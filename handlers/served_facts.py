@@ -13,6 +13,7 @@ from handlers.days import with_weekday
 from handlers.dialogue import Choice
 from handlers.late import asked
 from handlers.message import Option
+from models.beneficiary import Beneficiary, is_minor
 from models.family_doors import doors_of
 from models.person import Person, local_now
 
@@ -30,11 +31,13 @@ STEPS = {
 
 
 class StepFacts(BaseModel):
-    """For whom, in which state; `today` where whoever is asked lives, in ISO form."""
+    """For whom, in which state; `today` where whoever is asked lives, in ISO form. `minor` = only a guardian can agree:
+    under age, or without a date of birth."""
 
     served: str = ""
     state: str = ""
     today: str = "2000-01-01"
+    minor: bool = False
 
 
 class PickFacts(BaseModel):
@@ -58,7 +61,8 @@ def steps(state: str) -> tuple[Choice, ...]:
         "write": _("见过面了，写协议"),
         "off": _("没有谈成"),
     }
-    return tuple(Choice(step, words[step]) for step in STEPS.get(state, ()))
+    also = {"meet": (_("约见面"),)}
+    return tuple(Choice(step, words[step], words=also.get(step, ())) for step in STEPS.get(state, ()))
 
 
 def look() -> Choice:
@@ -73,7 +77,9 @@ def step_options(session: Session, person: Person, served: str, state: str) -> t
         found = asked(session, person.id, PICK, "look", PickFacts(served=served), [(LOOK, look().label)])
     joined = bool(doors_of(session, served))
     labels = [(choice.value, choice.label) for choice in steps(state) if joined or choice.value != "cut"]
-    facts = StepFacts(served=served, state=state, today=local_now(session, person).date().isoformat())
+    today, somebody = local_now(session, person).date(), session.get(Beneficiary, served)
+    minor = somebody is not None and is_minor(somebody, today)
+    facts = StepFacts(served=served, state=state, today=today.isoformat(), minor=minor)
     return (*found, *asked(session, person.id, STEP, "step", facts, labels))
 
 

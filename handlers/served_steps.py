@@ -19,8 +19,8 @@ from config.services import entries
 from config.texts import _
 from handlers.band_words import often_words, service_words
 from handlers.checks import between, form_of_address, team_number, volunteer_number
-from handlers.days import meant
-from handlers.dialogue import Ask, Choice, Dialogue, Invalid, Refused, Talk
+from handlers.days import meant, with_weekday
+from handlers.dialogue import Ask, Choice, Dialogue, Further, Invalid, Refused, Talk
 from handlers.message import Option, Reply
 from handlers.served_facts import STEP, StepFacts, step_options, steps
 from handlers.step_words import back, family_words, invited, offer_words, stint_words, team_words
@@ -59,13 +59,42 @@ def _talk(facts: StepFacts) -> Talk:
 
 
 def _agreed_asks(facts: StepFacts) -> Talk:
-    text = _("谁同意的？结对要本人同意；未成年人，或本人不能表示的，由监护人同意（家属不等于监护人）。")
-    giver = yield Ask(
-        "giver", text, (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人"), words=("本人",)))
+    givers, ways = _givers(), _ways()
+    giver, how = "guardian", _("怎么同意的？")
+    if facts.minor:
+        how = _("这一位未成年（或没有登记出生日期），要监护人同意（家属不等于监护人）。监护人是怎么同意的？")
+    else:
+        text = _("谁同意的？结对要本人同意；本人不能表示的，由监护人同意（家属不等于监护人）。")
+        giver = yield Ask("giver", text, givers)
+    own = _guardian_words()  # said here they mean the answer before, not the talk of guardians
+    way = yield Ask("way", how, ways, own=own)
+    text = _("请核对：{who}同意和志愿者结对，{way}，{day}。记下吗？").format(
+        who=next(one.label for one in givers if one.value == giver),
+        way=next(one.label for one in ways if one.value == way),
+        day=with_weekday(date.fromisoformat(facts.today)),
     )
-    ways = (Choice("paper", _("书面")), Choice("spoken", _("当面说的")), Choice("phone", _("电话里说的")))
-    way = yield Ask("way", _("怎么同意的？"), ways)
-    return {"giver": giver, "way": way}
+    corrections: tuple[Choice, ...] = (
+        Choice("way", _("改怎么同意的"), drops=("way",)),
+        Choice("no", _("先不记")),
+    )
+    if not facts.minor:
+        corrections = (Choice("giver", _("改谁同意的"), drops=("giver",)), *corrections)
+    # Its own key where only a guardian can: a yes to the other summary is none to this one.
+    key = "confirm_guardian" if facts.minor else "confirm"
+    sure = yield Ask(key, text, (Choice("yes", _("记下"), words=(_("确定"),)), *corrections), own=own)
+    return {"giver": giver, "way": way, "facts": facts} if sure == "yes" else None
+
+
+def _givers() -> tuple[Choice, ...]:
+    return (Choice("guardian", _("监护人")), Choice("self", _("服务对象本人"), words=("本人",)))
+
+
+def _ways() -> tuple[Choice, ...]:
+    return (Choice("paper", _("书面")), Choice("spoken", _("当面说的")), Choice("phone", _("电话里说的")))
+
+
+def _guardian_words() -> tuple[str, ...]:
+    return (_("监护人"), "监护人", "監護人", "guardian")
 
 
 def _invite_asks(facts: StepFacts) -> Talk:
@@ -209,12 +238,14 @@ def _moment(today: date) -> Callable[[str], str]:
 # --- what is done ---
 
 
-def _perform(session: Session, person: Person, command: Step) -> Reply:
+def _perform(session: Session, person: Person, command: Step) -> Reply | Further:
     try:
         return _DO[command.what](session, person, command)
     except FamilyError as error:
         if command.what == "agreed" and error.reason == "guardian":
-            raise Refused("giver", family_words(error.reason)) from None
+            # Learned since the button was made: who and how are looked at once more before anything is written.
+            facts: StepFacts = command.answers["facts"]
+            return Further(facts.model_copy(update={"minor": True}), family_words(error.reason))
         return Reply(family_words(error.reason), (back(),))
     except OfferError as error:
         return Reply(offer_words(error.reason), (back(),))

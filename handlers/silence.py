@@ -107,13 +107,29 @@ def _asks(session: Session, person: Person, params: dict[str, Any]) -> Reply | N
         text = _("看到你来了，真好！好久没有你的消息：你和{who}的结对还在继续吗？")
     elif again:
         text = _("又来问候你一声，没有别的意思：还好吗？你和{who}的结对还在继续吗？")
-    lines = [
-        text.format(who=_names(session, person, stints)),
-        _("选一个就行，说什么都可以；想停一停、做不下去了也没关系，会有人接着来。"),
-    ]
-    well = asked(session, person.id, SILENCE.name, "how", SilenceFacts(silence=row.id), [("fine", _fine().label)])
-    hard = [("leave", _("有点难，想停一停")), ("stopped", _("做不下去了"))]
-    return Reply("\n".join(lines), (*well, *_hand_over(session, person, hard)))
+    return _question(session, person, row, text.format(who=_names(session, person, stints)))
+
+
+def _question(session: Session, person: Person, row: Silence, text: str) -> Reply:
+    lines = [text, _("选一个就行，说什么都可以；想停一停、做不下去了也没关系，会有人接着来。")]
+    return Reply("\n".join(lines), (well_option(session, person, row), *hard_options(session, person)))
+
+
+def question(session: Session, person: Person, row: Silence) -> Reply:
+    """The question once more, for somebody who is there."""
+    return _question(session, person, row, _("好久没有你的消息，想问一问：结对还在继续吗？"))
+
+
+def well_option(session: Session, person: Person, row: Silence) -> Option:
+    """The button that says that all is well."""
+    label = [("fine", _fine().label)]
+    (found,) = asked(session, person.id, SILENCE.name, "how", SilenceFacts(silence=row.id), label)
+    return found
+
+
+def hard_options(session: Session, person: Person) -> tuple[Option, ...]:
+    """The buttons that lead into a leave, and into a relay."""
+    return _hand_over(session, person, [("leave", _("有点难，想停一停")), ("stopped", _("做不下去了"))])
 
 
 def _given(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from handlers import menu
-from handlers.dialogue import Ask, Dialogue, Finished, Waiting, replay
+from handlers.dialogue import Ask, Dialogue, Finished, Invalid, Waiting, folded, replay
+from handlers.typed import typed
 from models.conversation import Run, State
 
 
@@ -22,6 +23,24 @@ def takes_told_words(state: State) -> bool:
     """Whether the waiting question takes words that go to a person as they are."""
     asked = _asked(state)
     return asked is not None and asked.told
+
+
+def keeps_as_own(state: State, words: str) -> bool:
+    """Whether the waiting question's talk has a meaning of its own for these words."""
+    asked = _asked(state)
+    return asked is not None and folded(words) in map(folded, asked.own)
+
+
+def takes_words(state: State, words: str) -> bool:
+    """Whether the question of the talk under way takes these words as an answer."""
+    run, asked = state.current, _asked(state)
+    if run is None or asked is None:
+        return False
+    try:
+        typed(run, asked, words)
+    except Invalid:
+        return False
+    return True
 
 
 def _asked(state: State) -> Ask | None:

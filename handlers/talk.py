@@ -40,7 +40,7 @@ from handlers.typed import (
     shown_late,
     typed,
 )
-from models.conversation import Run, State
+from models.conversation import Prompt, Run, State
 from models.database import now_of
 from models.person import Door, Person
 
@@ -134,10 +134,16 @@ def press(
 def _late(session: Session, person: Person, state: State, prompt: str, index: str) -> Reply | None:
     """A button of a question that was asked outside a talk: the answer still counts for that question."""
     found = late.answered(session, person.id, prompt, index, _repeats)
-    dialogue = menu.dialogue(found[0].dialogue) if found else None
-    if found is None or dialogue is None:
+    if found is None:
         return None
-    asked, value = found
+    return given_late(session, person, state, *found)
+
+
+def given_late(session: Session, person: Person, state: State, asked: Prompt, value: str) -> Reply | None:
+    """An answer to a question that was asked outside a talk, also one that stands on none of its buttons."""
+    dialogue = menu.dialogue(asked.dialogue)
+    if dialogue is None:
+        return None
     run = Run(dialogue.name, late.facts_of(session, asked), {asked.question: {"c": value}})
     run.started_at = now_of(session).isoformat()
     if dialogue.repeats:

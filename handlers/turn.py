@@ -19,8 +19,9 @@ from handlers import (
     cries,
     fallback,
     granted,
+    listing,
     menu,
-    offer,
+    own_words,
     safeguarding,
     standing,
     talk,
@@ -33,7 +34,7 @@ from handlers.idle import end_idle
 from handlers.message import Inbound, Reply
 from handlers.ordinary import is_ordinary
 from handlers.typed import bare_number, came, shown
-from models import carded, erasure, inbox, offering
+from models import carded, erasure, inbox
 from models.arrival import Met
 from models.conversation import State, lock, save
 from models.lone_timing import is_silent_call
@@ -122,16 +123,20 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     if begun is not None and menu.always(begun) and (not pressed or pressed.startswith("m:")):
         return talk.open_found(session, person, state, begun)
     named = begun is not None and menu.is_named(words)
+    own = named and standing.keeps_as_own(state, words)
     anything = state.carded and not _is_meant(state, words)
     if begun is not None and named and (standing.takes_told_words(state) or (anything and state.current is not None)):
         return _opened_instead(session, person, state, begun)
+    told = None if anything else own_words.heard(session, person, state, words)
+    if told is not None:
+        return told
     asked = state.current.dialogue if state.current else ""
     if anything and asked:
         heard: Reply | None = fallback.answers_a_card(session, person, state)
         state.missed_now = True
     else:
         heard = None if anything else talk.hear(session, person, state, words)
-    if state.current is not None and state.missed_now and begun is not None and named:
+    if state.current is not None and state.missed_now and begun is not None and named and not own:
         state.current.misses -= 1
         return _opened_instead(session, person, state, begun)
     if heard is not None:
@@ -150,18 +155,21 @@ def _text(session: Session, person: Person, state: State, words: str, typed: str
     if belongs is not None:
         return talk.open_found(session, person, state, belongs)
     if code:
-        return fallback.no_such_code(state)
+        return listing.heard(session, person, state, words) or fallback.no_such_code(state)
     if anything:
         return fallback.answers_a_card(session, person, state)
-    invited = len(offering.offers_of(session, person.id))
-    answers = offer.meant(words, invited) if invited else None
-    if answers is not None:
-        return talk.begin(session, person, state, offer.OFFER, answers)
+    spoken = own_words.sentence(session, person, state, words)
+    if spoken is not None:
+        return spoken
     visit = visits.meant(session, person, words)
     if visit is not None:
         return talk.begin(session, person, state, visits.VISIT_ANSWER, visit[1], visit[0])
     wish = None if state.ended_now else wishes.meant(session, person, state, words, typed)
-    return wish or fallback.unknown(session, person, state, words)
+    if wish is not None:
+        return wish
+    nothing = menu.acknowledged(words) or menu.greets(words) or state.ended_now
+    listed = None if nothing else listing.heard(session, person, state, words)
+    return listed or fallback.unknown(session, person, state, words)
 
 
 def _is_meant(state: State, words: str) -> bool:

@@ -9,12 +9,15 @@ from sqlmodel import Session
 
 from config.texts import _
 from handlers import late, menu
-from handlers.dialogue import Answer, Ask, Choice, Invalid, Waiting, chosen, folded, replay
+from handlers.dialogue import Answer, Ask, Choice, Invalid, Waiting, chosen, folded, part_of, replay
+from handlers.numerals import NUMERAL
+from handlers.numerals import number as numeral
 from models.conversation import Notice, Run, State
 from models.person import Person
 
 SKIP, DONE, STOP = "~skip", "~done", "~stop"
 _BETWEEN = re.compile("[,，、;；\n]")
+_PLACE = re.compile(rf"(?:看|选|選)?第\s*(\d{{1,2}}|{NUMERAL})\s*[个個位项項条條件户戶]")
 _NUMBER_AND_LABEL = re.compile(r"(\d{1,2})\s*[.。、:：)）]?\s*(\D.*)")
 
 
@@ -32,6 +35,9 @@ def typed(run: Run, asked: Ask | None, words: str) -> Answer:
     if asked.many:
         return {"m": list(dict.fromkeys([*run.draft, *_several(run, asked, words)]))}
     choice = None if asked.numeric and words.isdecimal() else _chosen(asked.choices, words)
+    if choice is not None:
+        return {"c": choice.value}
+    choice = part_of(asked.choices, words) if asked.check is None and not menu.is_named(words) else None
     if choice is not None:
         return {"c": choice.value}
     if asked.check is None:
@@ -83,7 +89,7 @@ def shown(state: State, words: str) -> str | None:
 
 
 def _among(options: Sequence[tuple[str, str]], words: str) -> str | None:
-    plain, number = folded(words), bare_number(words)
+    plain, number = folded(words), bare_number(words) or _place(words)
     if number is not None and 1 <= number <= len(options):
         return options[number - 1][0]
     both = _NUMBER_AND_LABEL.match(words)
@@ -99,6 +105,12 @@ def bare_number(words: str) -> int | None:
     """The number, where one is all that was typed; None for anything else, and for one too long to count options."""
     number = words.rstrip(".。、 ")
     return int(number) if number.isdecimal() and len(number) <= 2 else None
+
+
+def _place(words: str) -> int | None:
+    """Which place of a list is named: 第一个, 第 2 位."""
+    found = _PLACE.fullmatch(words)
+    return numeral(found[1]) if found else None
 
 
 def newest_notice(state: State) -> Notice | None:

@@ -21,7 +21,7 @@ from handlers.here import here
 from handlers.institution_words import to_one
 from handlers.late import asked
 from handlers.message import Option, Reply
-from handlers.paging import MORE, PAGE, next_begin, onward, where
+from handlers.paging import BACK, MORE, PAGE, before, next_begin, onward, turning, where
 from handlers.paging import Show as Turn
 from handlers.served_facts import step_options, when
 from handlers.served_words import by_name, mark
@@ -63,12 +63,14 @@ def _facts(session: Session, person: Person) -> ListFacts:
 def _talk(facts: ListFacts) -> Talk:
     if not facts.ids:
         return Show()
-    choices = (*(Choice(key, key) for key in facts.ids), Choice(MORE, _("后面的人"), words=(_("从头看"),)))
+    choices = (*(Choice(key, key) for key in facts.ids), *turning(_("后面的人")))
     picked = yield Ask("pick", _("想看哪一位？"), choices)
     if not facts.state:
         return Show(state=picked)
     if picked == MORE:
         return Show(state=facts.state, seen=facts.ids, first=facts.first)
+    if picked == BACK:
+        return Show(state=facts.state, first=before(facts.first).first)
     return Show(state=facts.state, person=picked)
 
 

@@ -93,7 +93,13 @@ def _found(session: Session, viewer: str, only: list[Any]) -> list[Seen]:
         .join(team, col(team.id) == lead.team_id, isouter=True)
         .join(other, col(other.id) == agreeing.team_id, isouter=True)
         .where(col(Institution.ended_at).is_(None), or_(theirs, of_team), *only)
-        .order_by(col(lead.id).is_not(None), col(Institution.county), col(Institution.name), col(Institution.id))
+        .order_by(
+            or_(col(lead.id).is_not(None), col(agreeing.id).is_not(None)),
+            col(lead.id).is_not(None),
+            col(Institution.county),
+            col(Institution.name),
+            col(Institution.id),
+        )
         .limit(MOST)
     )
     return [

@@ -114,14 +114,22 @@ def find_columns(rows: Sequence[Row], kind: str = "ledger") -> Columns:
         raise SheetError("no_heading", missing=" ".join(missing))
     if best.doubtful:
         raise SheetError("doubtful_heading", headings="、".join(best.doubtful))
-    known = set(best.fields.values())
-    ignored = set(map(fold, wanted.ignored))
-    unknown = tuple(
+    return Columns(kind, best.row, best.headings, best.fields, _unknown(best, kind))
+
+
+def unused(headings: Sequence[str], kind: str = "ledger") -> tuple[str, ...]:
+    """The texts of the columns that are not used, of the headings as `Columns` has them."""
+    texts = tuple(headings)
+    return tuple(texts[index] for index in _unknown(_assign(1, texts, kind), kind))
+
+
+def _unknown(best: _Match, kind: str) -> tuple[int, ...]:
+    known, ignored = set(best.fields.values()), set(map(fold, kinds()[kind].ignored))
+    return tuple(
         index
         for index, text in enumerate(best.headings)
         if text and index not in known and fold(without_hint(text)) not in ignored
     )
-    return Columns(kind, best.row, best.headings, best.fields, unknown)
 
 
 def fit(rows: Sequence[Row], kind: str = "ledger") -> int:

@@ -25,8 +25,10 @@ from models.ledger_batch import (
     CHECKED,
     CHECKING,
     DOUBTFUL,
+    KINDS,
     LEDGER,
     NEW,
+    REFUSED,
     TAKEN,
     TAKING,
     UNDOING,
@@ -181,6 +183,11 @@ def locked(session: Session, batch_id: str) -> LedgerBatch:
     if batch is None:
         raise BatchError("unknown")
     return batch
+
+
+def takes_any(batch: LedgerBatch) -> bool:
+    """Whether any row of it can be taken; of a file without one nothing is offered but to give it up."""
+    return any(int(batch.counts.get(kind, 0)) for kind in KINDS if kind != REFUSED)
 
 
 def is_many_gone(session: Session, batch: LedgerBatch) -> bool:

@@ -47,13 +47,15 @@ class Sheet:
     """Rows of cells; the row that Excel shows as number n is rows[n - 1], and a row may be shorter than others.
 
     `name` is the worksheet's (the file's for text), `encoding` what a text was written in (None for a workbook),
-    `sheets` the names of all worksheets, hidden ones last.
+    `sheets` the names of all worksheets, hidden ones last. `filled` = the cells, by place in `rows` and column, that
+    stand empty in the file and have the value of the merged cell above.
     """
 
     name: str
     encoding: str | None
     rows: list[Row]
     sheets: tuple[str, ...]
+    filled: frozenset[tuple[int, int]] = frozenset()
 
 
 def read_sheet(data: bytes, name: str, kind: str = "ledger") -> Sheet:
@@ -118,9 +120,8 @@ def _talk(to: IO[bytes], back: IO[bytes], data: bytes, kind: str) -> Sheet:
     _send(to, chosen)
     rows: list[Row]
     rows, merged = _hear(back)
-    return Sheet(
-        heads[chosen][0], None, _with_merged(rows, merged, kind), tuple(name for name, _head, _merged in heads)
-    )
+    told, filled = _with_merged(rows, merged, kind)
+    return Sheet(heads[chosen][0], None, told, tuple(name for name, _head, _merged in heads), filled)
 
 
 def _send(to: IO[bytes], what: Any) -> None:
@@ -138,8 +139,9 @@ def _hear(back: IO[bytes]) -> Any:
     return answer
 
 
-def _with_merged(rows: list[Row], merged: Ranges, kind: str) -> list[Row]:
-    """The rows with the headings' merged cells filled, and below them the merged cells of the columns that want it."""
+def _with_merged(rows: list[Row], merged: Ranges, kind: str) -> tuple[list[Row], frozenset[tuple[int, int]]]:
+    """The rows with the headings' merged cells filled, and below them the merged cells of the columns that want it;
+    and which of those below were filled."""
     head = _filled(rows[:HEAD], merged, HEAD)
     columns = find_columns(head, kind)
     wanted = columns.merged()
@@ -148,7 +150,10 @@ def _with_merged(rows: list[Row], merged: Ranges, kind: str) -> list[Row]:
         for top, left, bottom, right in merged
         if left == right and left in wanted and bottom >= columns.row and top >= columns.row
     ]
-    return [*head[: columns.row], *_filled(rows, below, len(rows))[columns.row :]]
+    filled = frozenset(
+        (at, left) for top, left, bottom, _r in below for at in range(top + 1, min(bottom + 1, len(rows)))
+    )
+    return [*head[: columns.row], *_filled(rows, below, len(rows))[columns.row :]], filled
 
 
 def _filled(rows: list[Row], merged: Ranges, limit: int) -> list[Row]:

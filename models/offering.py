@@ -188,6 +188,18 @@ def _declined(session: Session, somebody: Beneficiary, row: Offer, reason: str) 
     return Answered("declined", row)
 
 
+def give_reason(session: Session, offer_id: str, person_id: str, reason: str) -> bool:
+    """Why somebody said no (one of DECLINES), once they have; False where it is not theirs, or they did not."""
+    row = session.exec(select(Offer).where(Offer.id == offer_id).with_for_update()).first()
+    if row is None or row.state != DECLINED or row.person_id not in family(session, person_id):
+        return False
+    row.reason = reason
+    session.add(row)
+    session.flush()
+    audit.note(session, row.person_id, "offer.reason", row.id, reason=reason)
+    return True
+
+
 def _accepted(session: Session, somebody: Beneficiary, row: Offer, person_id: str) -> Answered:
     candidate = Candidate(person_id, row.team_id)
     against = may_ask(session, somebody)
@@ -281,6 +293,15 @@ def take_back(session: Session, stint_id: str, person_id: str) -> bool:
     undone(session, about, person_id)
     go_on(session, somebody, about.made_by)
     return True
+
+
+def to_take_back(session: Session, person_id: str) -> list[Stint]:
+    """What this person said yes to and may take back now, as `take_back` decides; the newest first."""
+    after = now_of(session) - timedelta(hours=rules().pairing.take_back_hours)
+    query = select(Stint).where(col(Stint.person_id).in_(family(session, person_id)), col(Stint.made_at) >= after)
+    query = query.where(Stint.state == AGREEING, Stint.part == LEAD, col(Stint.accepted_at).is_(None))
+    query = query.where(col(Stint.beneficiary_id).is_not(None))
+    return list(session.exec(query.order_by(col(Stint.made_at).desc(), col(Stint.id))))
 
 
 def undone(session: Session, stint: Stint, by: str) -> None:

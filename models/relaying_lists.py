@@ -133,6 +133,15 @@ def begun_of(session: Session, person_id: str) -> list[Handing]:
     return [each for each in found if each is not None]
 
 
+def of_stint(session: Session, stint: Stint) -> Handing | None:
+    """The relay that stands of an open lead stint."""
+    if (stint.state, stint.part) != (OPEN, LEAD):
+        return None
+    query = select(Relay.id).where(Relay.stint_id == stint.id, col(Relay.state).in_(STANDING))
+    key = session.exec(query).first()
+    return standing(session, key) if key is not None else None
+
+
 def taken_by(session: Session, person_id: str) -> list[Handing]:
     """The relays in which this person is the successor and still is what they became; with a note to read."""
     query = (

@@ -22,6 +22,7 @@ OWN_ACTS = frozenset(
         "guardian.own_door",
         "offer.accepted",
         "offer.declined",
+        "offer.reason",
         "offer.passed_by",
         "pairing.accepted",
         "person.deleted",

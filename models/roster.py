@@ -139,10 +139,13 @@ def read_roster(data: bytes, name: str, kind: Kind[Any], *, here: str | None) ->
     """A file as a table of this kind. Raises SheetError, "too_large" (most: "lines") above MOST_LINES rows."""
     sheet = read_sheet(data, name, kind.name)
     columns = find_columns(sheet.rows, kind.name)
+    filled: dict[int, set[int]] = {}
+    for at, column in sheet.filled:
+        filled.setdefault(at + 1, set()).add(column)
     told = [
         (number, cells)
         for number, cells in enumerate(sheet.rows[columns.row :], start=columns.row + 1)
-        if _is_told(cells, columns)
+        if _is_told(cells, columns, filled.get(number, ()))
     ]
     if len(told) > MOST_LINES:
         raise SheetError("too_large", most="lines")
@@ -176,12 +179,12 @@ def _line(
     return replace(line, entry=None, problems=(*row.problems, Problem(None, "row_again", {"row": str(first)}, True)))
 
 
-def _is_told(cells: Row, columns: Columns) -> bool:
-    """False for a blank row, for sums and notes at the end, and for headings again."""
+def _is_told(cells: Row, columns: Columns, filled: Collection[int]) -> bool:
+    """False for a blank row, for sums and notes at the end, and for headings again. What only a merged cell above says
+    (`filled` columns) is nothing of the row's own."""
     texts = {field: shown(cells[index]).strip() for field, index in columns.fields.items() if index < len(cells)}
     said = {field: text for field, text in texts.items() if text}
-    merged = columns.merged()
-    if not any(columns.fields[field] not in merged for field in said):
+    if not any(columns.fields[field] not in filled for field in said):
         return False
     headings = {fold(columns.headings[columns.fields[field]]) for field in said}
     if all(fold(text) in headings for text in said.values()):

@@ -166,6 +166,16 @@ def standing(session: Session, person_id: str) -> Silence | None:
     return session.exec(query).first()
 
 
+def unanswered(session: Session, person_id: str, since: datetime) -> Silence | None:
+    """The newest question to this person that they have not answered itself: nothing has come, or other words have,
+    not before `since`."""
+    query = select(Silence).where(col(Silence.person_id).in_(family(session, person_id)))
+    row = session.exec(query.order_by(col(Silence.asked_at).desc(), col(Silence.id))).first()
+    if row is None or row.ended_why not in (None, WORD) or (row.ended_at is not None and row.ended_at < since):
+        return None
+    return row
+
+
 def heard_again(session: Session) -> list[str]:
     """Of whom a word has come since they were asked, or who became one with another account."""
     came = select(Door.id).where(Door.person_id == Silence.person_id, col(Door.last_in_at) >= col(Silence.asked_at))

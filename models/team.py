@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, or_, text
+from sqlalchemy import CheckConstraint, Index, func, or_, text
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from config import regions
@@ -19,7 +19,7 @@ from models.beneficiary import MACHINE
 from models.database import now_of
 from models.ids import new_id, new_number
 from models.outbox import enqueue
-from models.pairing import ENDED, Stint
+from models.pairing import ENDED, LEAD, Stint
 
 STUDENT, GENERAL = KINDS = ("student", "general")
 LEADER, MEMBER = PARTS = ("leader", "member")
@@ -270,9 +270,11 @@ def seen_by(session: Session, person_id: str) -> list[Team]:
 
 
 def places_taken(session: Session, team: Team) -> int:
-    """How many served people have an open pairing with it, or one that is being agreed."""
-    served = select(Stint.beneficiary_id).where(Stint.team_id == team.id, Stint.state != ENDED)
-    return len(set(session.exec(served.where(col(Stint.beneficiary_id).is_not(None)))))
+    """How many people and institutions have an open pairing with it, or one that is being agreed: what a further one
+    is refused by (models/stints.py, team_load)."""
+    served = func.count(func.coalesce(Stint.beneficiary_id, Stint.institution_id).distinct())
+    query = select(served).where(Stint.team_id == team.id, Stint.part == LEAD, Stint.state != ENDED)
+    return int(session.exec(query).one())
 
 
 def may_help(session: Session, helper: str, helped: str) -> bool:

@@ -164,6 +164,7 @@ ELSEWHERE = {
     "nudge",
     "offer",
     "offer_undo",
+    "offer_why",
     "proposal_pick",
     "recognition_check",
     "recognition_code",

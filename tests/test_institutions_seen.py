@@ -68,6 +68,9 @@ def test_the_list_is_that_of_ones_region_with_those_without_a_team_first(world: 
     paired, bare, other = world.institution(), world.institution(), world.institution(YUEXIU)
     stint = world.do(institution_pairing.agree, paired, world.team(leader), TERMS, boss)
     assert sorted(names(world, boss)) == sorted([(bare, ""), (paired, "向阳队")]), "its leader is being asked"
+    with world.database.write() as session:
+        session.get_one(Institution, paired).name = "0 站在名字的最前面"
+    assert names(world, boss) == [(bare, ""), (paired, "向阳队")], "somebody is being asked for it"
     world.do(agreement.accept, stint.id, leader, stint.confirmed_at)
     assert names(world, boss) == [(bare, ""), (paired, "向阳队")]
     assert names(world, far) == [(other, "")]

@@ -56,15 +56,31 @@ def test_a_plain_yes_is_taken_in_the_talk_and_shown_once_more_outside(words: str
 
 @pytest.mark.parametrize("words", NO)
 def test_a_no_is_no_yes(words: str) -> None:
-    assert _sentence(words) == "declined"
-    assert meant(words, 1) == {"answer": {"c": "declined"}}
+    assert _sentence(words).partition(":")[0] == "declined"
+    assert meant(words, 1) == {"answer": {"t": words}}
     assert meant(words, 2) == {}, "of several nobody knows which one is meant"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("没时间", "busy"),
+        ("家里有事", "busy"),
+        ("家里有点事，去不了", "busy"),
+        ("太远了，去不了", "far"),
+        ("怕做不好，不接了", "unsure"),
+        ("我已经有结对了，不方便", "full"),
+        ("不方便", ""),
+    ],
+)
+def test_the_reason_in_the_sentence_is_taken(words: str, why: str) -> None:
+    assert _sentence(words) == f"declined:{why}"
 
 
 @pytest.mark.parametrize("words", LATER)
 def test_later_is_later(words: str) -> None:
     assert _sentence(words) == "later"
-    assert meant(words, 1) == {"answer": {"c": "later"}}
+    assert meant(words, 1) == {"answer": {"t": words}}
 
 
 @pytest.mark.parametrize("words", NEITHER)

@@ -288,7 +288,7 @@ def test_a_pairing_with_an_institution_keeps_a_team_too(database: Database) -> N
             )
         )
         session.flush()
-        assert places_taken(session, team) == 0, "capacity counts people"
+        assert places_taken(session, team) == 1, "as many as a further one is refused by"
         assert refused(lambda: end(session, MACHINE, team.id)) == "stints"
 
 

@@ -23,7 +23,7 @@ def boss(database: Database) -> Chat:
     grant(database, chat, "specialist", "440106")
     brought(database, people(1))
     chat.say("待结对", "1", "1")
-    for label in ("记录家里的同意", "监护人", "书面", "按编号邀请"):
+    for label in ("记录家里的同意", "书面", "记下", "按编号邀请"):
         chat.press(label)
     return chat
 
