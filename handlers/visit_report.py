@@ -28,11 +28,12 @@ from handlers.visit_ways import (
     now_at,
     refused,
 )
-from models import visiting
+from models import visit_reporting
 from models.alert import raise_alert
 from models.person import Person
 from models.visit import Visit
-from models.visiting import Report, VisitError
+from models.visit_reporting import Report
+from models.visiting import VisitError
 
 LONGEST_NOTE = 500  # characters
 BACK_DAYS = 60
@@ -164,7 +165,7 @@ def _tell(session: Session, person: Person, command: Tell | VisitFacts) -> Reply
         booking_id=command.booking or None,
     )
     try:
-        row = visiting.report(session, person.id, told_of)
+        row = visit_reporting.report(session, person.id, told_of)
     except VisitError as error:
         if error.reason in ("future", "day"):
             raise Refused("at", _when_refused(error)) from None
@@ -192,7 +193,7 @@ def _worrying(session: Session, person: Person, report: str, command: Tell, text
     """Suspicion is enough: whoever is on duty hears of it now, and more can be told."""
     words = _("写探访记录时担心{who}。").format(who=command.who) + command.answers.get("note", "")
     alert, told_somebody = raise_alert(session, person.id, "worried", words)
-    visiting.link_alert(session, report, alert.id)
+    visit_reporting.link_alert(session, report, alert.id)
     if told_somebody:
         kept = _("你担心的事已经记下，正在通知负责的同事；在有人回复之前，请不要只等消息。")
     else:
