@@ -54,7 +54,7 @@ class Tell:
 
 
 def _facts(session: Session, person: Person) -> VisitFacts:
-    told = {"homes": homes(session, person), "booked": bookings(session, person)}
+    told = {"homes": homes(session, person, went=True), "booked": bookings(session, person)}
     return VisitFacts(now=now_at(session, person), fresh=True, **told)
 
 

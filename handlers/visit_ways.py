@@ -14,7 +14,7 @@ from handlers.dialogue import Choice
 from handlers.late import asked
 from handlers.message import Option
 from handlers.served_words import by_name, served
-from models import visiting
+from models import visiting, visits_owed
 from models.beneficiary import Beneficiary, may_see
 from models.institution import Institution
 from models.pairing import Stint
@@ -106,11 +106,12 @@ def called(session: Session, person: Person, about: Served) -> str:
     return served(session, person, about)
 
 
-def homes(session: Session, person: Person) -> tuple[Home, ...]:
-    """Whom somebody visits, with what is owed there first."""
+def homes(session: Session, person: Person, *, went: bool = False) -> tuple[Home, ...]:
+    """Whom somebody visits, with what is owed there first; `went` = also whom they may have visited in turn."""
     found = []
-    owed = visiting.owed_by(session, person.id)
-    for stint in visiting.going(session, person.id):
+    stints = (visiting.gone_to if went else visiting.going)(session, person.id)
+    owed = visits_owed.owed_of(session, [stint.id for stint in stints])
+    for stint in stints:
         first = next((visit for visit in owed if visit.stint_id == stint.id), None)
         told = (
             {"visit": first.id, "due": first.due_on.isoformat(), "opens": first.opens_on.isoformat()} if first else {}

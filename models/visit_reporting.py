@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
-from models import audit, visit_days, visits_owed
+from models import audit, turn_acts, turns, visit_days, visits_owed
 from models.about import unsay
 from models.database import now_of
 from models.pairing import ENDED, Stint
@@ -89,6 +89,7 @@ def report(session: Session, by: str, told: Report) -> VisitReport:
         end(session, booking, KEPT, by)
     if visit is not None:
         _close(session, lead, visit, row)
+    turn_acts.visited(session, lead.id, person, visit_days.day_in_china(row.at))
     audit.note(session, by, "visit.reported", row.id, closes=visit is not None, for_another=not own)
     return row
 
@@ -180,7 +181,7 @@ def _close(session: Session, lead: Stint | None, visit: Visit, row: VisitReport)
     session.add(visit)
     session.flush()
     if lead is not None:
-        unsay(session, servers(session, lead), [f"visit:{visit.id}:"], why="made")
+        unsay(session, turns.hearing(session, lead), [f"visit:{visit.id}:"], why="made")
     visits_owed.space(session, visit)
 
 

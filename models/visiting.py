@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, and_, col, or_, select
 
 from config.catalogue import rules
-from models import audit, visit_days, visit_ladder, visits_owed
+from models import audit, turn_acts, turns, visit_days, visit_ladder, visits_owed
 from models.about import unsay
 from models.database import now_of
 from models.outbox import REMINDER, enqueue
 from models.pairing import CO, LEAD, OPEN, SUBSTITUTE, Stint
 from models.person import family
 from models.sealed import seal
-from models.served import decides, locked_stint, served_by, servers, serves
+from models.served import decides, locked_stint, served_by, serves
 from models.team import TeamMember
+from models.turn import taking_turns
 from models.visit import (
     CANCELLED,
     EXCUSED,
@@ -79,13 +80,27 @@ def may_go(session: Session, lead: Stint, person_id: str) -> bool:
 
 
 def going(session: Session, person_id: str) -> list[Stint]:
-    """The open leads whose visits somebody makes first of all: their own, of teams they lead, and those in whose place
-    they stand; the oldest first."""
+    """The open leads whose visits somebody makes first of all: their own, of teams they lead, those in whose place
+    they stand, and of their team where it is their turn; the oldest first."""
     own = family(session, person_id)
     in_place = select(Stint.follows_id).where(Stint.part == SUBSTITUTE, Stint.state == OPEN)
     mine = or_(served_by(own), col(Stint.id).in_(in_place.where(col(Stint.person_id).in_(own))))
     query = select(Stint).where(mine, Stint.state == OPEN, Stint.part == LEAD)
-    return list(session.exec(query.order_by(col(Stint.made_at), col(Stint.id))))
+    found = list(session.exec(query.order_by(col(Stint.made_at), col(Stint.id))))
+    known = {stint.id for stint in found}
+    placed = [stint for stint in taking_turns(session, own) if stint.id not in known]
+    turn = turns.turns_on(session, placed, turns.today(session))
+    return [*found, *(stint for stint in placed if stint.id in turn and turn[stint.id].person_id in own)]
+
+
+def gone_to(session: Session, person_id: str) -> list[Stint]:
+    """The open leads of whose visits somebody may tell: `going`, and those that they visit in turn with others, or have
+    booked a time for, though the turn is another one's by now."""
+    found = {stint.id: stint for stint in going(session, person_id)}
+    found |= {stint.id: stint for stint in taking_turns(session, family(session, person_id))}
+    for row in bookings_of(session, person_id):
+        found.setdefault(row.stint_id, session.get_one(Stint, row.stint_id))
+    return [stint for stint in found.values() if stint.state == OPEN and may_go(session, stint, person_id)]
 
 
 def lead_of(session: Session, stint_id: str) -> Stint | None:
@@ -160,8 +175,9 @@ def _booked(session: Session, lead: Stint, visit: Visit | None, person_id: str, 
         after = visit_days.day_in_china(at) + timedelta(days=1)
         visit.next_on, visit.quiet_until = visit_days.not_before(visit.due_on, visit.steps, after), None
         session.add(visit)
-        unsay(session, servers(session, lead), [f"visit:{visit.id}:"], why="booked")
+        unsay(session, turns.hearing(session, lead), [f"visit:{visit.id}:"], why="booked")
     session.flush()
+    turn_acts.goes(session, lead.id, person_id)
     audit.note(session, by, "visit.booked", row.id, stint=lead.id)
     return row
 
@@ -275,17 +291,29 @@ def _ask_from(session: Session, row: Booking, days: int, *, again: bool = False)
 
 
 def lapsed(session: Session) -> list[str]:
-    """Bookings that nobody said anything about since their time was over."""
-    before = now_of(session) - timedelta(days=LAPSE_DAYS)
-    return list(session.exec(select(Booking.id).where(Booking.state == STANDING, Booking.at < before)))
+    """Bookings that nobody said anything about since their time was over, and those of members who left the team."""
+    now = now_of(session)
+    before = now - timedelta(days=LAPSE_DAYS)
+    found = list(session.exec(select(Booking.id).where(Booking.state == STANDING, Booking.at < before)))
+    belongs = and_(
+        col(TeamMember.team_id) == Stint.team_id,
+        col(TeamMember.person_id) == Booking.person_id,
+        col(TeamMember.left_at).is_(None),
+    )
+    left = select(Booking, Stint).join(Stint, col(Stint.id) == Booking.stint_id)
+    left = left.join(TeamMember, belongs, isouter=True).where(Booking.state == STANDING, Booking.at > now)
+    rows = session.exec(left.where(Stint.state == OPEN, col(Stint.team_id).is_not(None), col(TeamMember.id).is_(None)))
+    return found + [row.id for row, lead in rows.all() if not may_go(session, lead, row.person_id)]
 
 
 def lapse(session: Session, among: Sequence[str]) -> int:
-    """They stand no more, and the reminders of what is owed go on; returns how many."""
+    """They stand no more, and the reminders of what is owed go on, to whose turn it is now; returns how many."""
     done = 0
+    now = now_of(session)
     for row in session.exec(select(Booking).where(col(Booking.id).in_(among), Booking.state == STANDING)):
-        end(session, row, LAPSED, "programme")
-        _ask_from(session, row, 0)
+        ahead = row.at > now
+        end(session, row, CANCELLED if ahead else LAPSED, "programme")
+        _ask_from(session, row, 0, again=ahead)
         done += 1
     return done
 
@@ -349,7 +377,7 @@ def excuse(session: Session, by: str, visit_id: str, why: str) -> None:
     if booking is not None:
         end(session, booking, CANCELLED, by)
     if lead is not None:
-        unsay(session, servers(session, lead), [f"visit:{visit.id}:"], why="excused")
+        unsay(session, turns.hearing(session, lead), [f"visit:{visit.id}:"], why="excused")
     session.flush()
     audit.note(session, by, "visit.excused", visit.id)
 
