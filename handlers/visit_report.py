@@ -18,6 +18,7 @@ from handlers.visit_moments import past_moment, told
 from handlers.visit_ways import (
     REPORT,
     VisitFacts,
+    answer_labels,
     bookings,
     flag_words,
     form_choices,
@@ -124,14 +125,10 @@ def _question(key: str, who: str) -> tuple[str, dict[str, str]]:
     return words[key].format(who=who), usual
 
 
-def _labels() -> dict[str, str]:
-    return {"mood": _("心情"), "body": _("身体和精神"), "days": _("吃住和照顾"), "note": _("想说的话")}
-
-
 def _echo(who: str, at: str, form: str, answers: dict[str, str], worrying: bool) -> str:
     day = with_weekday(datetime.fromisoformat(at).date())
     lines = [_("请核对："), _("{day}，探访{who}，方式：{form}。").format(day=day, who=who, form=forms()[form])]
-    for key, label in _labels().items():
+    for key, label in answer_labels().items():
         if key in answers:
             value = _question(key, who)[1].get(answers[key], answers[key]) if key in ASKED else _("写了，专员会看")
             lines.append(_("{item}：{value}").format(item=label, value=value))

@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from config.catalogue import rules
 from models import audit, turn_acts, turns, visit_days, visits_owed
 from models.about import unsay
+from models.beneficiary import Beneficiary, may_see
 from models.database import now_of
 from models.pairing import ENDED, Stint
 from models.person import family
@@ -196,6 +197,33 @@ def _form_flags(session: Session, visit: Visit) -> set[str]:
     faces = sum(form in FACE_TO_FACE for form in [*forms, visit.form])
     last = len(forms) + 1 >= rules().visits.a_year
     return flags | ({NO_FACE} if last and faces < rules().visits.face_to_face else set())
+
+
+def newest_for(session: Session, viewer: str, beneficiary_id: str) -> VisitReport | None:
+    """The newest report about somebody, for whoever answers for the county alone; None where there is none, or for
+    anybody else. Nothing of what it says is unsealed."""
+    somebody = session.get(Beneficiary, beneficiary_id)
+    if somebody is None or not may_see(session, viewer, somebody.county):
+        return None
+    query = select(VisitReport).where(VisitReport.beneficiary_id == beneficiary_id)
+    return session.exec(query.order_by(col(VisitReport.at).desc(), col(VisitReport.id).desc()).limit(1)).first()
+
+
+def may_read(session: Session, viewer: str, report_id: str) -> bool:
+    """Whether somebody answers for the county of whoever the report is about."""
+    row = session.get(VisitReport, report_id)
+    somebody = session.get(Beneficiary, row.beneficiary_id) if row is not None and row.beneficiary_id else None
+    return somebody is not None and may_see(session, viewer, somebody.county)
+
+
+def read(session: Session, viewer: str, report_id: str) -> tuple[VisitReport, dict[str, str]] | None:
+    """What a report says, for whoever answers for the county alone, who is written down as having read it; None for
+    anybody else."""
+    if not may_read(session, viewer, report_id):
+        return None
+    row = session.get_one(VisitReport, report_id)
+    audit.note(session, viewer, "visit_report.read", str(row.beneficiary_id), report=row.id)
+    return row, answers_of(session, row)
 
 
 def answers_of(session: Session, row: VisitReport) -> dict[str, str]:
