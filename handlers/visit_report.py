@@ -176,7 +176,10 @@ def _tell(session: Session, person: Person, command: Tell | VisitFacts) -> Reply
         text += _("这次算额外的一次，一样记下了。")
     if command.worrying:
         return _worrying(session, person, row.id, command, text)
-    return Reply(text, (Option("m:book_visit", _("约探访")),))
+    hours = () if row.record_id is not None else (Option("m:add_hours", _("补记时长")),)
+    if hours:
+        text += "\n" + _("这次还没有时长记录，可以选“补记时长”。")
+    return Reply(text, (*hours, Option("m:book_visit", _("约探访"))))
 
 
 def _when_refused(error: VisitError) -> str:

@@ -17,6 +17,7 @@ from models.pairing import ENDED, Stint
 from models.person import family
 from models.sealed import seal, unseal
 from models.served import decides, servers
+from models.service import COUNTS, ServiceRecord
 from models.stints import keeping_of
 from models.visit import (
     FACE_TO_FACE,
@@ -75,7 +76,7 @@ def report(session: Session, by: str, told: Report) -> VisitReport:
         beneficiary_id=lead.beneficiary_id,
         institution_id=lead.institution_id,
         person_id=person,
-        record_id=told.record_id,
+        record_id=told.record_id or _record_of(session, lead, person, told.at),
         at=told.at.astimezone(UTC),
         form=told.form,
         worrying=told.worrying,
@@ -93,6 +94,18 @@ def report(session: Session, by: str, told: Report) -> VisitReport:
     turn_acts.visited(session, lead.id, person, visit_days.day_in_china(row.at))
     audit.note(session, by, "visit.reported", row.id, closes=visit is not None, for_another=not own)
     return row
+
+
+def _record_of(session: Session, lead: Stint, person: str, at: datetime) -> str | None:
+    """The service record of that visit: of the same pairing, person and day in China; the newest one."""
+    mine = (col(ServiceRecord.person_id).in_(family(session, person)), col(ServiceRecord.state).in_(COUNTS))
+    about = ServiceRecord.beneficiary_id == lead.beneficiary_id
+    if lead.institution_id is not None:
+        about = ServiceRecord.institution_id == lead.institution_id
+    near = (ServiceRecord.starts_at > at - timedelta(days=1), ServiceRecord.starts_at < at + timedelta(days=1))
+    query = select(ServiceRecord).where(*mine, about, *near).order_by(col(ServiceRecord.starts_at).desc())
+    day = visit_days.day_in_china(at)
+    return next((one.id for one in session.exec(query) if visit_days.day_in_china(one.starts_at) == day), None)
 
 
 def _seal_answers(session: Session, row: VisitReport, answers: dict[str, str], why: str) -> None:

@@ -23,7 +23,7 @@ from models.outbox import OutboxMessage
 from models.pairing import Stint
 from models.service import PLACE
 from models.turn import Turn
-from models.visit import CANCELLED, Booking, Visit
+from models.visit import CANCELLED, Booking, Visit, VisitReport
 from models.visit_reporting import Report
 from models.visiting import VisitError
 from scheduler import jobs
@@ -149,10 +149,12 @@ def test_a_visit_moves_the_turn_on_once_however_often_it_is_told(taking: Taking)
     doing = serving.Doing("care", PLACE, stint_id=taking.stint)
     taking.world.do(serving.check_in, taking.one, doing)
     taking.clock.at = at("2026-09-05", 16)
-    taking.world.do(serving.check_out, taking.one)
+    record = taking.world.do(serving.check_out, taking.one)
     assert taking.going() == taking.two, "the check-out tells of the visit"
     taking.report("2026-09-05", taking.one)
     assert taking.going() == taking.two, "its report tells of the same one"
+    with taking.world.database.read() as session:
+        assert session.exec(select(VisitReport.record_id)).one() == record.id, "and is linked to its hours"
     taking.report("2026-09-20", taking.two)
     assert taking.going() == taking.one
     taking.report("2026-09-10", taking.one)
