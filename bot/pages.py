@@ -143,7 +143,17 @@ def _to_read(session: Session, page: OpenPage, language: str, *, pressed: bool) 
     if "activity_code" in page.facts:
         code = onpage.activity_code(session, page)
         return View("code.html", 200, language, {"code": code}) if code else View("gone.html", 404, language, {})
-    about = {"message", "alert", "alert_phone", "call", "recognition", "address", "relay_note", "hours_case"}
+    about = {
+        "message",
+        "alert",
+        "alert_phone",
+        "call",
+        "recognition",
+        "address",
+        "relay_note",
+        "hours_case",
+        "visit_report",
+    }
     if not about & page.facts.keys():
         if not pressed:
             return View("closed.html", 200, language, {})

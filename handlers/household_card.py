@@ -12,6 +12,7 @@ from handlers.here import here
 from handlers.late import asked
 from handlers.message import Option, Reply
 from handlers.served_facts import step_options
+from handlers.visit_ways import read_option
 from models.household import Household
 from models.person import Person
 
@@ -30,7 +31,10 @@ def card(session: Session, person: Person, line: Household | None, back: tuple[O
     """The card of somebody, for whoever answers for the county; None = nobody of theirs."""
     if line is None:
         return Reply(_("这一位不在台账里了，或者现在不归你负责。"), back)
-    return Reply("\n".join(_lines(session, person, line)), (*buttons(session, person, line), *back))
+    return Reply(
+        "\n".join(_lines(session, person, line)),
+        (*buttons(session, person, line), *read_option(session, person, line.id), *back),
+    )
 
 
 def _lines(session: Session, person: Person, line: Household) -> list[str]:
@@ -51,7 +55,6 @@ def _lines(session: Session, person: Person, line: Household) -> list[str]:
         (_("接下来"), household_words.due(line, zone) or _("没有定下的日子")),
     ]
     lines += [text.format(item=item, value=value) for item, value in facts if value]
-    lines.append(_("还没有探访记录：探访功能还在准备。"))
     if not here(session).sensitive_in_chat:
         lines.append(_("姓名不在这里显示，可以在网页上看全部时看到。"))
     return lines

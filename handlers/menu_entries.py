@@ -70,6 +70,7 @@ from handlers import (
     todo,
     unpaired,
     unvisited,
+    visit_read,
     visit_report,
     visits,
     visits_behalf,
@@ -184,6 +185,7 @@ DIALOGUES: dict[str, Dialogue] = {
         visits.VISIT_VAIN,
         visits.BOOK_VISIT,
         visit_report.VISIT_REPORT,
+        visit_read.VISIT_READ,
         visits_behalf.VISIT_BEHALF,
         visits_behalf.VISIT_HOLD,
     )

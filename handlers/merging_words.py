@@ -70,4 +70,5 @@ def _what(kind: str) -> str:
         "question": _("台账核实"),
         "door": _("本人的账号"),
         "merge": _("又一次合并"),
+        "visit": _("探访"),
     }[kind]

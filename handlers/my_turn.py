@@ -25,7 +25,7 @@ from handlers.turn_words import (
     to_turns,
     turn_options,
 )
-from models import turn_acts, turns
+from models import turn_acts, turns, visit_help
 from models.pairing import OPEN, Stint
 from models.person import Person, family
 from models.served import serves
@@ -83,11 +83,12 @@ def _go(session: Session, person: Person, turn_id: str) -> Reply:
     if turn.beside_id is not None:
         said += _("{who}未满 18 岁，请和你一起去，不要让对方一个人去。").format(who=called(session, turn.beside_id))
     options = turn_options(session, person.id, turn.id, kind_of(session, person, turn))
-    return Reply(said, (*options, _pairings()))
+    said += "\n" + _("请和家里约个时间：选“约探访”。")
+    return Reply(said, (*options, Option("m:book_visit", _("约探访")), _pairings()))
 
 
 def _swap(session: Session, person: Person, turn_id: str) -> Reply:
-    found = turn_acts.swap(session, turn_id, person.id)
+    found = visit_help.swap(session, turn_id, person.id)
     stint = session.get_one(Stint, session.get_one(TurnPlan, session.get_one(Turn, turn_id).plan_id).stint_id)
     if turns.substitutes(session, [stint]):
         said = _("没关系，这段时间由替补去，你不用去。")

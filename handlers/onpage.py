@@ -18,6 +18,7 @@ from handlers import (
     pairings,
     recognition,
     relay_answers,
+    visit_read,
 )
 from handlers.dialogue import Ask, Invalid, Waiting
 from handlers.message import Inbound, Written
@@ -80,6 +81,8 @@ def message(session: Session, page: OpenPage, *, reading: bool = False) -> Writt
         return pairings.address_page(session, page.person_id, str(page.facts["address"]), reading=reading)
     if "relay_note" in page.facts:
         return relay_answers.note_page(session, page.person_id, str(page.facts["relay_note"]), reading=reading)
+    if "visit_report" in page.facts:
+        return visit_read.report_page(session, page.person_id, str(page.facts["visit_report"]), reading=reading)
     if "hours_case" in page.facts:
         return hours_pages.written(session, page.person_id, str(page.facts["hours_case"]))
     return contact_words.written(session, page.person_id, str(page.facts["message"]), reading=reading)

@@ -50,7 +50,8 @@ def overview(session: Session, person: Person) -> Reply:
         lines += _invited(waiting)
         options.append(Option("m:offer", _("看邀请")))
     also, turns = as_member(session, person, stints)
-    if not stints and not also:
+    around = _booked(session, person, stints)
+    if not stints and not also and not around:
         if not waiting:
             lines.append(_("你现在还没有结对。有合适的邀请会发给你；资料越完整，邀请越合适。"))
             options += [Option("m:more_profile", _("填写更多资料"))]
@@ -65,6 +66,10 @@ def overview(session: Session, person: Person) -> Reply:
     if also:
         head = _("另外和团队轮流去的结对 {count} 个：") if stints else _("你和团队轮流去的结对 {count} 个：")
         lines += [head.format(count=len(also)), *also]
+    for stint in around:
+        whom = _called(session, person, stint) + " " if len(stints) + len(around) > 1 else ""
+        options += _look_option(session, person, stint, whom)
+    lines += [_("约好的探访前后 24 小时内可以看地址和电话。")] if around else []
     lines.append(_must_mind())
     back = taking_back.options(session, person)
     return Reply("\n".join(lines), (*options, *turns, *back, *_further(stints)))
@@ -133,9 +138,19 @@ def _actions(session: Session, person: Person, stint: Stint, *, several: bool) -
     if handing is not None and relaying.may_cancel(session, handing.relay, stint, person.id):
         found += go_on_option(session, person.id, handing.relay.id, whose)
     if looking.may_look(session, stint, person.id):
-        label = [("look", whose + _("看地址和电话"))]
-        found += asked(session, person.id, LOOK.name, "look", LookFacts(stint=stint.id), label)
+        found += _look_option(session, person, stint, whose)
     return found
+
+
+def _booked(session: Session, person: Person, told: list[Stint]) -> list[Stint]:
+    """Besides the pairings told already: those that somebody visits in turn with others, around the booked visit."""
+    known = {one for stint in told for one in (stint.id, stint.follows_id)}
+    return [stint for stint in looking.booked_now(session, person.id) if stint.id not in known]
+
+
+def _look_option(session: Session, person: Person, stint: Stint, whose: str) -> tuple[Option, ...]:
+    label = [("look", whose + _("看地址和电话"))]
+    return asked(session, person.id, LOOK.name, "look", LookFacts(stint=stint.id), label)
 
 
 def _must_mind() -> str:
@@ -287,7 +302,7 @@ def _look_talk(facts: LookFacts) -> Talk:
 
 def _look(session: Session, person: Person, command: Look) -> Reply:
     stint, place = session.get(Stint, command.stint), here(session)
-    if stint is None or not serves_now(session, stint, person.id) or not looking.may_look(session, stint, person.id):
+    if stint is None or not looking.may_look(session, stint, person.id):
         return Reply(_("现在看不了：约定的见面前后 24 小时内才能看。要改时间请回复“联系专员”。"))
     if not place.sensitive_in_chat:
         if not place.public_url:
@@ -319,9 +334,7 @@ def address_page(session: Session, reader: str, stint_id: str, *, reading: bool)
     shown now, which is logged."""
     stint = session.get(Stint, stint_id)
     person = session.get(Person, reader)
-    if stint is None or person is None or not serves_now(session, stint, reader):
-        return None
-    if not looking.may_look(session, stint, reader):
+    if stint is None or person is None or not looking.may_look(session, stint, reader):
         return None
     words = _address(session, person, stint) if reading else ""
     return Written(_("地址和电话"), words, _("只用于这次见面，请不要转发。"))

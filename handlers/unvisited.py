@@ -24,7 +24,7 @@ from handlers.message import Option, Reply
 from handlers.paging import MORE, PAGE, Show, next_begin, onward, where
 from handlers.relay_ways import SUBSTITUTE, LeaveFacts
 from handlers.served_words import volunteer
-from handlers.visit_ways import behalf_options, called, flag_words, hold_option, refused, served_by_visit
+from handlers.visit_ways import behalf_options, called, flag_words, hold_option, read_option, refused, served_by_visit
 from models import role, unvisited, visit_days
 from models.beneficiary import Beneficiary
 from models.database import now_of
@@ -249,6 +249,7 @@ def _options(session: Session, person: Person, line: Line, today: date) -> tuple
     if visit.due_on < today and visit.held_until is None:
         options += hold_option(session, person, [visit.id])
     options += behalf_options(session, person, visit)
+    options += read_option(session, person, visit.beneficiary_id)
     if visit.stint_id is None:
         return (*options, Option("m:unpaired", _("找人结对")))
     if isinstance(served_by_visit(session, visit), Beneficiary):

@@ -31,6 +31,8 @@ from models.pairing import LEAD, OPEN, Stint
 from models.person import Person, family, local_now
 from models.served import decides, served_of
 from models.stints import keeping_of
+from models.turn import plan_of, today
+from models.turns import turns_on
 from models.visit import MADE, OWED, STANDING, Booking, Visit
 from models.visit_reminders import told_by
 
@@ -49,8 +51,8 @@ def _reminder(session: Session, person: Person, params: dict[str, Any]) -> Reply
     stint = session.get(Stint, visit.stint_id) if visit.stint_id else None
     if stint is None:
         return _kept(session, person, visit)
-    if not visiting.may_go(session, stint, person.id):
-        return None
+    if not _goes(session, person, stint):
+        return _nobody(session, person, visit, stint)
     who, due = served(session, person, served_of(session, stint)), with_weekday(visit.due_on)
     lines = [_when(session, visit, who, due)]
     form = _last_form(session, visit)
@@ -60,14 +62,33 @@ def _reminder(session: Session, person: Person, params: dict[str, Any]) -> Reply
     return Reply("\n".join(lines), answer_options(session, person, visit, stint, who))
 
 
+def _goes(session: Session, person: Person, stint: Stint) -> bool:
+    """Whether they make the visits: where a team takes turns, whoever's turn it is by now."""
+    if plan_of(session, stint.id) is None:
+        return visiting.may_go(session, stint, person.id)
+    going = turns_on(session, [stint], today(session)).get(stint.id)
+    return going is not None and going.how != "specialist" and going.person_id in family(session, person.id)
+
+
+def _nobody(session: Session, person: Person, visit: Visit, stint: Stint) -> Reply | None:
+    """For whoever answers for it, where nobody of the team can go."""
+    going = turns_on(session, [stint], today(session)).get(stint.id)
+    if going is None or going.how != "specialist" or not decides(session, person.id, stint):
+        return None
+    text = _("{who}的探访，团队里现在没有人能去，{day}以前要有人去看一次。请找人替，或者联系队长重新排班。")
+    said = text.format(who=called(session, person, served_of(session, stint)), day=with_weekday(visit.due_on))
+    options = behalf_options(session, person, visit)
+    return Reply(said, (*_substitute(session, person, visit, stint), *options, Option("m:turns", _("轮流排班"))))
+
+
 def _when(session: Session, visit: Visit, who: str, due: str) -> str:
-    today = visit_days.day_in_china(now_of(session))
-    days = (visit.due_on - today).days
+    now = visit_days.day_in_china(now_of(session))
+    days = (visit.due_on - now).days
     if days < 0:
         text = _("{who}的探访已经过了说好的 {day}。忙也没关系，定个时间就好。")
     elif days == 0:
         text = _("今天（{day}）是探访{who}的最后一天。")
-    elif visit.opens_on > today:
+    elif visit.opens_on > now:
         text = _("{who}的探访：{first} 到 {day}之间去看一次。")
         return text.format(who=who, day=due, first=with_weekday(visit.opens_on))
     else:
@@ -148,18 +169,18 @@ def _how(session: Session, person: Person, params: dict[str, Any]) -> Reply | No
 def _overdue(session: Session, person: Person, params: dict[str, Any]) -> Reply | None:
     """None once all of them are made, excused or in somebody's hands. Counts, where no case may be named."""
     ids = [str(one) for one in params["visits"]]
-    today = visit_days.day_in_china(now_of(session))
-    query = select(Visit).where(col(Visit.id).in_(ids), Visit.state == OWED, Visit.due_on < today)
+    now = visit_days.day_in_china(now_of(session))
+    query = select(Visit).where(col(Visit.id).in_(ids), Visit.state == OWED, Visit.due_on < now)
     rows = [one for one in session.exec(query.order_by(col(Visit.due_on), col(Visit.id))) if one.held_until is None]
     if not rows:
         return None
-    days = (today - rows[0].due_on).days
+    days = (now - rows[0].due_on).days
     head = _("有 {count} 户的探访过期了，最久的 {days} 天。").format(count=len(rows), days=days)
     if int(params["step"]) >= 4:
         return Reply(head + _("请督促所在区县安排。"), (Option("m:nobody_dropped", _("一户不落")),))
     lines = [head]
     for row in rows[:SHOWN]:
-        late = (today - row.due_on).days
+        late = (now - row.due_on).days
         who = called(session, person, served_by_visit(session, row))
         lines.append(_("{who}：过期 {days} 天").format(who=who, days=late))
     if len(rows) > SHOWN:
@@ -185,13 +206,18 @@ def _cannot(session: Session, person: Person, params: dict[str, Any]) -> Reply |
     ]
     if params.get("asked"):
         lines.append(_("已经去问同组的志愿者了，没有人去再告诉你。"))
-    today = local_now(session, person).date()
-    until = max(visit.due_on, today + timedelta(days=7))
-    options: tuple[Option, ...] = ()
-    if stint.beneficiary_id is not None and stint.part == LEAD:
-        facts = LeaveFacts(stint=stint.id, until=until.isoformat(), today=today.isoformat())
-        options = substitute_options(session, person.id, facts)
+    options = _substitute(session, person, visit, stint)
     return Reply("\n".join(lines), (*options, *behalf_options(session, person, visit)))
+
+
+def _substitute(session: Session, person: Person, visit: Visit, stint: Stint) -> tuple[Option, ...]:
+    """Looking for somebody who stands in until then."""
+    if stint.beneficiary_id is None or stint.part != LEAD:
+        return ()
+    day = local_now(session, person).date()
+    until = max(visit.due_on, day + timedelta(days=7))
+    facts = LeaveFacts(stint=stint.id, until=until.isoformat(), today=day.isoformat())
+    return substitute_options(session, person.id, facts)
 
 
 def _why(why: str) -> str:

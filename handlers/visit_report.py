@@ -18,6 +18,7 @@ from handlers.visit_moments import past_moment, told
 from handlers.visit_ways import (
     REPORT,
     VisitFacts,
+    answer_labels,
     bookings,
     flag_words,
     form_choices,
@@ -28,11 +29,12 @@ from handlers.visit_ways import (
     now_at,
     refused,
 )
-from models import visiting
+from models import visit_reporting
 from models.alert import raise_alert
 from models.person import Person
 from models.visit import Visit
-from models.visiting import Report, VisitError
+from models.visit_reporting import Report
+from models.visiting import VisitError
 
 LONGEST_NOTE = 500  # characters
 BACK_DAYS = 60
@@ -53,7 +55,7 @@ class Tell:
 
 
 def _facts(session: Session, person: Person) -> VisitFacts:
-    told = {"homes": homes(session, person), "booked": bookings(session, person)}
+    told = {"homes": homes(session, person, went=True), "booked": bookings(session, person)}
     return VisitFacts(now=now_at(session, person), fresh=True, **told)
 
 
@@ -123,14 +125,10 @@ def _question(key: str, who: str) -> tuple[str, dict[str, str]]:
     return words[key].format(who=who), usual
 
 
-def _labels() -> dict[str, str]:
-    return {"mood": _("心情"), "body": _("身体和精神"), "days": _("吃住和照顾"), "note": _("想说的话")}
-
-
 def _echo(who: str, at: str, form: str, answers: dict[str, str], worrying: bool) -> str:
     day = with_weekday(datetime.fromisoformat(at).date())
     lines = [_("请核对："), _("{day}，探访{who}，方式：{form}。").format(day=day, who=who, form=forms()[form])]
-    for key, label in _labels().items():
+    for key, label in answer_labels().items():
         if key in answers:
             value = _question(key, who)[1].get(answers[key], answers[key]) if key in ASKED else _("写了，专员会看")
             lines.append(_("{item}：{value}").format(item=label, value=value))
@@ -164,7 +162,7 @@ def _tell(session: Session, person: Person, command: Tell | VisitFacts) -> Reply
         booking_id=command.booking or None,
     )
     try:
-        row = visiting.report(session, person.id, told_of)
+        row = visit_reporting.report(session, person.id, told_of)
     except VisitError as error:
         if error.reason in ("future", "day"):
             raise Refused("at", _when_refused(error)) from None
@@ -178,7 +176,10 @@ def _tell(session: Session, person: Person, command: Tell | VisitFacts) -> Reply
         text += _("这次算额外的一次，一样记下了。")
     if command.worrying:
         return _worrying(session, person, row.id, command, text)
-    return Reply(text, (Option("m:book_visit", _("约探访")),))
+    hours = () if row.record_id is not None else (Option("m:add_hours", _("补记时长")),)
+    if hours:
+        text += "\n" + _("这次还没有时长记录，可以选“补记时长”。")
+    return Reply(text, (*hours, Option("m:book_visit", _("约探访"))))
 
 
 def _when_refused(error: VisitError) -> str:
@@ -192,7 +193,7 @@ def _worrying(session: Session, person: Person, report: str, command: Tell, text
     """Suspicion is enough: whoever is on duty hears of it now, and more can be told."""
     words = _("写探访记录时担心{who}。").format(who=command.who) + command.answers.get("note", "")
     alert, told_somebody = raise_alert(session, person.id, "worried", words)
-    visiting.link_alert(session, report, alert.id)
+    visit_reporting.link_alert(session, report, alert.id)
     if told_somebody:
         kept = _("你担心的事已经记下，正在通知负责的同事；在有人回复之前，请不要只等消息。")
     else:

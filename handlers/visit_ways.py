@@ -14,7 +14,7 @@ from handlers.dialogue import Choice
 from handlers.late import asked
 from handlers.message import Option
 from handlers.served_words import by_name, served
-from models import visiting
+from models import visit_reporting, visiting, visits_owed
 from models.beneficiary import Beneficiary, may_see
 from models.institution import Institution
 from models.pairing import Stint
@@ -22,7 +22,7 @@ from models.person import Person, local_now
 from models.served import Served, served_of
 from models.visit import Booking, Visit
 
-ANSWER, BOOK, OFF, VAIN, REPORT, BEHALF, HOLD = (
+ANSWER, BOOK, OFF, VAIN, REPORT, BEHALF, HOLD, READ = (
     "visit_answer",
     "book_visit",
     "visit_off",
@@ -30,6 +30,7 @@ ANSWER, BOOK, OFF, VAIN, REPORT, BEHALF, HOLD = (
     "visit_report",
     "visit_behalf",
     "visit_hold",
+    "visit_read",
 )
 
 
@@ -106,11 +107,12 @@ def called(session: Session, person: Person, about: Served) -> str:
     return served(session, person, about)
 
 
-def homes(session: Session, person: Person) -> tuple[Home, ...]:
-    """Whom somebody visits, with what is owed there first."""
+def homes(session: Session, person: Person, *, went: bool = False) -> tuple[Home, ...]:
+    """Whom somebody visits, with what is owed there first; `went` = also whom they may have visited in turn."""
     found = []
-    owed = visiting.owed_by(session, person.id)
-    for stint in visiting.going(session, person.id):
+    stints = (visiting.gone_to if went else visiting.going)(session, person.id)
+    owed = visits_owed.owed_of(session, [stint.id for stint in stints])
+    for stint in stints:
         first = next((visit for visit in owed if visit.stint_id == stint.id), None)
         told = (
             {"visit": first.id, "due": first.due_on.isoformat(), "opens": first.opens_on.isoformat()} if first else {}
@@ -202,6 +204,25 @@ def hold_option(session: Session, person: Person, visits: list[str]) -> tuple[Op
     """收到，我来处理."""
     facts = OwedFacts(visits=tuple(visits), now=now_at(session, person))
     return asked(session, person.id, HOLD, "go", facts, [("hold", _("收到，我来处理"))])
+
+
+class ReadFacts(BaseModel):
+    """Which report."""
+
+    report: str = ""
+
+
+def read_option(session: Session, person: Person, beneficiary_id: str | None) -> tuple[Option, ...]:
+    """看最近的探访记录, where there is one and they answer for the county."""
+    row = visit_reporting.newest_for(session, person.id, beneficiary_id) if beneficiary_id else None
+    if row is None:
+        return ()
+    return asked(session, person.id, READ, "go", ReadFacts(report=row.id), [("read", _("看最近的探访记录"))])
+
+
+def answer_labels() -> dict[str, str]:
+    """What a report tells of how somebody is, by key."""
+    return {"mood": _("心情"), "body": _("身体和精神"), "days": _("吃住和照顾"), "note": _("想说的话")}
 
 
 def forms() -> dict[str, str]:

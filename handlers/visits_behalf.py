@@ -25,10 +25,11 @@ from handlers.visit_ways import (
     now_at,
     refused,
 )
-from models import visiting
+from models import visit_reporting, visiting
 from models.person import Person
 from models.visit import Visit
-from models.visiting import Report, VisitError
+from models.visit_reporting import Report
+from models.visiting import VisitError
 
 LONGEST_WHY = 200  # characters
 BACK_DAYS = 365
@@ -115,13 +116,15 @@ def _close(session: Session, person: Person, command: Close | OwedFacts) -> Repl
             visiting.excuse(session, person.id, visit.id, command.why)
             return Reply(_("记下了：{who}这次不用去了，由你说明原因。").format(who=command.who), more)
         if visit.stint_id is None:
-            visiting.report_kept(session, person.id, visit.id, instant(person, command.at), command.form, command.why)
+            visit_reporting.report_kept(
+                session, person.id, visit.id, instant(person, command.at), command.form, command.why
+            )
             closed = True
         else:
             told_of = Report(
                 visit.stint_id, instant(person, command.at), command.form, visit_id=visit.id, why=command.why
             )
-            closed = visiting.report(session, person.id, told_of).visit_id == visit.id
+            closed = visit_reporting.report(session, person.id, told_of).visit_id == visit.id
     except VisitError as error:
         text = refused(error.reason, error.day)
         if error.reason in ("day", "future", "early"):

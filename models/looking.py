@@ -12,7 +12,9 @@ from models.audit import AuditEntry
 from models.database import now_of
 from models.pairing import AGREEING, OPEN, Stint
 from models.person import family
+from models.served import serves_now
 from models.visit import KEPT, STANDING, VAIN, Booking
+from models.visiting import may_go
 
 AROUND = timedelta(hours=24)
 LOOKED = "address.read"
@@ -27,16 +29,27 @@ class Looked:
 
 
 def may_look(session: Session, stint: Stint, by: str) -> bool:
-    """Whether `by`, who serves in this stint, may see the address now: from a day before the first meeting, or before
-    a visit that they have booked themselves, until a day after it."""
+    """Whether `by` may see the address now: whoever serves, from a day before the first meeting until a day after it;
+    whoever goes, also in turn with a team, around a visit that they have booked themselves."""
     if stint.state not in (AGREEING, OPEN) or stint.beneficiary_id is None:
         return False
     now = now_of(session)
-    if stint.meets_at is not None and abs(now - stint.meets_at) <= AROUND:
+    if stint.meets_at is not None and abs(now - stint.meets_at) <= AROUND and serves_now(session, stint, by):
         return True
+    if not serves_now(session, stint, by) and not may_go(session, stint, by):
+        return False
     mine = (col(Booking.person_id).in_(family(session, by)), col(Booking.stint_id).in_((stint.id, stint.follows_id)))
     around = (Booking.at >= now - AROUND, Booking.at <= now + AROUND, col(Booking.state).in_((STANDING, KEPT, VAIN)))
     return session.exec(select(Booking.id).where(*mine, *around)).first() is not None
+
+
+def booked_now(session: Session, by: str) -> list[Stint]:
+    """The leads around whose booked visits `by` may see the address now, the next visit first."""
+    now = now_of(session)
+    mine = (col(Booking.person_id).in_(family(session, by)), col(Booking.state).in_((STANDING, KEPT, VAIN)))
+    query = select(Stint).join(Booking, col(Booking.stint_id) == Stint.id).where(*mine)
+    rows = session.exec(query.where(Booking.at >= now - AROUND, Booking.at <= now + AROUND).order_by(col(Booking.at)))
+    return [stint for stint in {row.id: row for row in rows}.values() if may_look(session, stint, by)]
 
 
 def looked(session: Session, stint: Stint, by: str) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlmodel import Session, col, select
 
 from config.catalogue import rules
-from models import audit
+from models import audit, turn_acts
 from models.activity import Activity
 from models.beneficiary import ADULT, Beneficiary
 from models.confirming import confirm as confirm
@@ -38,6 +38,7 @@ from models.sealed import seal, unseal
 from models.service import ASKED, RUNNING, TOLD, UNPROVEN, VOID, WAITING, ServiceRecord
 from models.station import Station
 from models.team import TeamMember
+from models.visit_days import day_in_china
 from models.volunteer import ACTIVE, Volunteer, age_on, volunteer_of
 
 
@@ -115,6 +116,8 @@ def check_out(session: Session, person_id: str, at: datetime | None = None, note
         row.note_sealed = _sealed_note(session, row.id, note)
         session.add(row)
         session.flush()
+    if row.stint_id is not None:
+        turn_acts.visited(session, row.stint_id, person_id, day_in_china(row.starts_at))
     return row
 
 

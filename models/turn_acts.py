@@ -4,7 +4,9 @@ hears of it when nobody can go. The lock is the plan's row, after that of its st
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
+from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from models import audit
@@ -22,6 +24,7 @@ from models.turn import (
     ACCEPTED,
     ASKED,
     DONE,
+    HOME,
     LEADER,
     MEMBER,
     RELEASED,
@@ -228,22 +231,53 @@ def went(session: Session, turn_id: str, by: str) -> Turn | None:
     return fresh.standing() if fresh is not None else None
 
 
-def visited(session: Session, stint_id: str, by: str) -> bool:
+def goes(session: Session, stint_id: str, by: str) -> bool:
+    """Somebody has booked a time: where it is their turn, that is a yes. False where they are not asked."""
+    row = plan_of(session, stint_id)
+    if row is None:
+        return False
+    _pass_on(session, row.id)
+    about = _looked(session, row.id)
+    standing = about.standing() if about is not None else None
+    if about is None or standing is None or standing.state != ASKED:
+        return False
+    if standing.person_id not in family(session, by) or about.lost(standing) is not None:
+        return False
+    if substitutes(session, [about.stint]):
+        return False
+    accept(session, standing.id, by)
+    return True
+
+
+def visited(session: Session, stint_id: str, by: str, on: date | None = None) -> bool:
     """A visit was made in this pairing, by whomever: where another one goes each visit, the next turn begins. False
-    where no such plan stands. What records visits calls it, once for each."""
+    where no such plan stands. What records visits calls it with the day of the visit in China: whatever is told of one
+    day, or of a day before the last turn was over or the plan was made, is told of a turn that is over already."""
     row = plan_of(session, stint_id)
     about = _looked(session, row.id) if row is not None and row.rhythm == VISIT else None
-    if about is None:
+    if about is None or (on is not None and on <= _counted(session, about.plan)):
         return False
     standing = about.standing()
     if standing is not None:
         _settle(session, standing, DONE)
+    else:
+        now, went_by = now_of(session), {"person_id": by, "state": DONE}
+        session.add(Turn(plan_id=about.plan.id, number=about.number, asked_at=now, answered_at=now, **went_by))
     about.plan.number += 1
     session.add(about.plan)
     session.flush()
     audit.note(session, by, "turn.done", about.plan.id, number=about.number)
     _pass_on(session, about.plan.id)
     return True
+
+
+def _counted(session: Session, about: TurnPlan) -> date:
+    """Up to which day visits have moved the turns on; the day before the plan was made, where none has."""
+    query = select(func.max(Turn.answered_at)).where(Turn.plan_id == about.id, Turn.state == DONE)
+    last = session.exec(query).one()
+    if last is not None:
+        return last.astimezone(HOME).date()
+    return about.made_at.astimezone(HOME).date() - timedelta(days=1)
 
 
 def _mine(session: Session, turn_id: str, by: str, *, beside: bool = False) -> tuple[Turn, Planned]:

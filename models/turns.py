@@ -21,7 +21,7 @@ from models.leave import leaves_of
 from models.obstacles import unfit_member
 from models.pairing import LEAD, OPEN, SUBSTITUTE, Stint
 from models.person import Person, family
-from models.served import answering, led_by, served_of
+from models.served import answering, led_by, served_of, servers
 from models.team import LEADER as LEADS
 from models.team import Team, TeamMember
 from models.turn import (
@@ -173,6 +173,14 @@ def _planned_going(about: Planned) -> Going | None:
     if about.leader is None or about.refused():
         return None
     return Going(about.leader, "leader")
+
+
+def hearing(session: Session, stint: Stint) -> set[str]:
+    """Whoever may have been told of what is owed in a pairing: its `servers`, whoever stands in, and of a team those
+    with a place in its turns."""
+    query = select(TurnMember.person_id).join(TurnPlan, col(TurnPlan.id) == TurnMember.plan_id)
+    placed = session.exec(query.where(TurnPlan.stint_id == stint.id, col(TurnPlan.ended_at).is_(None)))
+    return {*placed, *servers(session, stint), *substitutes(session, [stint]).values()}
 
 
 def overdue(session: Session, row: Turn) -> bool:

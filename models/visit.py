@@ -2,7 +2,7 @@
 
 An obligation is one row for a served person or an institution, a year and a half of it. It outlives relays, restarts
 and down time: whoever has the lead owes it, and while nobody has it whoever keeps the person does. Its rules are in
-models/visit_days.py (days), models/visiting.py (acts) and models/visits_owed.py (sets).
+models/visit_days.py (days), models/visiting.py and models/visit_reporting.py (acts) and models/visits_owed.py (sets).
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ from models.database import now_of
 from models.ids import new_id
 from models.many import Many
 from models.outbox import REMINDER, enqueue, line_of
+from models.pairing import Stint
 from models.person import Person
+from models.turn import TurnPlan
+from models.turns import SLICE, turns_on
 from models.visit import OWED, STANDING, Booking, Visit
 
 KIND = "notice.visit"
@@ -48,7 +51,7 @@ def told_by(unique_key: str) -> tuple[str, str]:
     return visit, step.split("-")[0]
 
 
-# --- the volunteer ---
+# --- whoever goes: the volunteer, or of a team whose turn it is ---
 
 
 def remind(session: Session, size: int) -> int:
@@ -163,7 +166,23 @@ def _write(session: Session, ids: Sequence[str], step: str, today: date) -> None
     now = now_of(session)
     due = max(now, datetime.combine(today, MORNING, visit_days.ZONE).astimezone(UTC))
     told = {"step": f":{step}:", "now": now, "due": due, "stamp": new_id()[:12]}
-    _insert(session.get_bind().dialect.name).run(session, ids, **told)
+    turned = _turned(session, ids, today)
+    _insert(session.get_bind().dialect.name).run(session, [one for one in ids if one not in turned], **told)
+    for visit, person in turned.items():
+        said = key(visit, step, person)
+        enqueue(session, person, KIND, {"key": said}, unique_key=said, priority=REMINDER, due_at=due)
+
+
+def _turned(session: Session, ids: Sequence[str], today: date) -> dict[str, str]:
+    """Whose turn it is today, of those of these visits that a team makes in turns."""
+    found: dict[str, str] = {}
+    for at in range(0, len(ids), SLICE):
+        query = select(Visit.id, Stint).join(Stint, col(Stint.id) == Visit.stint_id)
+        query = query.join(TurnPlan, col(TurnPlan.stint_id) == Stint.id).where(col(TurnPlan.ended_at).is_(None))
+        rows = session.exec(query.where(col(Visit.id).in_(ids[at : at + SLICE]))).all()
+        going = turns_on(session, list({stint.id: stint for _visit, stint in rows}.values()), today)
+        found |= {visit: going[stint.id].person_id for visit, stint in rows if stint.id in going}
+    return found
 
 
 def ask_again(session: Session, ids: Sequence[str], when: str) -> None:

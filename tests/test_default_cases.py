@@ -189,6 +189,7 @@ ELSEWHERE = {
     "visit_answer",
     "visit_behalf",
     "visit_hold",
+    "visit_read",
     "visit_off",
     "visit_report",
     "visit_vain",

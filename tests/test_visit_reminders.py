@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlmodel import col, select
 
-from models import visit_days, visiting, visits_owed
+from models import visit_days, visit_reporting, visiting, visits_owed
 from models.database import Database
 from models.outbox import REMINDER, OutboxMessage
 from models.pairing import SUBSTITUTE, Stint
@@ -204,7 +204,7 @@ def test_what_is_made_or_booked_meanwhile_waits_to_be_told_no_more(world: World,
     clock.at = at("2026-11-16")
     jobs.remind_of_visits(world.database)
     world.do(visiting.book, person, one, at("2026-11-20"))
-    world.do(visiting.report, person, visiting.Report(two, at("2026-11-16"), "call"))
+    world.do(visit_reporting.report, person, visit_reporting.Report(two, at("2026-11-16"), "call"))
     assert {row.state for row in told(world, person)} == {"withdrawn"}
 
 

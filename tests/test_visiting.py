@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from models import looking, visiting
+from models import looking, visit_reporting, visiting
 from models.database import Database
 from models.pairing import SUBSTITUTE, Stint
 from models.visit import Booking, Visit, VisitNote, VisitReport
-from models.visiting import Report, VisitError
+from models.visit_reporting import Report
+from models.visiting import VisitError
 from scheduler import jobs
 from tests.conftest import StoppedClock
 from tests.pairing_world import TIANHE, YUEXIU, World
@@ -39,7 +40,7 @@ class Paired:
 
     def said(self, day: str, form: str = "home", by: str = "", **told: Any) -> VisitReport:
         self.clock.at = max(self.clock.at, at(day, 16))
-        return self.world.do(visiting.report, by or self.person, Report(self.stint, at(day), form, **told))
+        return self.world.do(visit_reporting.report, by or self.person, Report(self.stint, at(day), form, **told))
 
     def book(self, day: str, hour: int = 15, person: str = "", **told: Any) -> Booking:
         return self.world.do(visiting.book, person or self.person, self.stint, at(day, hour), **told)
@@ -179,7 +180,7 @@ def test_the_same_form_twice_and_no_face_to_face_are_told(paired: Paired) -> Non
 @pytest.mark.parametrize(("day", "reason"), [("2026-08-02", "future"), ("2026-02-20", "day")])
 def test_a_visit_is_told_of_a_day_that_can_be(paired: Paired, day: str, reason: str) -> None:
     told = Report(paired.stint, at(day), "home")
-    assert refused(lambda: paired.world.do(visiting.report, paired.person, told)) == reason
+    assert refused(lambda: paired.world.do(visit_reporting.report, paired.person, told)) == reason
 
 
 def test_somebody_who_answers_for_it_tells_it_for_the_volunteer_and_says_why(paired: Paired) -> None:
@@ -187,7 +188,7 @@ def test_somebody_who_answers_for_it_tells_it_for_the_volunteer_and_says_why(pai
     assert refused(lambda: paired.said("2026-08-05", by=paired.world.specialist(YUEXIU), why="电话里说的")) == "scope"
     told = paired.said("2026-08-05", by=paired.by, why="电话里说的")
     assert (told.person_id, told.told_by, told.why) == (paired.person, paired.by, "told")
-    assert paired.world.do(visiting.answers_of, told) == {"why": "电话里说的"}
+    assert paired.world.do(visit_reporting.answers_of, told) == {"why": "电话里说的"}
     assert (paired.visit.state, paired.visit.closed_by) == ("made", paired.by)
 
 
@@ -298,5 +299,5 @@ def test_what_was_told_is_sealed(paired: Paired) -> None:
     row = paired.said("2026-08-05", answers={"note": "想学画画"})
     kept = paired.world.one(VisitReport, row.id)
     assert kept.answers_sealed is not None and "想学画画".encode() not in kept.answers_sealed
-    assert paired.world.do(visiting.answers_of, kept) == {"note": "想学画画"}
+    assert paired.world.do(visit_reporting.answers_of, kept) == {"note": "想学画画"}
     assert paired.visit.county == TIANHE

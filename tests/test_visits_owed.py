@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, col, select
 
-from models import beneficiary_merging, visit_days, visiting, visits_owed
+from models import beneficiary_merging, visit_days, visit_reporting, visiting, visits_owed
 from models.beneficiary import MACHINE
 from models.database import Database, now_of
 from models.pairing import LEAD, OPEN, Stint
@@ -130,7 +130,7 @@ def test_a_visit_made_late_spaces_the_one_of_the_next_half(world: World, clock: 
     one, other = (put(world, world.beneficiary(), person, opened=at("2026-03-01")) for _ in range(2))
     jobs.plan_visits(world.database)
     clock.at = at("2026-12-20")
-    world.do(visiting.report, person, visiting.Report(one, at("2026-12-20"), "home"))
+    world.do(visit_reporting.report, person, visit_reporting.Report(one, at("2026-12-20"), "home"))
     clock.at = at("2027-01-01")
     jobs.plan_visits(world.database)
     spaced, plain = (visits(world, stint_id=stint)[-1] for stint in (one, other))
@@ -144,7 +144,7 @@ def test_a_visit_made_when_the_next_one_is_owed_already_spaces_it(world: World, 
     jobs.plan_visits(world.database)
     clock.at = at("2027-06-10")
     jobs.plan_visits(world.database)
-    world.do(visiting.report, person, visiting.Report(stint, at("2027-06-10"), "home"))
+    world.do(visit_reporting.report, person, visit_reporting.Report(stint, at("2027-06-10"), "home"))
     made, owed = visits(world, stint_id=stint)
     assert (made.year, made.state, made.made_on) == (2026, "made", date(2027, 6, 10))
     assert (owed.opens_on, owed.due_on, owed.flags) == (date(2027, 6, 30), date(2027, 6, 30), [SPACING])
@@ -294,7 +294,7 @@ def test_a_visit_made_for_one_of_two_rows_counts_for_the_person(world: World, cl
     first = world.paired(one, person, by)
     second = world.paired(two, person, by)
     clock.at = at("2026-08-20")
-    world.do(visiting.report, person, visiting.Report(first, at("2026-08-20"), "home"))
+    world.do(visit_reporting.report, person, visit_reporting.Report(first, at("2026-08-20"), "home"))
     with world.database.write() as session:
         end_stint(session, session.get_one(Stint, first), "stopped", person)
     world.do(beneficiary_merging.ask, one, two, by, keep=two)
