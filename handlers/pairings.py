@@ -67,7 +67,7 @@ def overview(session: Session, person: Person) -> Reply:
         head = _("另外和团队轮流去的结对 {count} 个：") if stints else _("你和团队轮流去的结对 {count} 个：")
         lines += [head.format(count=len(also)), *also]
     for stint in around:
-        whom = _called(session, person, stint) + " " if len(stints) + len(around) > 1 else ""
+        whom = called(session, person, stint) + " " if len(stints) + len(around) > 1 else ""
         options += _look_option(session, person, stint, whom)
     lines += [_("约好的探访前后 24 小时内可以看地址和电话。")] if around else []
     lines.append(_must_mind())

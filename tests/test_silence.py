@@ -447,12 +447,17 @@ def test_the_list_says_why(world: World, clock: StoppedClock, pair: tuple[str, s
     with world.database.read() as session:
         line = household.one_of(session, boss, about)
     assert line is not None
-    assert (line.state, line.silent, line.due_what, line.departing) == ("relay", True, "decide", False)
+    assert (line.state, line.silent, line.due_what, line.departing) == (
+        "relay",
+        True,
+        "visit",
+        False,
+    )
     world.do(relaying.begin, stint, "specialist", date(2027, 6, 30), boss)
     with world.database.read() as session:
         line = household.one_of(session, boss, about)
     assert line is not None
-    assert (line.silent, line.due_what, line.departing) == (False, "last_day", True)
+    assert (line.silent, line.due_what, line.departing) == (False, "visit", True)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -258,7 +258,7 @@ REASONS = re.compile(
 
 
 def test_every_reason_that_a_row_keeps_has_words_of_its_own() -> None:
-    elsewhere = {"used", "called"}  # of grants, and of looks at a record
+    elsewhere = {"used", "called", "check_in"}  # of grants, and of looks at a record
     files = [path for package in (bot, models) for path in Path(str(package.__path__[0])).glob("*.py")]
     found = {next(filter(None, match)) for path in files for match in REASONS.findall(path.read_text("utf-8"))}
     assert {"way gone", "not begun in time", "heard meanwhile", "day quota", "left", "told by phone"} <= found
