@@ -34,7 +34,7 @@ from models.stints import keeping_of
 from models.turn import plan_of, today
 from models.turns import turns_on
 from models.visit import MADE, OWED, STANDING, Booking, Visit
-from models.visit_reminders import told_by
+from models.visit_reminders import is_overtaken, told_by
 
 SHOWN = 5  # of those that are overdue, in one message
 
@@ -44,6 +44,8 @@ def _reminder(session: Session, person: Person, params: dict[str, Any]) -> Reply
     visit_id, step = told_by(str(params["key"]))
     visit = session.get(Visit, visit_id)
     if visit is None or visit.state != OWED or (step.isdecimal() and visit.steps > int(step) + 1):
+        return None
+    if not step.isdecimal() and is_overtaken(session, visit, str(params["key"]), person.id):
         return None
     booked = select(Booking.id).where(Booking.visit_id == visit.id, Booking.state == STANDING)
     if session.exec(booked).first() is not None:

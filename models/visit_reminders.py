@@ -51,6 +51,17 @@ def told_by(unique_key: str) -> tuple[str, str]:
     return visit, step.split("-")[0]
 
 
+def is_overtaken(session: Session, visit: Visit, unique_key: str, person: str) -> bool:
+    """Whether an asking that was put off to a day, or a nudge, has rested until a later step was told to the same
+    person, too: one of the two messages is enough."""
+    day = date.fromisoformat(unique_key.split(":")[2].removeprefix("again-")[:10])
+    number = min(visit.steps - 1, visit_days.overdue_step())
+    if number < 0 or visit_days.step_day(visit.due_on, number) <= day:
+        return False
+    told = sql_select(_O.c.id).where(_O.c.unique_key == key(visit.id, str(number), person))
+    return session.execute(told).first() is not None
+
+
 # --- whoever goes: the volunteer, or of a team whose turn it is ---
 
 

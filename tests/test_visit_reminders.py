@@ -14,7 +14,7 @@ from models.pairing import SUBSTITUTE, Stint
 from models.stints import end_stint
 from models.team import LEADER, TeamMember
 from models.visit import Visit
-from models.visit_reminders import told_by
+from models.visit_reminders import is_overtaken, told_by
 from scheduler import jobs
 from tests.conftest import StoppedClock
 from tests.pairing_world import World
@@ -223,3 +223,19 @@ def test_slices_are_done_one_after_the_other(world: World, clock: StoppedClock) 
     assert len(told(world, person)) == 5
     with world.database.read() as session:
         assert visits_owed.overdue_for(session, by) == []
+
+
+def test_an_asking_put_off_that_rested_until_the_next_step_is_not_said_beside_it(
+    world: World, clock: StoppedClock
+) -> None:
+    by, person, served = world.specialist(), world.volunteer(), world.beneficiary()
+    world.paired(served, person, by)
+    live(world, clock, "2026-12-01")
+    world.do(visiting.ask_later, person, visit_of(world, served).id, date(2026, 12, 8))
+    live(world, clock, "2026-12-08")
+    again = next(row.unique_key for row in told(world, person) if ":again-" in row.unique_key)
+    assert not world.do(is_overtaken, visit_of(world, served), again, person)
+    live(world, clock, "2026-12-11")
+    assert steps(world, person)[-1] == "1"
+    assert world.do(is_overtaken, visit_of(world, served), again, person)
+    assert not world.do(is_overtaken, visit_of(world, served), again, by)

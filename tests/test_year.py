@@ -22,8 +22,10 @@ from models.outbox import OutboxMessage
 from models.pairing import AGREEING, ENDED, LEAD, OPEN, SUBSTITUTE, Keeping, Stint
 from models.relay import STANDING, Relay
 from models.team import Team
+from tests import year_seen
 from tests.conftest import StoppedClock
 from tests.year import County
+from tests.year_visits import VisitingCounty
 
 SMALL = Size(counties=1, teams=2, volunteers=14, served=12)
 WEEKS = 56  # terms are over within, and what comes after them
@@ -39,20 +41,32 @@ WEEKS = 56  # terms are over within, and what comes after them
 def test_nobody_is_left_behind_in_a_year(database: Database, clock: StoppedClock, size: Size, seed: int) -> None:
     doors = lambda name, _part: [("wechat", "test", name)]  # noqa: E731
     city = demo.found(database, size, Random(seed), doors, lambda *_all: None)
-    county = County(database, clock, city, seed)
+    county = VisitingCounty(database, clock, city, seed)
     seen: Counter[str] = Counter()
 
     def watch() -> None:
         with database.read() as session:
             look(session, county, seen)
+            if county.ran and county.watched:
+                year_seen.visits(session, seen)
+                if county.week % 8 == 0:
+                    year_seen.hours(session, county.kept, seen)
+        for key in [key for key, count in seen.items() if not count]:
+            del seen[key]
 
     for _week in range(WEEKS):
         county.live(watch)
     with database.read() as session:
         for one in session.exec(select(Beneficiary)):
             look_back(session, one)
-        happened(session, county, everything=size != SMALL)
+        year_seen.hours(session, county.kept, seen)
+        year_seen.messages(session, county.sending, seen)
+        year_seen.climbed(session, county.sending, seen)
+    seen = +seen
     assert not seen, seen
+    with database.read() as session:
+        happened(session, county, everything=size != SMALL)
+        year_seen.happened(session, county.sending, everything=size != SMALL)
 
 
 def look(session: Session, county: County, seen: Counter[str]) -> None:
@@ -77,9 +91,6 @@ def look(session: Session, county: County, seen: Counter[str]) -> None:
     asked = {row.beneficiary_id: row.state in HOLDING for row in sorted(offers, key=lambda row: row.state in HOLDING)}
     places = Counter(place_of(session, one, mine.get(one.id, []), asked.get(one.id), seen) for one in people)
     assert sum(places.values()) == len(county.homes) == len(people)
-    seen.update(dict.fromkeys((), 0))
-    for key in [key for key, count in seen.items() if not count]:
-        del seen[key]
 
 
 def place_of(session: Session, one: Beneficiary, mine: list[Stint], asked: bool | None, seen: Counter[str]) -> str:

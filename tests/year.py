@@ -15,17 +15,22 @@ from models.beneficiary import LISTED, Beneficiary, is_minor
 from models.database import Database, now_of
 from models.demo import City, Home
 from models.distance import kilometres
+from models.duty_leaves import DutyLeaveError
 from models.family_consent import FamilyConsent
 from models.obstacles import may_ask
 from models.offer import ANSWERABLE, OVERDUE, Offer
 from models.offering import Candidate, OfferError
 from models.pairing import AGREEING, LEAD, OPEN, SUBSTITUTE, Stint
 from models.proposal import MatchingRun, Proposal
+from models.record_rules import ServiceError
 from models.relay import SEEKING, STANDING, Relay
 from models.stints import StintError
+from models.turn_acts import TurnError
+from models.visiting import VisitError
 from scheduler.jobs import JOBS
 from tests.conftest import StoppedClock
 
+REFUSALS = (OfferError, StintError, VisitError, ServiceError, DutyLeaveError, TurnError)  # what the rules say no to
 WEEK = timedelta(weeks=1)
 LEDGERS = (12, 27, 44)  # the weeks in which a newer ledger comes
 LEAVES = 35  # the week in which a specialist leaves
@@ -61,6 +66,9 @@ class County:
             act()
         if self.week in LEDGERS:
             watch()
+        self._pass_week(watch)
+
+    def _pass_week(self, watch: Callable[[], None]) -> None:
         self.clock.pass_time(WEEK)
         for _name, _seconds, job in JOBS:
             job(self.database)
@@ -74,7 +82,7 @@ class County:
         try:
             with self.database.write() as session:
                 act(session)
-        except (OfferError, StintError):
+        except REFUSALS:
             return False
         return True
 
