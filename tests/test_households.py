@@ -354,7 +354,7 @@ def test_the_answer_goes_to_whoever_asked_and_a_bare_received_is_none(
         nudge(session, ids(session, 4)[0], specialist.person().id)
     deliver(database, alin)
     before = alin.said
-    assert "专员" not in alin.say("收到")
+    assert "告诉专员" not in alin.say("收到")
     assert kinds(database)["notice.nudge_answer"] == 0
     assert "已经告诉专员" in alin.act("choice", choice=before.options[1].id)
     (told,) = [one for one in deliver(database) if one.kind == "notice.nudge_answer"]

@@ -9,7 +9,18 @@ from random import Random
 
 from sqlmodel import Session, col, select
 
-from models import checking_in, duty_leaves, role, serving, turn_acts, unvisited, visit_days, visit_help, visiting
+from models import (
+    checking_in,
+    duty_leaves,
+    role,
+    serving,
+    turn_acts,
+    unvisited,
+    visit_days,
+    visit_help,
+    visit_reporting,
+    visiting,
+)
 from models.database import Database
 from models.demo import City
 from models.duty_leave import DutyLeave
@@ -21,7 +32,7 @@ from models.serving import Told
 from models.team import TeamMember
 from models.turn import ASKED, Turn, TurnPlan
 from models.visit import OWED, STANDING, Booking, Visit
-from models.visiting import Report
+from models.visit_reporting import Report
 from models.visits_owed import overdue_for
 from scheduler.jobs import JOBS
 from tests.conftest import StoppedClock
@@ -166,7 +177,7 @@ class VisitingCounty(County):
     def _reports(self, session: Session, who: str, stint: Stint, at: datetime, record: str | None) -> None:
         form = self.luck.choice(("home", "home", "together", "call"))
         answers = {"mood": "good"} if self._lucky(0.5) else {}
-        visiting.report(session, who, Report(stint.id, at, form, answers, record_id=record))
+        visit_reporting.report(session, who, Report(stint.id, at, form, answers, record_id=record))
         turn_acts.visited(session, stint.id, who)
 
     def arrive(self) -> None:
@@ -271,10 +282,10 @@ class VisitingCounty(County):
                 elif said == "nudge":
                     self._try(lambda s, b=by, v=row: unvisited.nudge(s, v.id, b))  # type: ignore[misc]
                 elif said == "behalf" and row.stint_id is None:
-                    self._try(lambda s, b=by, v=row, a=at: visiting.report_kept(s, b, v.id, a, "home", "phoned"))  # type: ignore[misc]
+                    self._try(lambda s, b=by, v=row, a=at: visit_reporting.report_kept(s, b, v.id, a, "home", "phoned"))  # type: ignore[misc]
                 elif said == "behalf":
                     told = Report(str(row.stint_id), at, "home", visit_id=row.id, why="phoned")
-                    self._try(lambda s, b=by, t=told: visiting.report(s, b, t))  # type: ignore[misc]
+                    self._try(lambda s, b=by, t=told: visit_reporting.report(s, b, t))  # type: ignore[misc]
 
     def leaves(self) -> None:
         """Now and then one of them goes on leave, with somebody who says yes, or no, or without anybody."""
