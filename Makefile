@@ -33,7 +33,7 @@ install-dev: $(BIN)/.installed-dev ## the same with the tools for tests and lint
 run: install ## everything on this machine: SQLite, sandbox, phone page
 	$(BIN)/nuanyang run
 
-test: install-dev ## all tests but the long ones (twelve minutes on 2 cores; the aim is five)
+test: install-dev ## all tests but the long ones (nine minutes on 2 cores; the aim is five)
 	$(BIN)/python -m pytest -m "not long" -n 4 --dist worksteal tests
 
 test-long: install-dev ## all tests in their full sizes (hours), with a table of what the faults did
