@@ -94,9 +94,15 @@ class Poisoning(Writing):
         return answer.took
 
     async def _find_button(self, http: aiohttp.ClientSession) -> None:
-        """Something on the screen of somebody else."""
-        said = Said("telegram", str(6_000_000_000), self._wire.next(), int(time.time()), "我很担心TA，别的事")
-        found = _BUTTON.search((await self._wire.post(http, said)).whole)
+        """Something on the screen of somebody else. A copy that has just started on a busy machine may take more than
+        the second after which a cry for help is answered with the numbers alone, without a button: then anew."""
+        found = None
+        for person in range(5):
+            sender = str(6_000_000_000 + person)
+            said = Said("telegram", sender, self._wire.next(), int(time.time()), "我很担心TA，别的事")
+            found = _BUTTON.search((await self._wire.post(http, said)).whole)
+            if found:
+                break
         assert found, "an answer with a button"
         self._button = found[1]
 
